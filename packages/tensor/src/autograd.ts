@@ -1,0 +1,125 @@
+import { customGrad, type Tensor } from "@tensorflow/tfjs-core";
+import { assertReady } from "./device.js";
+import { engine } from "./engine.js";
+import { InputError } from "./errors.js";
+import { tidy } from "./memory.js";
+import { differentiate } from "./tape.js";
+
+/** Options of {@link grad} and {@link valueAndGrad}. */
+export interface GradientOptions {
+  /** Gradient of the result, its shape: required when the result is not a scalar. */
+  readonly seed?: Tensor;
+  /** Give null for an input that the result does not depend on, instead of throwing. Default false. */
+  readonly allowUnused?: boolean;
+}
+
+/**
+ * The value of a function and its gradients. May be nested for second derivatives.
+ * @param fn Computes a scalar (or any shape with `seed`) from the inputs; tensors that it closes over count too when they are listed.
+ * @param inputs Tensors to differentiate with respect to, float32.
+ * @returns `value`, and in `grads` one tensor of the input's shape an input. All are the caller's.
+ * @throws InputError for a non-scalar result without a seed, or an input without influence (unless `allowUnused`).
+ * @example
+ * const { value, grads: [dw] } = valueAndGrad((w) => sum(square(w)), [w]);
+ */
+export function valueAndGrad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options?: GradientOptions & { readonly allowUnused?: false },
+): { value: Tensor; grads: Tensor[] };
+export function valueAndGrad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradientOptions,
+): { value: Tensor; grads: (Tensor | null)[] };
+export function valueAndGrad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  { seed, allowUnused = false }: GradientOptions = {},
+): { value: Tensor; grads: (Tensor | null)[] } {
+  assertReady("valueAndGrad");
+  inputs.forEach((input, index) => {
+    if (input?.dtype !== "float32")
+      throw new InputError(`valueAndGrad: expected float32 inputs, got ${input?.dtype} for input ${index}; cast it first`);
+  });
+  const { value, grads } = differentiate("valueAndGrad", () => fn(...inputs), inputs, seed ?? null);
+  const unused = grads.findIndex((gradient) => gradient === undefined);
+  if (unused >= 0 && !allowUnused) {
+    for (const gradient of grads) gradient?.dispose();
+    if (!inputs.includes(value)) value.dispose();
+    throw new InputError(
+      `valueAndGrad: expected a result that depends on every input, got one that ignores input ${unused}; remove it or pass { allowUnused: true }`,
+    );
+  }
+  return { value, grads: grads.map((gradient) => gradient ?? null) };
+}
+
+/**
+ * Gradients of a function, like {@link valueAndGrad} without the value.
+ * @returns one tensor an input, the input's shape.
+ */
+export function grad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options?: GradientOptions & { readonly allowUnused?: false },
+): Tensor[];
+export function grad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradientOptions,
+): (Tensor | null)[];
+export function grad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradientOptions = {},
+): (Tensor | null)[] {
+  const { value, grads } = valueAndGrad(fn, inputs, options);
+  if (!inputs.includes(value)) value.dispose();
+  return grads;
+}
+
+/** Runs `fn` without recording: its results are constants to every gradient around it. */
+export function noGrad<T>(fn: () => T): T {
+  const { state } = engine();
+  const depth = state.gradientDepth;
+  const tape = state.activeTape;
+  state.gradientDepth = 0;
+  try {
+    return fn();
+  } finally {
+    state.gradientDepth = depth;
+    state.activeTape = tape;
+  }
+}
+
+/** The same values, constant to every gradient. @param x `[...]` @returns `[...]`, a new tensor on the same data. */
+export function stopGradient(x: Tensor): Tensor {
+  const host = engine();
+  host.state.kernelDepth++;
+  try {
+    return host.runKernel("Identity", { x }, {}) as Tensor;
+  } finally {
+    host.state.kernelDepth--;
+  }
+}
+
+/**
+ * A function with a gradient of your own.
+ * @param forward Computes the result; runs unrecorded.
+ * @param backward Gets the gradient of the result and the inputs; returns one gradient an input, of its shape.
+ * Write it with ops of this library and second derivatives work.
+ */
+export function customGradient(
+  forward: (...inputs: Tensor[]) => Tensor,
+  backward: (dy: Tensor, inputs: Tensor[]) => Tensor[],
+): (...inputs: Tensor[]) => Tensor {
+  return (...inputs) =>
+    customGrad((...args: unknown[]) => {
+      const save = args.pop() as (tensors: Tensor[]) => void;
+      save(args as Tensor[]);
+      return {
+        value: tidy(() => forward(...(args as Tensor[]))),
+        gradFunc: (dy: Tensor | Tensor[], saved: Tensor[]) => backward(dy as Tensor, saved),
+      };
+    })(...inputs) as Tensor;
+}

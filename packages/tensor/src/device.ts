@@ -1,0 +1,163 @@
+import { type KernelBackend, setBackend, type Tensor } from "@tensorflow/tfjs-core";
+import { engine } from "./engine.js";
+import { DeviceError } from "./errors.js";
+
+/** Where tensors live and ops run. */
+export type DeviceName = "cpu" | "wasm" | "webgpu" | "cuda";
+
+/** Options of {@link useDevice}. */
+export interface DeviceOptions {
+  /** Accept a WebGPU adapter that is emulated on the CPU (SwiftShader). Default false: such an adapter is slower than `wasm`. */
+  readonly allowSoftwareAdapter?: boolean;
+  /** `"high-performance"` (default) or `"low-power"`: which GPU to prefer on machines with two. */
+  readonly powerPreference?: "high-performance" | "low-power";
+}
+
+/** What was chosen, and why. */
+export interface DeviceDescription {
+  readonly device: DeviceName;
+  /** Name of the tfjs backend that does the work. */
+  readonly backend: string;
+  /** One sentence: why this device. */
+  readonly reason: string;
+  /** Human-readable hardware, for example the adapter's name. */
+  readonly hardware: string;
+  /** Threads that compute; 1 unless the CPU engine has workers. */
+  readonly threads: number;
+  /** Optional abilities in use: `shader-f16`, `subgroups`, `simd`, `relaxed-simd` … */
+  readonly features: readonly string[];
+}
+
+/** What a backend module gives to {@link useDevice}. */
+export interface StartedDevice {
+  readonly backend: string;
+  readonly hardware: string;
+  readonly threads: number;
+  readonly features: readonly string[];
+}
+
+const BACKENDS: Readonly<Record<string, DeviceName>> = {
+  cpu: "cpu",
+  "ai-wasm": "wasm",
+  webgpu: "webgpu",
+  tensorflow: "cuda",
+};
+
+const started = new Map<DeviceName, StartedDevice>();
+let current: DeviceDescription | undefined;
+
+/** The device that a tfjs backend belongs to; undefined for a backend that this library does not know. */
+export function deviceOfBackend(backendName: string): DeviceName | undefined {
+  return BACKENDS[backendName];
+}
+
+/** @throws DeviceError while no device was chosen. */
+export function assertReady(operation: string): void {
+  if (current === undefined)
+    throw new DeviceError(`${operation}: expected a device, got none; call await useDevice() first`);
+}
+
+function isNode(): boolean {
+  return typeof process !== "undefined" && process.versions?.node !== undefined;
+}
+
+/** Starts a device's backend once, loading its code on demand. */
+async function start(device: DeviceName, options: DeviceOptions): Promise<StartedDevice> {
+  switch (device) {
+    case "cpu": {
+      const { startCpu } = await import("./backends/cpu/start.js");
+      return startCpu();
+    }
+    case "wasm": {
+      const { startWasm } = await import("./backends/wasm/start.js");
+      return startWasm();
+    }
+    case "webgpu": {
+      const { startWebgpu } = await import("./backends/webgpu/start.js");
+      return startWebgpu(options);
+    }
+    case "cuda": {
+      const { startCuda } = await import("./backends/cuda/start.js");
+      return startCuda();
+    }
+    default:
+      throw new DeviceError(`useDevice: expected cpu, wasm, webgpu or cuda, got ${String(device)}`);
+  }
+}
+
+async function activate(device: DeviceName, reason: string, options: DeviceOptions): Promise<DeviceDescription> {
+  let backend = started.get(device);
+  if (backend === undefined || engine().registry[backend.backend] === undefined) {
+    backend = await start(device, options);
+    started.set(device, backend);
+  }
+  if (!(await setBackend(backend.backend)))
+    throw new DeviceError(`useDevice: expected ${device} to start, got a failure of backend ${backend.backend}; see the console`);
+  current = { device, reason, ...backend };
+  return current;
+}
+
+/**
+ * Chooses the device on which every later op runs, and starts it.
+ *
+ * Without a name: in a browser `webgpu`, then `wasm`, then `cpu`; in Node `webgpu` on a real GPU (when the
+ * optional package `webgpu` is installed), then `wasm`, then `cpu`. A software GPU is taken only with `allowSoftwareAdapter`.
+ * A WebGPU backend that is already live is adopted.
+ * @returns what was chosen and why.
+ * @throws DeviceError when the named device cannot start, or for an unknown name.
+ * @example
+ * await useDevice();
+ * console.log(describeDevice().reason);
+ */
+export async function useDevice(device?: DeviceName, options: DeviceOptions = {}): Promise<DeviceDescription> {
+  if (device !== undefined) return activate(device, `${device} was asked for`, options);
+  const failures: string[] = [];
+  for (const candidate of ["webgpu", "wasm", "cpu"] as const) {
+    try {
+      const where = isNode() ? "Node" : "this browser";
+      const reason = failures.length === 0 ? `${candidate} is the fastest device in ${where}` : `${candidate}, because ${failures.join("; ")}`;
+      return await activate(candidate, reason, options);
+    } catch (error) {
+      failures.push(`${candidate} is not available (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }
+  throw new DeviceError(`useDevice: expected a device that starts, got none: ${failures.join("; ")}`);
+}
+
+/**
+ * The device in use and why it was chosen.
+ * @throws DeviceError before the first {@link useDevice}.
+ */
+export function describeDevice(): DeviceDescription {
+  assertReady("describeDevice");
+  return current!;
+}
+
+/**
+ * Copies a tensor to a device that has been used before; the device in use when none is named.
+ * The original stays where it is; the copy is the caller's.
+ * @param tensor `[...]` any shape and dtype.
+ * @throws DeviceError for a device that was never started.
+ */
+export async function moveTo<T extends Tensor>(tensor: T, device?: DeviceName): Promise<T> {
+  assertReady("moveTo");
+  const target = device ?? current!.device;
+  const backendName = started.get(target)?.backend ?? (target === current!.device ? current!.backend : undefined);
+  const backend: KernelBackend | undefined = backendName === undefined ? undefined : engine().registry[backendName];
+  if (backend === undefined)
+    throw new DeviceError(`moveTo: expected a device that was started, got ${target}; call await useDevice("${target}") once`);
+  const values = await readValues(tensor);
+  const dataId = backend.write(values, tensor.shape, tensor.dtype);
+  const host = engine() as unknown as {
+    makeTensorFromDataId(dataId: object, shape: number[], dtype: string, backend: KernelBackend): Tensor;
+  };
+  return host.makeTensorFromDataId(dataId, tensor.shape, tensor.dtype, backend) as T;
+}
+
+/** The values of a tensor on whatever device it is; a device's pending errors reject here. */
+export async function readValues(tensor: Tensor): Promise<Float32Array | Int32Array | Uint8Array> {
+  const info = engine().state.tensorInfo.get(tensor.dataId);
+  if (info === undefined)
+    throw new DeviceError("read: expected a live tensor, got a disposed one; read it before disposing");
+  return (await info.backend.read(tensor.dataId)) as Float32Array | Int32Array | Uint8Array;
+}

@@ -1,0 +1,45 @@
+import { dispose as tfDispose, keep as tfKeep, memory as tfMemory, type Tensor } from "@tensorflow/tfjs-core";
+import { InputError } from "./errors.js";
+import { engine } from "./engine.js";
+
+/** Anything in which tensors are found by walking arrays, maps and plain objects. */
+export type TensorContainer = unknown;
+
+/**
+ * Runs `fn` and frees every tensor made inside it, except those in its result and those passed to {@link keep}.
+ * @throws InputError when `fn` returns a promise: no scope may stay open across an `await`.
+ * @example
+ * const y = tidy(() => add(mul(x, 2), 1));
+ */
+export function tidy<T>(fn: () => T): T {
+  return engine().tidy(() => {
+    const result = fn();
+    if (result instanceof Promise)
+      throw new InputError("tidy: expected a synchronous function, got one that returns a promise; compute first, await after");
+    return result;
+  });
+}
+
+/** Keeps a tensor alive when the surrounding {@link tidy} ends; its owner disposes it. */
+export function keep<T extends Tensor>(tensor: T): T {
+  return tfKeep(tensor);
+}
+
+/** Frees a tensor, or every tensor in an array or a plain object. Disposing twice does nothing. */
+export function dispose(container: TensorContainer): void {
+  tfDispose(container as Tensor[]);
+}
+
+/** What tensors hold at this moment. */
+export interface MemoryReport {
+  /** Live tensors. */
+  readonly numTensors: number;
+  /** Bytes of distinct live data. */
+  readonly numBytes: number;
+}
+
+/** Counts live tensors and their bytes; the leak checks compare two of these. */
+export function memory(): MemoryReport {
+  const { numTensors, numBytes } = tfMemory();
+  return { numTensors, numBytes };
+}

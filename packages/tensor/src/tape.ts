@@ -1,0 +1,254 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { add } from "./ops/arithmetic.js";
+import { zeros } from "./tensor.js";
+import { engine, type Engine } from "./engine.js";
+import { InputError, KernelError } from "./errors.js";
+import type { GradientContext, KernelInputs, KernelSpec } from "./kernels/define-kernel.js";
+import { formatShape, sameShape } from "./shape.js";
+import { dataVersion } from "./versions.js";
+
+/** One recorded op, in the form that tfjs's own tape has, so that `tf.grads` over our ops works too. */
+interface TapeNode {
+  readonly id: number;
+  readonly kernelName: string;
+  readonly inputs: Record<string, Tensor>;
+  readonly outputs: readonly Tensor[];
+  readonly saved: Tensor[];
+  readonly gradient?: (dys: (Tensor | null)[]) => Record<string, () => Tensor>;
+}
+
+type TapeEngine = Engine & {
+  state: Engine["state"] & { activeTape: TapeNode[] | null; nextTapeNodeId: number };
+};
+
+/** Wraps each recorded gradient function; `detectAnomaly` names the layer of a failing backward step with it. */
+export type GradientWrapper = <T>(kernelName: string, run: () => T) => T;
+let gradientWrapper: (() => GradientWrapper) | undefined;
+
+/** Sets what is called at each recording to make a wrapper for that op's gradient; undefined stops it. */
+export function wrapGradients(factory: (() => GradientWrapper) | undefined): void {
+  gradientWrapper = factory;
+}
+
+/** A second reference to the same data, safe from the caller's `dispose`. */
+function alias(host: Engine, tensor: Tensor, connected: boolean): Tensor {
+  // connected: the alias is itself recorded, so that a second derivative flows through it
+  if (connected) return host.keep((host as unknown as { clone(t: Tensor): Tensor }).clone(tensor));
+  host.state.kernelDepth++;
+  try {
+    return host.keep(host.runKernel("Identity", { x: tensor }, {}) as Tensor);
+  } finally {
+    host.state.kernelDepth--;
+  }
+}
+
+/** Puts an op on the tape. At depth 1 outputs are saved as they are; deeper, they are recomputed from saved inputs. */
+export function recordNode<Inputs extends KernelInputs, Attributes extends object>(
+  kernelName: string,
+  spec: KernelSpec<Inputs, Attributes>,
+  inputs: Inputs,
+  outputs: Tensor[],
+  attrs: Attributes,
+  recompute: (inputs: Inputs, attrs: Attributes) => Tensor[],
+): void {
+  const host = engine() as TapeEngine;
+  const differentiable: Record<string, Tensor> = {};
+  for (const name in inputs) if (inputs[name]!.dtype === "float32") differentiable[name] = inputs[name]!;
+  if (Object.keys(differentiable).length === 0) return;
+
+  const { gradient, saves = [] } = spec;
+  const nested = host.state.gradientDepth > 1;
+  const needsOutput = saves.includes("output");
+  const savedNames = nested && needsOutput ? Object.keys(inputs) : saves.filter((name) => name in inputs);
+  const saved: Tensor[] = [];
+  const savedInputs: Record<string, Tensor> = {};
+  const versions: (number | undefined)[] = [];
+  const shapes: Record<string, number[]> = {};
+  for (const name in inputs) shapes[name] = inputs[name]!.shape;
+  if (gradient !== undefined)
+    for (const name of savedNames) {
+      versions.push(dataVersion(inputs[name]!));
+      savedInputs[name] = alias(host, inputs[name]!, nested);
+      saved.push(savedInputs[name]);
+    }
+  let savedOutputs: Tensor[] | undefined;
+  if (gradient !== undefined && needsOutput && !nested) {
+    savedOutputs = outputs.map((output) => alias(host, output, false));
+    saved.push(...savedOutputs);
+  }
+  const wrap = gradientWrapper?.();
+
+  const backward = (dys: (Tensor | null)[]): Record<string, () => Tensor> => {
+    savedNames.forEach((name, index) => {
+      if (versions[index] !== dataVersion(savedInputs[name]))
+        throw new KernelError(`${kernelName}: expected ${name} as it was in the forward pass, got one updated in place since; update after the backward pass`);
+    });
+    let recomputed: Tensor[] | undefined;
+    const results = (): Tensor[] => savedOutputs ?? (recomputed ??= recompute(savedInputs as Inputs, attrs));
+    const allDys = dys.map((dy, index) => dy ?? zeros(outputs[index].shape));
+    const context: GradientContext<Inputs, Attributes> = {
+      dy: allDys[0],
+      dys: allDys,
+      saved: savedInputs as GradientContext<Inputs, Attributes>["saved"],
+      get output() {
+        return results()[0];
+      },
+      get outputs() {
+        return results();
+      },
+      shapes: shapes as GradientContext<Inputs, Attributes>["shapes"],
+      attrs,
+    };
+    const functions = gradient!(context);
+    const guarded: Record<string, () => Tensor> = {};
+    const borrowed = new Set<Tensor>([...allDys, ...saved]);
+    for (const name in differentiable)
+      guarded[name] = () => {
+        const compute = functions[name];
+        if (compute === undefined) return zeros(shapes[name]);
+        const result = wrap === undefined ? compute() : wrap(kernelName, compute);
+        if (borrowed.has(result)) return (host as unknown as { clone(t: Tensor): Tensor }).clone(result);
+        borrowed.add(result); // a second input that gets the same tensor gets a copy
+        return result;
+      };
+    return guarded;
+  };
+  host.state.activeTape!.push({
+    id: host.state.nextTapeNodeId++,
+    kernelName,
+    inputs: differentiable,
+    outputs,
+    saved,
+    ...(gradient === undefined ? {} : { gradient: backward }),
+  });
+}
+
+/** Frees what a tape saved. */
+function release(tape: readonly TapeNode[]): void {
+  for (const node of tape) for (const tensor of node.saved) tensor.dispose();
+}
+
+/** Nodes on a path from `inputs` to `output`, in recording order, each with only the inputs on such a path. */
+function relevantNodes(tape: readonly TapeNode[], inputs: readonly Tensor[], output: Tensor): TapeNode[] {
+  const fromInput = new Set(inputs.map((tensor) => tensor.id));
+  const forward: TapeNode[] = [];
+  for (const node of tape) {
+    const used = Object.entries(node.inputs).filter(([, tensor]) => fromInput.has(tensor.id));
+    if (used.length === 0) continue;
+    for (const result of node.outputs) fromInput.add(result.id);
+    forward.push({ ...node, inputs: Object.fromEntries(used) });
+  }
+  const toOutput = new Set([output.id]);
+  const path: TapeNode[] = [];
+  for (let index = forward.length - 1; index >= 0; index--) {
+    const node = forward[index];
+    if (!node.outputs.some((result) => toOutput.has(result.id))) continue;
+    for (const tensor of Object.values(node.inputs)) toOutput.add(tensor.id);
+    path.push(node);
+  }
+  return path;
+}
+
+/**
+ * Runs `fn`, then the backward pass, and frees the tape. The one place where gradients are taken:
+ * safe inside a gradient function, because the outer tape is put aside and back.
+ * @param inputs Tensors to differentiate with respect to.
+ * @param seed Gradient of the result, its shape; ones when null.
+ * @returns the value and one gradient an input, undefined where the value does not depend on it.
+ */
+export function differentiate(
+  operation: string,
+  fn: () => Tensor,
+  inputs: readonly Tensor[],
+  seed: Tensor | null,
+): { value: Tensor; grads: (Tensor | undefined)[] } {
+  const host = engine() as TapeEngine;
+  const { state } = host;
+  const outerTape = state.activeTape;
+  const outermost = state.gradientDepth === 0;
+  if (outermost) state.activeTape = [];
+  const tape = state.activeTape!;
+  try {
+    return host.tidy(() => {
+      state.gradientDepth++;
+      let value: Tensor;
+      try {
+        value = host.tidy(fn);
+      } finally {
+        state.gradientDepth--;
+      }
+      assertDifferentiable(operation, value, seed);
+      const path = relevantNodes(tape, inputs, value);
+      return { value, grads: backpropagate(host, path, inputs, value, seed, outermost) };
+    });
+  } finally {
+    if (outermost) {
+      release(tape);
+      state.activeTape = outerTape;
+    }
+  }
+}
+
+function assertDifferentiable(operation: string, value: Tensor, seed: Tensor | null): void {
+  if (typeof value?.dataId !== "object")
+    throw new InputError(`${operation}: expected a function that returns a tensor, got ${typeof value}; return the loss`);
+  if (value.dtype !== "float32")
+    throw new InputError(`${operation}: expected a float32 result, got ${value.dtype}; only floats have gradients`);
+  if (seed === null && value.size !== 1)
+    throw new InputError(`${operation}: expected a scalar result or a seed, got shape ${formatShape(value.shape)}; reduce it with sum or mean, or pass { seed }`);
+  if (seed !== null && !sameShape(seed.shape, value.shape))
+    throw new InputError(`${operation}: expected a seed of shape ${formatShape(value.shape)}, got ${formatShape(seed.shape)}; pass the gradient of the result`);
+}
+
+function backpropagate(
+  host: TapeEngine,
+  path: readonly TapeNode[],
+  inputs: readonly Tensor[],
+  value: Tensor,
+  seed: Tensor | null,
+  freeEarly: boolean,
+): (Tensor | undefined)[] {
+  const gradients = new Map<number, Tensor>();
+  const wanted = new Set(inputs.map((tensor) => tensor.id));
+  gradients.set(value.id, seed ?? zeros(value.shape, "float32", 1));
+  for (const node of path) {
+    const dys = node.outputs.map((output) => gradients.get(output.id) ?? null);
+    if (dys.every((dy) => dy === null)) continue;
+    if (node.gradient === undefined)
+      throw new KernelError(`${node.kernelName}: expected an op with a gradient, got one without; use stopGradient on its input`);
+    host.startScope(node.kernelName);
+    const results: Tensor[] = [];
+    try {
+      const functions = node.gradient(dys);
+      for (const name in node.inputs) {
+        const input = node.inputs[name];
+        const gradient = functions[name]();
+        if (gradient.dtype !== "float32" || !sameShape(gradient.shape, input.shape))
+          throw new KernelError(
+            `${node.kernelName}: expected a float32 gradient of shape ${formatShape(input.shape)} for ${name}, got ${gradient.dtype} ${formatShape(gradient.shape)}`,
+          );
+        const sum = gradients.get(input.id);
+        gradients.set(input.id, sum === undefined ? gradient : add(sum, gradient));
+      }
+      for (const name in node.inputs) results.push(gradients.get(node.inputs[name].id)!);
+    } finally {
+      host.endScope(results);
+    }
+    if (freeEarly) {
+      // nothing reads these again: the memory serves the rest of the backward pass
+      for (const tensor of node.saved) tensor.dispose();
+      for (const output of node.outputs) {
+        const spent = gradients.get(output.id);
+        if (spent !== undefined && spent !== seed && !wanted.has(output.id) && !results.includes(spent)) {
+          spent.dispose();
+          gradients.delete(output.id);
+        }
+      }
+    }
+  }
+  return inputs.map((tensor) => {
+    const gradient = gradients.get(tensor.id);
+    return gradient !== undefined && gradient === seed ? alias(host, gradient, false) : gradient;
+  });
+}
+

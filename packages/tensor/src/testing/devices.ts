@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { type DeviceName, useDevice } from "../device.js";
+
+declare const __AI_TEST_DEVICES__: string;
+declare const __AI_REQUIRED_DEVICES__: string;
+
+const listed = (text: string): DeviceName[] => text.split(",").filter((name) => name !== "") as DeviceName[];
+
+/** Devices that tests run on, from the test runner's configuration. */
+export const TEST_DEVICES: readonly DeviceName[] = listed(__AI_TEST_DEVICES__);
+const REQUIRED: readonly DeviceName[] = listed(__AI_REQUIRED_DEVICES__);
+
+const available = new Map<DeviceName, string | undefined>();
+
+/** Why a device is absent, or undefined when it starts. */
+export async function whyAbsent(device: DeviceName): Promise<string | undefined> {
+  if (!available.has(device)) {
+    try {
+      await useDevice(device, { allowSoftwareAdapter: true });
+      available.set(device, undefined);
+    } catch (error) {
+      available.set(device, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return available.get(device);
+}
+
+const absences = await (async () => {
+  const reasons = new Map<DeviceName, string>();
+  for (const device of TEST_DEVICES) {
+    const reason = await whyAbsent(device);
+    if (reason === undefined) continue;
+    if (REQUIRED.includes(device)) throw new Error(`device ${device} is required by this run but absent: ${reason}`);
+    reasons.set(device, reason);
+  }
+  return reasons;
+})();
+
+/**
+ * Declares the same tests once a device. An absent device is a skipped group that names the reason;
+ * it is a failure when the run requires it.
+ */
+export function describeEachDevice(title: string, body: (device: DeviceName) => void): void {
+  for (const device of TEST_DEVICES) {
+    const absent = absences.get(device);
+    if (absent !== undefined) {
+      describe.skip(`${title} (${device} absent: ${absent})`, () => body(device));
+      continue;
+    }
+    describe(`${title} (${device})`, () => {
+      beforeAll(async () => {
+        await useDevice(device, { allowSoftwareAdapter: true });
+      });
+      afterAll(async () => {
+        await checkDeviceErrors(device);
+      });
+      body(device);
+    });
+  }
+}
+
+/** Fails when the device met an error that no test awaited. */
+async function checkDeviceErrors(device: DeviceName): Promise<void> {
+  if (device !== "webgpu") return;
+  const { takeUncapturedErrors } = await import("../backends/webgpu/errors.js");
+  const errors = await takeUncapturedErrors();
+  if (errors.length > 0) throw new Error(`uncaptured GPU errors:\n${errors.join("\n")}`);
+}

@@ -1,0 +1,86 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+
+const packageSource = (name: string, entry: string): string =>
+  fileURLToPath(new URL(`./packages/${name}/src/${entry}`, import.meta.url));
+
+/** Packages are tested from their sources: no build is needed first. */
+const alias = [
+  { find: /^@ai\/(\w+)$/, replacement: packageSource("$1", "index.ts") },
+  { find: /^@ai\/(\w+)\/(testing|training|tasks)$/, replacement: packageSource("$1", "$2/index.ts") },
+];
+
+/** Chromium of Debian and most distributions; AI_CHROMIUM names another. */
+const chromium = [process.env.AI_CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+/** Chromium brings a software Vulkan driver, so that Dawn in Node has an adapter without a GPU. */
+const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const required = process.env.AI_REQUIRE_GPU_TESTS === "1" ? "webgpu" : "";
+
+const devices = (names: string): Record<string, string> => ({
+  __AI_TEST_DEVICES__: JSON.stringify(process.env.AI_TEST_DEVICES ?? names),
+  __AI_REQUIRED_DEVICES__: JSON.stringify(required),
+});
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        resolve: { alias },
+        define: devices("cpu,wasm,webgpu"),
+        test: {
+          name: "node",
+          environment: "node",
+          include: ["{packages,apps,tooling,benchmarks}/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
+          env: {
+            WEBGPU_MATMUL_PROGRAM_TYPE: "3",
+            XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
+            ...(existsSync(softwareDriver) ? { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? softwareDriver } : {}),
+          },
+        },
+      },
+      ...(chromium === undefined
+        ? []
+        : [
+            {
+              resolve: { alias },
+              define: devices("wasm,webgpu"),
+              test: {
+                name: "chromium",
+                include: ["packages/**/*.test.ts"],
+                exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
+                browser: {
+                  enabled: true,
+                  headless: true,
+                  screenshotFailures: false,
+                  instances: [{ browser: "chromium" as const }],
+                  provider: playwright({
+                    launchOptions: {
+                      executablePath: chromium,
+                      args: [
+                        "--enable-unsafe-webgpu",
+                        "--no-sandbox",
+                        "--no-first-run",
+                        "--disable-background-networking",
+                        "--disable-component-update",
+                        "--disable-sync",
+                        "--disable-quic",
+                      ],
+                    },
+                  }),
+                },
+              },
+            },
+          ]),
+    ],
+  },
+});
