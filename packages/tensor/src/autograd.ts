@@ -1,9 +1,10 @@
-import { customGrad, type Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertReady } from "./device.js";
-import { engine } from "./engine.js";
+import { engine, isRecording, unrecorded } from "./engine.js";
 import { InputError } from "./errors.js";
+import type { GradientContext } from "./kernels/define-kernel.js";
 import { tidy } from "./memory.js";
-import { differentiate } from "./tape.js";
+import { differentiate, recordNode } from "./tape.js";
 
 /** Options of {@link grad} and {@link valueAndGrad}. */
 export interface GradientOptions {
@@ -94,32 +95,49 @@ export function noGrad<T>(fn: () => T): T {
 
 /** The same values, constant to every gradient. @param x `[...]` @returns `[...]`, a new tensor on the same data. */
 export function stopGradient(x: Tensor): Tensor {
-  const host = engine();
-  host.state.kernelDepth++;
-  try {
-    return host.runKernel("Identity", { x }, {}) as Tensor;
-  } finally {
-    host.state.kernelDepth--;
-  }
+  assertReady("stopGradient");
+  return unrecorded(() => engine().runKernel("Identity", { x }, {}) as Tensor);
 }
 
 /**
  * A function with a gradient of your own.
- * @param forward Computes the result; runs unrecorded.
- * @param backward Gets the gradient of the result and the inputs; returns one gradient an input, of its shape.
+ * @param forward Computes the result from the inputs; runs unrecorded.
+ * @param backward Gets the gradient of the result (its shape) and the inputs; returns one gradient an input, of its shape.
  * Write it with ops of this library and second derivatives work.
+ * @example
+ * const reversed = customGradient((x) => mul(x, 1), (dy) => [neg(dy)]);
  */
 export function customGradient(
   forward: (...inputs: Tensor[]) => Tensor,
   backward: (dy: Tensor, inputs: Tensor[]) => Tensor[],
 ): (...inputs: Tensor[]) => Tensor {
-  return (...inputs) =>
-    customGrad((...args: unknown[]) => {
-      const save = args.pop() as (tensors: Tensor[]) => void;
-      save(args as Tensor[]);
-      return {
-        value: tidy(() => forward(...(args as Tensor[]))),
-        gradFunc: (dy: Tensor | Tensor[], saved: Tensor[]) => backward(dy as Tensor, saved),
+  return (...inputs) => {
+    assertReady("customGradient");
+    const named: Record<string, Tensor> = Object.fromEntries(inputs.map((input, index) => [`input${index}`, input]));
+    const names = Object.keys(named);
+    const recording = isRecording();
+    const output = noGrad(() => tidy(() => detached(forward(...inputs), inputs)));
+    if (!recording) return output;
+    const gradient = ({ dy, saved }: GradientContext<Record<string, Tensor>, object>): Record<string, () => Tensor> => {
+      let gradients: Tensor[] | undefined;
+      const compute = (): Tensor[] => {
+        gradients ??= backward(dy, names.map((name) => saved[name]));
+        if (gradients.length !== names.length)
+          throw new InputError(
+            `customGradient: expected ${names.length} gradients, one an input, got ${gradients.length}; return zeros for an input without one`,
+          );
+        return gradients;
       };
-    })(...inputs) as Tensor;
+      return Object.fromEntries(names.map((name, index) => [name, () => compute()[index]]));
+    };
+    recordNode("customGradient", { name: "customGradient", saves: names, gradient }, named, [output], {}, () => [
+      forward(...inputs),
+    ]);
+    return output;
+  };
+}
+
+/** An output that is one of the inputs becomes a tensor of its own. */
+function detached(output: Tensor, inputs: readonly Tensor[]): Tensor {
+  return inputs.includes(output) ? (engine().runKernel("Identity", { x: output }, {}) as Tensor) : output;
 }

@@ -42,3 +42,14 @@ export function isRecording(): boolean {
   const { state } = engine();
   return state.gradientDepth > 0 && state.kernelDepth === 0;
 }
+
+/** Runs `fn` with recording off. */
+export function unrecorded<T>(fn: () => T): T {
+  const { state } = engine();
+  state.kernelDepth++;
+  try {
+    return fn();
+  } finally {
+    state.kernelDepth--;
+  }
+}

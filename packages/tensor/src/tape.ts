@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { add } from "./ops/arithmetic.js";
 import { zeros } from "./tensor.js";
-import { engine, type Engine } from "./engine.js";
+import { type Engine, engine, unrecorded } from "./engine.js";
 import { InputError, KernelError } from "./errors.js";
 import type { GradientContext, KernelInputs, KernelSpec } from "./kernels/define-kernel.js";
 import { formatShape, sameShape } from "./shape.js";
@@ -14,7 +14,8 @@ interface TapeNode {
   readonly inputs: Record<string, Tensor>;
   readonly outputs: readonly Tensor[];
   readonly saved: Tensor[];
-  readonly gradient?: (dys: (Tensor | null)[]) => Record<string, () => Tensor>;
+  /** tfjs calls it with one argument and frees what each function made: then every gradient is computed at once. */
+  readonly gradient?: (dys: (Tensor | null)[], lazy?: boolean) => Record<string, () => Tensor>;
 }
 
 type TapeEngine = Engine & {
@@ -22,7 +23,7 @@ type TapeEngine = Engine & {
 };
 
 /** Wraps each recorded gradient function; `detectAnomaly` names the layer of a failing backward step with it. */
-export type GradientWrapper = <T>(kernelName: string, run: () => T) => T;
+export type GradientWrapper = (kernelName: string, compute: () => Tensor) => Tensor;
 let gradientWrapper: (() => GradientWrapper) | undefined;
 
 /** Sets what is called at each recording to make a wrapper for that op's gradient; undefined stops it. */
@@ -34,12 +35,7 @@ export function wrapGradients(factory: (() => GradientWrapper) | undefined): voi
 function alias(host: Engine, tensor: Tensor, connected: boolean): Tensor {
   // connected: the alias is itself recorded, so that a second derivative flows through it
   if (connected) return host.keep((host as unknown as { clone(t: Tensor): Tensor }).clone(tensor));
-  host.state.kernelDepth++;
-  try {
-    return host.keep(host.runKernel("Identity", { x: tensor }, {}) as Tensor);
-  } finally {
-    host.state.kernelDepth--;
-  }
+  return host.keep(unrecorded(() => host.runKernel("Identity", { x: tensor }, {}) as Tensor));
 }
 
 /** Puts an op on the tape. At depth 1 outputs are saved as they are; deeper, they are recomputed from saved inputs. */
@@ -78,7 +74,7 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
   }
   const wrap = gradientWrapper?.();
 
-  const backward = (dys: (Tensor | null)[]): Record<string, () => Tensor> => {
+  const backward = (dys: (Tensor | null)[], lazy = false): Record<string, () => Tensor> => {
     savedNames.forEach((name, index) => {
       if (versions[index] !== dataVersion(savedInputs[name]))
         throw new KernelError(`${kernelName}: expected ${name} as it was in the forward pass, got one updated in place since; update after the backward pass`);
@@ -111,6 +107,11 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
         borrowed.add(result); // a second input that gets the same tensor gets a copy
         return result;
       };
+    if (!lazy)
+      for (const name in guarded) {
+        const result = guarded[name]();
+        guarded[name] = () => result;
+      }
     return guarded;
   };
   host.state.activeTape!.push({
@@ -219,7 +220,7 @@ function backpropagate(
     host.startScope(node.kernelName);
     const results: Tensor[] = [];
     try {
-      const functions = node.gradient(dys);
+      const functions = node.gradient(dys, true);
       for (const name in node.inputs) {
         const input = node.inputs[name];
         const gradient = functions[name]();

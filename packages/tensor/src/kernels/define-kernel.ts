@@ -1,6 +1,6 @@
 import { getKernel, registerKernel, type KernelBackend, type NamedAttrMap, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
 import { assertReady, deviceOfBackend, type DeviceName } from "../device.js";
-import { engine, isRecording, type Engine } from "../engine.js";
+import { type Engine, engine, isRecording, unrecorded } from "../engine.js";
 import { DeviceError, KernelError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { recordNode } from "../tape.js";
@@ -102,7 +102,7 @@ export function defineKernel<Inputs extends KernelInputs, Attributes extends obj
       registered.add(host.backendName);
     }
     const recording = isRecording();
-    const outputs = [unrecorded(host, () => host.runKernel(kernelName, present, attrs as NamedAttrMap))].flat();
+    const outputs = [unrecorded(() => host.runKernel(kernelName, present, attrs as NamedAttrMap))].flat();
     if (recording && outputs.some((output) => output.dtype === "float32"))
       recordNode(kernelName, spec, present as Inputs, outputs, attrs, multiple);
     if (observers.size > 0 && host.state.kernelDepth === 0) for (const observer of observers) observer(kernelName, outputs);
@@ -110,16 +110,6 @@ export function defineKernel<Inputs extends KernelInputs, Attributes extends obj
   };
   const single = (inputs: Inputs, attrs: Attributes): Tensor => multiple(inputs, attrs)[0];
   return Object.assign(single, { multiple, spec });
-}
-
-/** Runs `fn` with tfjs's own recording off. */
-function unrecorded<T>(host: Engine, fn: () => T): T {
-  host.state.kernelDepth++;
-  try {
-    return fn();
-  } finally {
-    host.state.kernelDepth--;
-  }
 }
 
 /** An op never moves a tensor off a GPU by itself: that read would be synchronous. */
