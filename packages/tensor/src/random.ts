@@ -1,0 +1,316 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertReady } from "./device.js";
+import { InputError, ShapeError } from "./errors.js";
+import { philox, portableCircle, portableLog, streamOf } from "./philox.js";
+import { formatShape, type Shape, sizeOf } from "./shape.js";
+import { fromValues } from "./tensor.js";
+
+const TWO_POW_32 = 2 ** 32;
+const TWO_POW_MINUS_24 = 2 ** -24;
+/** PyTorch's default seed: a run without `manualSeed` repeats itself, as there. */
+const DEFAULT_SEED = 67280421310721;
+
+/** Where a {@link RandomGenerator} stands: plain JSON, to be saved beside a checkpoint. */
+export interface RandomState {
+  /** The only value: names what the other numbers mean. */
+  readonly algorithm: "philox4x32-10";
+  readonly seed: number;
+  /** Low and high half of the 64-bit stream number. */
+  readonly stream: readonly [number, number];
+  /** 32-bit words drawn so far. */
+  readonly counter: number;
+}
+
+/**
+ * Random numbers by Philox 4x32-10 keyed by (seed, stream, counter): the same on every device, operating system
+ * and JavaScript engine. Word `n` of a stream depends on nothing but the three, so resuming is setting the counter.
+ * @see Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3", https://doi.org/10.1145/2063384.2063405
+ * @example
+ * const generator = new RandomGenerator(42);
+ * const order = generator.permutation(60000);
+ * const weights = randomNormal([128, 64], { generator: generator.fork("encoder.weight") });
+ */
+export class RandomGenerator {
+  #seed = 0;
+  #stream: [number, number] = [0, 0];
+  #counter = 0;
+  readonly #block = new Uint32Array(4);
+  #blockIndex = -1;
+
+  /** @throws InputError when `seed` is not an integer in [0, 2^53). */
+  constructor(seed: number) {
+    this.setState({ algorithm: "philox4x32-10", seed, stream: [0, 0], counter: 0 });
+  }
+
+  /** The seed that it was made with. */
+  get seed(): number {
+    return this.#seed;
+  }
+
+  /** A copy of where it stands now. */
+  state(): RandomState {
+    return {
+      algorithm: "philox4x32-10",
+      seed: this.#seed,
+      stream: [this.#stream[0], this.#stream[1]],
+      counter: this.#counter,
+    };
+  }
+
+  /** Goes on from a saved state. @throws InputError when it is not one. */
+  setState(state: RandomState): void {
+    const { algorithm, seed, stream, counter } = state;
+    if (algorithm !== "philox4x32-10")
+      throw new InputError(`RandomGenerator: expected a state of philox4x32-10, got ${String(algorithm)}`);
+    if (!isCount(seed))
+      throw new InputError(`RandomGenerator: expected a seed that is an integer in [0, 2^53), got ${seed}`);
+    const words =
+      Array.isArray(stream) &&
+      stream.length === 2 &&
+      stream.every((word) => isCount(word) && word < TWO_POW_32);
+    if (!words || !isCount(counter))
+      throw new InputError(
+        "RandomGenerator: expected a state that state() gave, got another stream or counter",
+      );
+    this.#seed = seed;
+    this.#stream = [stream[0], stream[1]];
+    this.#counter = counter;
+    this.#blockIndex = -1;
+  }
+
+  /**
+   * A generator of its own for a name: it depends on seed, this stream and the name, not on what was drawn before.
+   * A layer draws parameter `path` from `generator.fork(path)`, whatever the order of creation.
+   */
+  fork(streamName: string): RandomGenerator {
+    const child = new RandomGenerator(this.#seed);
+    child.setState({ ...child.state(), stream: streamOf(this.#stream, streamName) });
+    return child;
+  }
+
+  /** The next 32 random bits, as an unsigned integer. */
+  word(): number {
+    const index = Math.floor(this.#counter / 4);
+    if (index !== this.#blockIndex) {
+      const key: [number, number] = [this.#seed >>> 0, Math.floor(this.#seed / TWO_POW_32)];
+      const high = Math.floor(index / TWO_POW_32);
+      philox([index >>> 0, high, this.#stream[0], this.#stream[1]], key, this.#block);
+      this.#blockIndex = index;
+    }
+    return this.#block[this.#counter++ % 4];
+  }
+
+  /** A number in [0, 1), a multiple of 2⁻²⁴: every value is exact in float32. Takes one word. */
+  uniform(): number {
+    return (this.word() >>> 8) * TWO_POW_MINUS_24;
+  }
+
+  /** Two independent standard normal numbers by Box–Muller, in basic arithmetic that no engine rounds differently. */
+  normalPair(): [number, number] {
+    const radius = Math.sqrt(-2 * portableLog((this.word() + 1) / TWO_POW_32));
+    const [cosine, sine] = portableCircle(this.word() / TWO_POW_32);
+    return [radius * cosine, radius * sine];
+  }
+
+  /** A standard normal number; takes two words. */
+  normal(): number {
+    return this.normalPair()[0];
+  }
+
+  /** True with the given probability. Takes one word. @throws InputError for a probability outside [0, 1]. */
+  bernoulli(probability: number): boolean {
+    assertProbability("RandomGenerator.bernoulli", probability);
+    return this.uniform() < probability;
+  }
+
+  /**
+   * An integer in [min, max), every one equally likely (words that would favour some are drawn again).
+   * @throws InputError when a bound is not a safe integer or the range is empty or above 2^53.
+   */
+  integer(min: number, max: number): number {
+    assertRange("RandomGenerator.integer", min, max);
+    return min + this.#below(max - min);
+  }
+
+  /** The integers 0 … length − 1 in random order, every order equally likely (Fisher–Yates). */
+  permutation(length: number): Int32Array {
+    if (!isCount(length) || length >= 2 ** 31)
+      throw new InputError(`RandomGenerator.permutation: expected a length in [0, 2^31), got ${length}`);
+    const order = Int32Array.from({ length }, (_, index) => index);
+    for (let last = length - 1; last > 0; last--) {
+      const other = this.#below(last + 1);
+      const held = order[last];
+      order[last] = order[other];
+      order[other] = held;
+    }
+    return order;
+  }
+
+  #below(range: number): number {
+    const wide = range > TWO_POW_32;
+    const span = wide ? 2 ** 53 : TWO_POW_32;
+    const limit = span - (span % range);
+    for (;;) {
+      const low = this.word();
+      const drawn = wide ? (this.word() >>> 11) * TWO_POW_32 + low : low;
+      if (drawn < limit) return drawn % range;
+    }
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function assertProbability(operation: string, probability: number): void {
+  if (!(probability >= 0 && probability <= 1))
+    throw new InputError(`${operation}: expected a probability in [0, 1], got ${probability}`);
+}
+
+function assertRange(operation: string, min: number, max: number): void {
+  if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || max <= min || max - min > 2 ** 53)
+    throw new InputError(`${operation}: expected integers min < max, got ${min} and ${max}`);
+}
+
+let shared: RandomGenerator | undefined;
+
+/** The generator that is used where none is passed. Until {@link manualSeed} it starts from a fixed seed. */
+export function defaultGenerator(): RandomGenerator {
+  shared ??= new RandomGenerator(DEFAULT_SEED);
+  return shared;
+}
+
+/**
+ * Restarts the default generator. @returns that generator.
+ * @throws InputError when `seed` is not an integer in [0, 2^53).
+ */
+export function manualSeed(seed: number): RandomGenerator {
+  const generator = defaultGenerator();
+  generator.setState(new RandomGenerator(seed).state());
+  return generator;
+}
+
+/** Options that all random tensors share. */
+export interface RandomOptions {
+  /** Where the numbers come from; the default generator when left out. */
+  readonly generator?: RandomGenerator;
+}
+
+function assertSizes(operation: string, shape: Shape): void {
+  assertReady(operation);
+  if (!shape.every((length) => Number.isInteger(length) && length >= 0))
+    throw new ShapeError(`${operation}: expected non-negative integer sizes, got ${formatShape(shape)}`);
+}
+
+function assertFinite(operation: string, values: Record<string, number>): void {
+  for (const [name, value] of Object.entries(values))
+    if (!Number.isFinite(value))
+      throw new InputError(`${operation}: expected a finite ${name}, got ${value}`);
+}
+
+/**
+ * Uniform random numbers in [min, max). Element `i` takes word `counter + i`.
+ * @param shape Sizes of the result. @returns `shape`
+ * @throws InputError when a bound is not finite or `max < min`.
+ * @example
+ * const noise = randomUniform([2, 3], { min: -1, max: 1 });
+ */
+export function randomUniform(
+  shape: Shape,
+  {
+    min = 0,
+    max = 1,
+    generator = defaultGenerator(),
+  }: RandomOptions & { readonly min?: number; readonly max?: number } = {},
+): Tensor {
+  assertSizes("randomUniform", shape);
+  assertFinite("randomUniform", { min, max });
+  if (max < min) throw new InputError(`randomUniform: expected min ≤ max, got ${min} and ${max}`);
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) {
+    values[i] = min + (max - min) * generator.uniform();
+    if (values[i] >= max) values[i] = min; // rounding to float32 can reach max, which is excluded
+  }
+  return fromValues(values, shape, "float32");
+}
+
+/**
+ * Normal random numbers. Elements `2i` and `2i + 1` take words `counter + 2i` and `counter + 2i + 1`.
+ * @param shape Sizes of the result. @returns `shape`
+ * @throws InputError for a mean or standard deviation that is not finite, or a negative deviation.
+ * @see Box, Muller (1958), https://doi.org/10.1214/aoms/1177706645
+ */
+export function randomNormal(
+  shape: Shape,
+  {
+    mean = 0,
+    standardDeviation = 1,
+    generator = defaultGenerator(),
+  }: RandomOptions & { readonly mean?: number; readonly standardDeviation?: number } = {},
+): Tensor {
+  assertSizes("randomNormal", shape);
+  assertFinite("randomNormal", { mean, standardDeviation });
+  if (standardDeviation < 0)
+    throw new InputError(
+      `randomNormal: expected a standardDeviation of at least 0, got ${standardDeviation}`,
+    );
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i += 2) {
+    const [first, second] = generator.normalPair();
+    values[i] = mean + standardDeviation * first;
+    if (i + 1 < values.length) values[i + 1] = mean + standardDeviation * second;
+  }
+  return fromValues(values, shape, "float32");
+}
+
+/**
+ * Random integers in [min, max), each equally likely.
+ * @param shape Sizes of the result. @returns `shape` int32
+ * @throws InputError when the range is empty or does not fit int32.
+ */
+export function randomInteger(
+  shape: Shape,
+  {
+    min = 0,
+    max,
+    generator = defaultGenerator(),
+  }: RandomOptions & { readonly min?: number; readonly max: number },
+): Tensor {
+  assertSizes("randomInteger", shape);
+  assertRange("randomInteger", min, max);
+  if (min < -(2 ** 31) || max > 2 ** 31)
+    throw new InputError(`randomInteger: expected bounds in [-2^31, 2^31], got ${min} and ${max}`);
+  const values = new Int32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = generator.integer(min, max);
+  return fromValues(values, shape, "int32");
+}
+
+/**
+ * Ones with the given probability, else zeros. Element `i` takes word `counter + i`.
+ * @param shape Sizes of the result. @returns `shape` of `dtype`, float32 unless it says otherwise
+ * @throws InputError for a probability outside [0, 1].
+ */
+export function bernoulli(
+  shape: Shape,
+  {
+    probability,
+    dtype = "float32",
+    generator = defaultGenerator(),
+  }: RandomOptions & { readonly probability: number; readonly dtype?: "float32" | "bool" },
+): Tensor {
+  assertSizes("bernoulli", shape);
+  assertProbability("bernoulli", probability);
+  const values = dtype === "bool" ? new Uint8Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = generator.uniform() < probability ? 1 : 0;
+  return fromValues(values, shape, dtype);
+}
+
+/**
+ * The integers 0 … length − 1 in random order.
+ * @returns `[length]` int32
+ * @throws InputError for a length that is not an integer in [0, 2^31).
+ */
+export function permutation(length: number, { generator = defaultGenerator() }: RandomOptions = {}): Tensor {
+  assertReady("permutation");
+  return fromValues(generator.permutation(length), [length], "int32");
+}
