@@ -85,14 +85,20 @@ async function start(device: DeviceName, options: DeviceOptions): Promise<Starte
   }
 }
 
-async function activate(device: DeviceName, reason: string, options: DeviceOptions): Promise<DeviceDescription> {
+async function activate(
+  device: DeviceName,
+  reason: string,
+  options: DeviceOptions,
+): Promise<DeviceDescription> {
   let backend = started.get(device);
   if (backend === undefined || engine().registry[backend.backend] === undefined) {
     backend = await start(device, options);
     started.set(device, backend);
   }
   if (!(await setBackend(backend.backend)))
-    throw new DeviceError(`useDevice: expected ${device} to start, got a failure of backend ${backend.backend}; see the console`);
+    throw new DeviceError(
+      `useDevice: expected ${device} to start, got a failure of backend ${backend.backend}; see the console`,
+    );
   current = { device, reason, ...backend };
   return current;
 }
@@ -109,16 +115,24 @@ async function activate(device: DeviceName, reason: string, options: DeviceOptio
  * await useDevice();
  * console.log(describeDevice().reason);
  */
-export async function useDevice(device?: DeviceName, options: DeviceOptions = {}): Promise<DeviceDescription> {
+export async function useDevice(
+  device?: DeviceName,
+  options: DeviceOptions = {},
+): Promise<DeviceDescription> {
   if (device !== undefined) return activate(device, `${device} was asked for`, options);
   const failures: string[] = [];
   for (const candidate of ["webgpu", "wasm", "cpu"] as const) {
     try {
       const where = isNode() ? "Node" : "this browser";
-      const reason = failures.length === 0 ? `${candidate} is the fastest device in ${where}` : `${candidate}, because ${failures.join("; ")}`;
+      const reason =
+        failures.length === 0
+          ? `${candidate} is the fastest device in ${where}`
+          : `${candidate}, because ${failures.join("; ")}`;
       return await activate(candidate, reason, options);
     } catch (error) {
-      failures.push(`${candidate} is not available (${error instanceof Error ? error.message : String(error)})`);
+      failures.push(
+        `${candidate} is not available (${error instanceof Error ? error.message : String(error)})`,
+      );
     }
   }
   throw new DeviceError(`useDevice: expected a device that starts, got none: ${failures.join("; ")}`);
@@ -142,10 +156,14 @@ export function describeDevice(): DeviceDescription {
 export async function moveTo<T extends Tensor>(tensor: T, device?: DeviceName): Promise<T> {
   assertReady("moveTo");
   const target = device ?? current!.device;
-  const backendName = started.get(target)?.backend ?? (target === current!.device ? current!.backend : undefined);
-  const backend: KernelBackend | undefined = backendName === undefined ? undefined : engine().registry[backendName];
+  const backendName =
+    started.get(target)?.backend ?? (target === current!.device ? current!.backend : undefined);
+  const backend: KernelBackend | undefined =
+    backendName === undefined ? undefined : engine().registry[backendName];
   if (backend === undefined)
-    throw new DeviceError(`moveTo: expected a device that was started, got ${target}; call await useDevice("${target}") once`);
+    throw new DeviceError(
+      `moveTo: expected a device that was started, got ${target}; call await useDevice("${target}") once`,
+    );
   const values = await readValues(tensor);
   const dataId = backend.write(values, tensor.shape, tensor.dtype);
   const host = engine() as unknown as {

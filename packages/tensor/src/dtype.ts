@@ -29,5 +29,7 @@ export function promote(operation: string, a: string, b: string): DType {
 /** `dtype` itself when this library computes with it. @throws DTypeError otherwise. */
 export function asDType(operation: string, dtype: string): DType {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
-  throw new DTypeError(`${operation}: expected float32, int32 or bool, got ${dtype}; cast or split the tensor first`);
+  throw new DTypeError(
+    `${operation}: expected float32, int32 or bool, got ${dtype}; cast or split the tensor first`,
+  );
 }

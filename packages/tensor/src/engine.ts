@@ -1,4 +1,10 @@
-import { engine as tfEngine, type KernelBackend, type NamedAttrMap, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
+import {
+  type KernelBackend,
+  type NamedAttrMap,
+  type Tensor,
+  type TensorInfo,
+  engine as tfEngine,
+} from "@tensorflow/tfjs-core";
 
 /** A node of tfjs's tape: the saved tensors must be freed when a backward pass is given up. */
 interface TapeNode {

@@ -1,6 +1,6 @@
-import { dispose as tfDispose, keep as tfKeep, memory as tfMemory, type Tensor } from "@tensorflow/tfjs-core";
-import { InputError } from "./errors.js";
+import { type Tensor, dispose as tfDispose, keep as tfKeep, memory as tfMemory } from "@tensorflow/tfjs-core";
 import { engine } from "./engine.js";
+import { InputError } from "./errors.js";
 
 /** Anything in which tensors are found by walking arrays, maps and plain objects. */
 export type TensorContainer = unknown;
@@ -15,7 +15,9 @@ export function tidy<T>(fn: () => T): T {
   return engine().tidy(() => {
     const result = fn();
     if (result instanceof Promise)
-      throw new InputError("tidy: expected a synchronous function, got one that returns a promise; compute first, await after");
+      throw new InputError(
+        "tidy: expected a synchronous function, got one that returns a promise; compute first, await after",
+      );
     return result;
   });
 }

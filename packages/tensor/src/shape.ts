@@ -45,9 +45,15 @@ export function normalizeAxis(operation: string, axis: number, rank: number): nu
  * Sorted, non-negative, distinct axes; all axes when none are given.
  * @throws InputError for an axis out of range or named twice.
  */
-export function normalizeAxes(operation: string, axes: number | readonly number[] | undefined, rank: number): number[] {
+export function normalizeAxes(
+  operation: string,
+  axes: number | readonly number[] | undefined,
+  rank: number,
+): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
-  const list = (typeof axes === "number" ? [axes] : [...axes]).map((axis) => normalizeAxis(operation, axis, rank));
+  const list = (typeof axes === "number" ? [axes] : [...axes]).map((axis) =>
+    normalizeAxis(operation, axis, rank),
+  );
   if (new Set(list).size !== list.length)
     throw new InputError(`${operation}: expected distinct axes, got [${[axes].flat().join(", ")}]`);
   return list.sort((a, b) => a - b);
@@ -64,7 +70,9 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): number[]
     const first = a[a.length - rank + axis] ?? 1;
     const second = b[b.length - rank + axis] ?? 1;
     if (first !== second && first !== 1 && second !== 1)
-      throw new ShapeError(`${operation}: expected shapes that broadcast, got ${formatShape(a)} and ${formatShape(b)}`);
+      throw new ShapeError(
+        `${operation}: expected shapes that broadcast, got ${formatShape(a)} and ${formatShape(b)}`,
+      );
     result[axis] = first === 1 ? second : first;
   }
   return result;

@@ -1,10 +1,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { add } from "./ops/arithmetic.js";
-import { zeros } from "./tensor.js";
 import { type Engine, engine, unrecorded } from "./engine.js";
 import { InputError, KernelError } from "./errors.js";
 import type { GradientContext, KernelInputs, KernelSpec } from "./kernels/define-kernel.js";
+import { add } from "./ops/arithmetic.js";
 import { formatShape, sameShape } from "./shape.js";
+import { zeros } from "./tensor.js";
 import { dataVersion } from "./versions.js";
 
 /** One recorded op, in the form that tfjs's own tape has, so that `tf.grads` over our ops works too. */
@@ -77,7 +77,9 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
   const backward = (dys: (Tensor | null)[], lazy = false): Record<string, () => Tensor> => {
     savedNames.forEach((name, index) => {
       if (versions[index] !== dataVersion(savedInputs[name]))
-        throw new KernelError(`${kernelName}: expected ${name} as it was in the forward pass, got one updated in place since; update after the backward pass`);
+        throw new KernelError(
+          `${kernelName}: expected ${name} as it was in the forward pass, got one updated in place since; update after the backward pass`,
+        );
     });
     let recomputed: Tensor[] | undefined;
     const results = (): Tensor[] => savedOutputs ?? (recomputed ??= recompute(savedInputs as Inputs, attrs));
@@ -192,13 +194,21 @@ export function differentiate(
 
 function assertDifferentiable(operation: string, value: Tensor, seed: Tensor | null): void {
   if (typeof value?.dataId !== "object")
-    throw new InputError(`${operation}: expected a function that returns a tensor, got ${typeof value}; return the loss`);
+    throw new InputError(
+      `${operation}: expected a function that returns a tensor, got ${typeof value}; return the loss`,
+    );
   if (value.dtype !== "float32")
-    throw new InputError(`${operation}: expected a float32 result, got ${value.dtype}; only floats have gradients`);
+    throw new InputError(
+      `${operation}: expected a float32 result, got ${value.dtype}; only floats have gradients`,
+    );
   if (seed === null && value.size !== 1)
-    throw new InputError(`${operation}: expected a scalar result or a seed, got shape ${formatShape(value.shape)}; reduce it with sum or mean, or pass { seed }`);
+    throw new InputError(
+      `${operation}: expected a scalar result or a seed, got shape ${formatShape(value.shape)}; reduce it with sum or mean, or pass { seed }`,
+    );
   if (seed !== null && !sameShape(seed.shape, value.shape))
-    throw new InputError(`${operation}: expected a seed of shape ${formatShape(value.shape)}, got ${formatShape(seed.shape)}; pass the gradient of the result`);
+    throw new InputError(
+      `${operation}: expected a seed of shape ${formatShape(value.shape)}, got ${formatShape(seed.shape)}; pass the gradient of the result`,
+    );
 }
 
 function backpropagate(
@@ -216,7 +226,9 @@ function backpropagate(
     const dys = node.outputs.map((output) => gradients.get(output.id) ?? null);
     if (dys.every((dy) => dy === null)) continue;
     if (node.gradient === undefined)
-      throw new KernelError(`${node.kernelName}: expected an op with a gradient, got one without; use stopGradient on its input`);
+      throw new KernelError(
+        `${node.kernelName}: expected an op with a gradient, got one without; use stopGradient on its input`,
+      );
     host.startScope(node.kernelName);
     const results: Tensor[] = [];
     try {
@@ -252,4 +264,3 @@ function backpropagate(
     return gradient !== undefined && gradient === seed ? alias(host, gradient, false) : gradient;
   });
 }
-

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { allocate, type DType, type TypedArray } from "./dtype.js";
 import { assertReady, readValues } from "./device.js";
+import { allocate, type DType, type TypedArray } from "./dtype.js";
 import { engine } from "./engine.js";
 import { InputError, ShapeError } from "./errors.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
@@ -31,7 +31,11 @@ export function fromValues(values: TypedArray, shape: Shape, dtype: DType): Tens
  * @example
  * const x = tensor([[1, 2], [3, 4]]); // [2, 2] float32
  */
-export function tensor(values: NestedArray | TypedArray | readonly number[], shape?: Shape, dtype?: DType): Tensor {
+export function tensor(
+  values: NestedArray | TypedArray | readonly number[],
+  shape?: Shape,
+  dtype?: DType,
+): Tensor {
   assertReady("tensor");
   if (ArrayBuffer.isView(values)) {
     const type = dtype ?? dtypeOf(values);
@@ -44,11 +48,14 @@ export function tensor(values: NestedArray | TypedArray | readonly number[], sha
     if (Array.isArray(value)) {
       if (inferred.length === depth) inferred.push(value.length);
       else if (inferred[depth] !== value.length)
-        throw new ShapeError(`tensor: expected rows of length ${inferred[depth]}, got one of length ${value.length}`);
+        throw new ShapeError(
+          `tensor: expected rows of length ${inferred[depth]}, got one of length ${value.length}`,
+        );
       for (const element of value) visit(element, depth + 1);
       return;
     }
-    if (depth !== inferred.length) throw new ShapeError("tensor: expected rows of one depth, got numbers beside arrays");
+    if (depth !== inferred.length)
+      throw new ShapeError("tensor: expected rows of one depth, got numbers beside arrays");
     if (typeof value !== "boolean") type = "float32";
     flat.push(Number(value));
   };
@@ -61,13 +68,17 @@ function dtypeOf(values: ArrayBufferView): DType {
   if (values instanceof Float32Array) return "float32";
   if (values instanceof Int32Array) return "int32";
   if (values instanceof Uint8Array || values instanceof Uint8ClampedArray) return "bool";
-  throw new InputError(`tensor: expected a Float32Array, Int32Array or Uint8Array, got ${values.constructor.name}; convert it first`);
+  throw new InputError(
+    `tensor: expected a Float32Array, Int32Array or Uint8Array, got ${values.constructor.name}; convert it first`,
+  );
 }
 
 function filled(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
   assertShape("tensor", shape);
   if (sizeOf(shape) !== values.length)
-    throw new ShapeError(`tensor: expected ${sizeOf(shape)} values for shape ${formatShape(shape)}, got ${values.length}`);
+    throw new ShapeError(
+      `tensor: expected ${sizeOf(shape)} values for shape ${formatShape(shape)}, got ${values.length}`,
+    );
   const data = allocate(dtype, values.length);
   if (dtype === "bool") for (let i = 0; i < data.length; i++) data[i] = values[i] ? 1 : 0;
   else data.set(values);
@@ -121,7 +132,8 @@ export function onesLike(like: Tensor): Tensor {
 export function arange(start: number, stop: number, step = 1, dtype: DType = "int32"): Tensor {
   assertReady("arange");
   const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!Number.isFinite(length)) throw new InputError(`arange: expected a finite range, got ${start} to ${stop} by ${step}`);
+  if (!Number.isFinite(length))
+    throw new InputError(`arange: expected a finite range, got ${start} to ${stop} by ${step}`);
   const data = allocate(dtype, length);
   for (let i = 0; i < length; i++) data[i] = start + i * step;
   return fromValues(data, [length], dtype);
@@ -132,7 +144,8 @@ export function linspace(start: number, stop: number, length: number): Tensor {
   assertReady("linspace");
   assertShape("linspace", [length]);
   const data = new Float32Array(length);
-  for (let i = 0; i < length; i++) data[i] = length === 1 ? start : start + ((stop - start) * i) / (length - 1);
+  for (let i = 0; i < length; i++)
+    data[i] = length === 1 ? start : start + ((stop - start) * i) / (length - 1);
   return fromValues(data, [length], "float32");
 }
 
@@ -171,6 +184,9 @@ export async function toArray(value: Tensor): Promise<NestedArray> {
 
 /** The value of a tensor with one element. @throws ShapeError for any other number of elements. */
 export async function item(value: Tensor): Promise<number> {
-  if (value.size !== 1) throw new ShapeError(`item: expected one element, got shape ${formatShape(value.shape)}; use read or toArray`);
+  if (value.size !== 1)
+    throw new ShapeError(
+      `item: expected one element, got shape ${formatShape(value.shape)}; use read or toArray`,
+    );
   return (await readValues(value))[0];
 }
