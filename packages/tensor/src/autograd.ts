@@ -41,10 +41,12 @@ export function valueAndGrad(
   assertReady("valueAndGrad");
   inputs.forEach((input, index) => {
     if (input?.dtype !== "float32")
-      throw new InputError(`valueAndGrad: expected float32 inputs, got ${input?.dtype} for input ${index}; cast it first`);
+      throw new InputError(
+        `valueAndGrad: expected float32 inputs, got ${input?.dtype} for input ${index}; cast it first`,
+      );
   });
   const { value, grads } = differentiate("valueAndGrad", () => fn(...inputs), inputs, seed ?? null);
-  const unused = grads.findIndex((gradient) => gradient === undefined);
+  const unused = grads.indexOf(undefined);
   if (unused >= 0 && !allowUnused) {
     for (const gradient of grads) gradient?.dispose();
     if (!inputs.includes(value)) value.dispose();
@@ -113,15 +115,23 @@ export function customGradient(
 ): (...inputs: Tensor[]) => Tensor {
   return (...inputs) => {
     assertReady("customGradient");
-    const named: Record<string, Tensor> = Object.fromEntries(inputs.map((input, index) => [`input${index}`, input]));
+    const named: Record<string, Tensor> = Object.fromEntries(
+      inputs.map((input, index) => [`input${index}`, input]),
+    );
     const names = Object.keys(named);
     const recording = isRecording();
     const output = noGrad(() => tidy(() => detached(forward(...inputs), inputs)));
     if (!recording) return output;
-    const gradient = ({ dy, saved }: GradientContext<Record<string, Tensor>, object>): Record<string, () => Tensor> => {
+    const gradient = ({
+      dy,
+      saved,
+    }: GradientContext<Record<string, Tensor>, object>): Record<string, () => Tensor> => {
       let gradients: Tensor[] | undefined;
       const compute = (): Tensor[] => {
-        gradients ??= backward(dy, names.map((name) => saved[name]));
+        gradients ??= backward(
+          dy,
+          names.map((name) => saved[name]),
+        );
         if (gradients.length !== names.length)
           throw new InputError(
             `customGradient: expected ${names.length} gradients, one an input, got ${gradients.length}; return zeros for an input without one`,
@@ -130,9 +140,14 @@ export function customGradient(
       };
       return Object.fromEntries(names.map((name, index) => [name, () => compute()[index]]));
     };
-    recordNode("customGradient", { name: "customGradient", saves: names, gradient }, named, [output], {}, () => [
-      forward(...inputs),
-    ]);
+    recordNode(
+      "customGradient",
+      { name: "customGradient", saves: names, gradient },
+      named,
+      [output],
+      {},
+      () => [forward(...inputs)],
+    );
     return output;
   };
 }

@@ -82,7 +82,10 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
         );
     });
     let recomputed: Tensor[] | undefined;
-    const results = (): Tensor[] => savedOutputs ?? (recomputed ??= recompute(savedInputs as Inputs, attrs));
+    const results = (): Tensor[] => {
+      recomputed ??= savedOutputs ?? recompute(savedInputs as Inputs, attrs);
+      return recomputed;
+    };
     const allDys = dys.map((dy, index) => dy ?? zeros(outputs[index].shape));
     const context: GradientContext<Inputs, Attributes> = {
       dy: allDys[0],
