@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { CHROMIUM_FLAGS, findChromium } from "./tooling/chromium.mjs";
 
 const packageSource = (name: string, entry: string): string =>
   fileURLToPath(new URL(`./packages/${name}/src/${entry}`, import.meta.url));
@@ -12,13 +13,13 @@ const alias = [
   { find: /^@ai\/(\w+)\/(testing|training|tasks)$/, replacement: packageSource("$1", "$2/index.ts") },
 ];
 
-/** Chromium of Debian and most distributions; AI_CHROMIUM names another. */
-const chromium = [process.env.AI_CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
+const chromium = findChromium();
 /** Chromium brings a software Vulkan driver, so that Dawn in Node has an adapter without a GPU. */
 const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
-const required = process.env.AI_REQUIRE_GPU_TESTS === "1" ? "webgpu" : "";
+const everythingRequired = process.env.AI_REQUIRE_GPU_TESTS === "1";
+if (everythingRequired && chromium === undefined)
+  throw new Error("AI_REQUIRE_GPU_TESTS=1 requires Chromium, none was found; install it or name it with AI_CHROMIUM");
+const required = everythingRequired ? "wasm,webgpu" : "";
 
 const devices = (names: string): Record<string, string> => ({
   __AI_TEST_DEVICES__: JSON.stringify(process.env.AI_TEST_DEVICES ?? names),
@@ -66,15 +67,7 @@ export default defineConfig({
                   provider: playwright({
                     launchOptions: {
                       executablePath: chromium,
-                      args: [
-                        "--enable-unsafe-webgpu",
-                        "--no-sandbox",
-                        "--no-first-run",
-                        "--disable-background-networking",
-                        "--disable-component-update",
-                        "--disable-sync",
-                        "--disable-quic",
-                      ],
+                      args: CHROMIUM_FLAGS,
                     },
                   }),
                 },
