@@ -65,7 +65,7 @@ export function streamOf(parent: readonly [number, number], name: string): [numb
   return [low, high];
 }
 
-const LN2_HIGH = 6.93147180369123816e-1; // ln 2 with its last 32 bits zero: times an exponent it is exact
+const LN2_HIGH = 0.6931471803691238; // ln 2 with its last 32 bits zero: times an exponent it is exact
 const LN2_LOW = 1.9082149292705877e-10; // ln 2 − LN2_HIGH
 const HALF_PI = Math.PI / 2;
 
