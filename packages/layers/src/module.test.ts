@@ -1,0 +1,233 @@
+import {
+  add,
+  grad,
+  InputError,
+  keep,
+  manualSeed,
+  memory,
+  randomUniform,
+  ShapeError,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  WeightsError,
+  zeros,
+} from "@ai/tensor";
+import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
+import { describe, expect, it } from "vitest";
+import { Module } from "./module.js";
+import { type Initializer, Parameter, StateCounter, StateTensor } from "./parameter.js";
+import type { StateEntry } from "./state-dict.js";
+
+const uniform: Initializer = (shape, generator) => randomUniform(shape, { generator });
+
+class Shift extends Module<[x: Tensor], Tensor> {
+  static override readonly checkpointNames = { amount: "shift", running: "running_mean", calls: "num_calls" };
+  readonly amount = new Parameter([2, 3], { initializer: uniform, checkpointPermutation: [1, 0] });
+  readonly running = new StateTensor([3], { initializer: (shape) => zeros(shape) });
+  readonly calls = new StateCounter();
+
+  protected forward(x: Tensor): Tensor {
+    add(x, 1); // freed by call
+    return this.training ? add(x, this.amount.value) : x;
+  }
+}
+
+class Pair extends Module<[x: Tensor], Tensor> {
+  static override readonly checkpointNames = { parts: "" };
+  readonly parts = [new Shift(), new Shift()];
+  readonly shared = this.parts[0];
+  readonly extra = { scale: new Parameter([1], { initializer: uniform }) };
+
+  protected forward(x: Tensor): Tensor {
+    return this.parts.reduce((result, part) => part.call(result), x);
+  }
+}
+
+describeEachDevice("Module", () => {
+  it("finds submodules, parameters and state in fields, arrays and objects", () => {
+    const model = new Pair();
+    expect(model.namedModules().map(([path]) => path)).toEqual(["", "0", "1"]);
+    expect(model.namedParameters().map(([path]) => path)).toEqual(["0.shift", "1.shift", "extra.scale"]);
+    expect(model.ownParameters()).toEqual([model.extra.scale]);
+    model.dispose();
+  });
+
+  it("draws values from seed and path alone, at first use", async () => {
+    manualSeed(1);
+    const first = new Pair();
+    expect(first.parts[1].amount.hasValue).toBe(false);
+    expect(() => first.parts[1].amount.value).toThrow(/got none yet; call initialize/);
+    const x = zeros([2, 3]);
+    const gradients = grad(() => sum(first.call(x)), [x]); // values drawn here are constants and survive
+    const second = new Pair();
+    second.parameters();
+    await expect(second.parts[1].amount.value).toBeCloseToTensor(first.parts[1].amount.value, {
+      relative: 0,
+    });
+    second.initialize({ seed: 2 });
+    await expect(
+      expect(second.parts[1].amount.value).toBeCloseToTensor(first.parts[1].amount.value),
+    ).rejects.toThrow();
+    for (const owner of [first, second, x, ...gradients]) owner.dispose();
+  });
+
+  it("gives the caller its result and frees the rest", async () => {
+    const model = new Pair();
+    await expectNoLeak(() => {
+      const x = zeros([2, 3]);
+      model.train().call(x).dispose();
+      const same = model.eval().call(x);
+      same.dispose();
+      add(x, 1).dispose(); // x is alive although the module returned it
+      x.dispose();
+    });
+    const before = memory();
+    model.dispose();
+    expect(before.numTensors - memory().numTensors).toBe(5);
+    model.dispose();
+    const x = zeros([2, 3]);
+    expect(() => model.train().call(x)).toThrow(/expected live values, got disposed ones/);
+    x.dispose();
+  });
+
+  it("names the layer in errors and keeps the cause", () => {
+    const model = new Pair();
+    const wrong = zeros([5]);
+    try {
+      model.call(wrong);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(ShapeError);
+      expect((error as Error).message).toMatch(/^Pair\.0: add: expected/);
+      expect(((error as Error).cause as Error).message).toMatch(/^add: expected/);
+    }
+    wrong.dispose();
+    model.dispose();
+  });
+
+  it("runs hooks, which may replace inputs and output, until they are removed", async () => {
+    const model = new Pair().eval();
+    const x = zeros([2, 3]);
+    const remove = [
+      model.parts[0].registerForwardPreHook((_, [input]) => [add(input, 1)]),
+      model.parts[1].registerForwardHook((_module, _inputs, output) => add(output, 10)),
+    ];
+    const hooked = model.call(x);
+    for (const undo of remove) undo();
+    const plain = model.call(x);
+    await expect(hooked).toBeCloseToTensor({ shape: [2, 3], dtype: "float32", values: Array(6).fill(11) });
+    await expect(plain).toBeCloseToTensor({ shape: [2, 3], dtype: "float32", values: Array(6).fill(0) });
+    for (const owner of [hooked, plain, x, model]) owner.dispose();
+  });
+
+  it("takes its state out and in, in the checkpoint's layout", async () => {
+    const model = new Shift();
+    model.amount.setValue(
+      tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+    );
+    model.calls.value = 7;
+    const state = await model.stateDict();
+    expect([...state.keys()]).toEqual(["shift", "running_mean", "num_calls"]);
+    expect(state.get("shift")).toEqual({
+      dtype: "float32",
+      shape: [3, 2],
+      values: Float32Array.of(1, 4, 2, 5, 3, 6),
+    });
+    expect(state.get("num_calls")).toEqual({ dtype: "int64", shape: [], values: BigInt64Array.of(7n) });
+    const other = new Shift();
+    expect(other.loadStateDict(state)).toEqual({ missing: [], unused: [] });
+    await expect(other.amount.value).toBeCloseToTensor(model.amount.value, { relative: 0 });
+    expect(other.calls.value).toBe(7);
+    model.dispose();
+    other.dispose();
+  });
+
+  it("lists every name that does not fit in one error and changes nothing", async () => {
+    const model = new Shift();
+    const state = new Map<string, StateEntry>([
+      ["shift", { dtype: "float32", shape: [2, 3], values: new Float32Array(6) }],
+      ["running_mean", { dtype: "float32", shape: [3], values: Float32Array.of(1, 2, 3) }],
+      ["running_var", { dtype: "float32", shape: [3], values: new Float32Array(3) }],
+    ]);
+    const version = model.running.version;
+    expect(() => model.loadStateDict(state)).toThrow(WeightsError);
+    expect(() => model.loadStateDict(state)).toThrow(
+      /missing: num_calls; unused: running_var; .*shift \(expected shape \[3, 2\], got \[2, 3\]\)/,
+    );
+    expect(model.running.version).toBe(version);
+    expect(() => model.loadStateDict(state, { strict: false })).toThrow(/mis-shaped/);
+    state.delete("shift");
+    expect(model.loadStateDict(state, { strict: false })).toEqual({
+      missing: ["shift", "num_calls"],
+      unused: ["running_var"],
+    });
+    model.dispose();
+  });
+
+  it("raises a parameter's version with each new value and refuses a wrong one", () => {
+    const { amount } = new Shift();
+    amount.setValue(zeros([2, 3]));
+    const { version } = amount;
+    amount.setValue(zeros([2, 3]));
+    expect(amount.version).toBeGreaterThan(version);
+    const wrong = zeros([3, 2]);
+    const integers = zeros([2, 3], "int32");
+    expect(() => amount.setValue(wrong)).toThrow(ShapeError);
+    expect(() => amount.setValue(integers)).toThrow(InputError);
+    for (const owner of [wrong, integers, amount]) owner.dispose();
+  });
+
+  it("summarizes layers, shapes and parameters without changing the mode", () => {
+    const model = new Pair();
+    model.parts[1].requiresGrad(false);
+    const summary = model.summary([2, 3]);
+    expect(summary.rows.map(({ path, layer, parameters }) => [path, layer, parameters])).toEqual([
+      ["", "Pair", 1],
+      ["0", "Shift", 6],
+      ["1", "Shift", 6],
+    ]);
+    expect(summary.rows[1].outputShapes).toEqual([[2, 3]]);
+    expect([summary.parameters, summary.trainableParameters]).toEqual([13, 7]);
+    expect(String(summary)).toMatch(/0: Shift +\[2, 3\] +6/);
+    expect(model.training && model.parts[0].training).toBe(true);
+    model.dispose();
+  });
+
+  it("keeps what a hook keeps", () => {
+    const model = new Shift();
+    const kept: Tensor[] = [];
+    model.registerForwardHook((_module, _inputs, output) => {
+      kept.push(keep(add(output, 1)));
+      return undefined;
+    });
+    const x = zeros([2, 3]);
+    tidy(() => {
+      model.call(x);
+    });
+    expect(kept[0].isDisposed).toBe(false);
+    for (const owner of [...kept, x, model]) owner.dispose();
+  });
+});
+
+describe("parameterGroups", () => {
+  it("refuses a rule that matches nothing", async () => {
+    const { useDevice } = await import("@ai/tensor");
+    await useDevice("cpu").catch(() => useDevice("wasm"));
+    const model = new Pair();
+    const rest = { match: (path: string) => path.startsWith("0."), options: { weightDecay: 0 } };
+    const groups = model.parameterGroups([rest]);
+    expect(groups.map(({ names, options }) => [names, options])).toEqual([
+      [["0.shift"], { weightDecay: 0 }],
+      [["1.shift", "extra.scale"], {}],
+    ]);
+    expect(() => model.parameterGroups([{ match: (path) => path === "2.shift", options: {} }])).toThrow(
+      InputError,
+    );
+    model.dispose();
+  });
+});

@@ -1,0 +1,30 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { engine } from "./engine.js";
+
+/** What tfjs needs to free a tensor whose object is gone. */
+interface Remains {
+  readonly dataId: object;
+  readonly dtype: string;
+  readonly size: number;
+}
+
+let registry: FinalizationRegistry<Remains> | undefined;
+
+/**
+ * Frees a tensor's memory when its object has been garbage-collected undisposed: a safety net for tensors that
+ * live as long as the object that holds them. The GPU and WebAssembly heaps do not see the collector otherwise.
+ * @param tensor `[...]` any shape and dtype.
+ * @returns a function that takes the net away; call it right before disposing the tensor yourself.
+ */
+export function freeWhenCollected(tensor: Tensor): () => void {
+  registry ??= new FinalizationRegistry((remains) => {
+    const host = engine() as unknown as { disposeTensor(tensor: Remains): void };
+    host.disposeTensor(remains);
+  });
+  const token = {};
+  registry.register(tensor, { dataId: tensor.dataId, dtype: tensor.dtype, size: tensor.size }, token);
+  const current = registry;
+  return () => {
+    current.unregister(token);
+  };
+}
