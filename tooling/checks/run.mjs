@@ -1,0 +1,84 @@
+/**
+ * Runs the checks: `pnpm check` all of them, `pnpm check NAME…` the named ones. A check gives a list of problems,
+ * or ends a command with an exit code. `npm test` counts each as one test.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { problemsOfCommand, workspaceTool } from "./commands.mjs";
+import { ROOT } from "./files.mjs";
+import { SkippedCheck } from "./skipped-check.mjs";
+
+const script = (name) => async () => (await import(`./${name}.mjs`)).check(ROOT);
+
+/** A step of the release rehearsal; the steps share one staged copy. */
+const release = (step) => async () => (await import("./release/rehearsal.mjs"))[step]();
+
+/** A tool of the workspace, run in the root; its output is the problem when it fails. */
+const tool = (name, ...args) => () => problemsOfCommand(workspaceTool(name), args);
+
+/** The binary of the WebAssembly kernels is committed: it must be what its source gives. */
+async function wasmBinary() {
+  const builder = join(ROOT, "packages/tensor/wasm/build.mjs");
+  if (!existsSync(builder)) throw new SkippedCheck("packages/tensor/wasm/build.mjs does not exist yet");
+  return problemsOfCommand(process.execPath, [builder, "--check"]);
+}
+
+/** In this order: what is quick first; the build before what reads `dist`. */
+export const CHECKS = [
+  { name: "package directions", run: script("package-directions") },
+  { name: "docstrings with shapes", run: script("docstring-shapes") },
+  { name: "errors of our kinds", run: script("thrown-errors") },
+  { name: "file length", run: script("file-length") },
+  { name: "no paths of a machine", run: script("machine-paths") },
+  { name: "formatting and lint", run: tool("biome", "ci", ".") },
+  { name: "wasm binary", run: wasmBinary },
+  { name: "build", run: tool("turbo", "run", "build", "--filter=./packages/*", "--output-logs=errors-only") },
+  { name: "types", run: tool("tsc", "-b") },
+  { name: "unused code", run: tool("knip", "--no-progress") },
+  { name: "size of one import", run: script("import-size") },
+  { name: "release: version and pack", run: release("versionAndPack") },
+  { name: "release: packed packages (publint, are-the-types-wrong)", run: release("inspectPacked") },
+  { name: "release: publish dry run", run: release("publishDryRun") },
+  { name: "release: in an empty Node project", run: release("nodeProject") },
+  { name: "release: in a Vite app", run: release("viteApp") },
+  { name: "release: in a plain page", run: release("plainPage") },
+];
+
+/** Runs checks one after the other and prints each result as it comes. */
+export async function runChecks(checks) {
+  const results = [];
+  console.log("\n▸ Checks");
+  for (const { name, run } of checks) {
+    const started = Date.now();
+    let status = "passed";
+    let detail = "";
+    try {
+      const problems = await run();
+      if (problems.length > 0) {
+        status = "failed";
+        detail = problems.join("\n");
+      }
+    } catch (error) {
+      status = error instanceof SkippedCheck ? "skipped" : "failed";
+      detail = status === "skipped" ? error.message : (error.stack ?? String(error));
+    }
+    const mark = { passed: "✓", failed: "✗", skipped: "–" }[status];
+    console.log(`${mark} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${status === "skipped" ? `: ${detail}` : ""}`);
+    if (status === "failed") console.log(detail.replace(/^/gm, "    "));
+    results.push({ name, status, detail });
+  }
+  return results;
+}
+
+async function main(names) {
+  const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
+  if (unknown.length > 0) {
+    console.error(`check: expected names from ${CHECKS.map(({ name }) => `"${name}"`).join(", ")}, got "${unknown.join('", "')}"`);
+    return 1;
+  }
+  const results = await runChecks(names.length === 0 ? CHECKS : CHECKS.filter(({ name }) => names.includes(name)));
+  return results.some(({ status }) => status === "failed") ? 1 : 0;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await main(process.argv.slice(2));
