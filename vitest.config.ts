@@ -14,11 +14,14 @@ const alias = [
 ];
 
 const chromium = findChromium();
-/** Chromium brings a software Vulkan driver, so that Dawn in Node has an adapter without a GPU. */
-const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+/** Chromium brings a software Vulkan driver and loader, so that Dawn in Node has an adapter without a GPU. */
+const chromiumLibraries = "/usr/lib/chromium";
+const softwareDriver = `${chromiumLibraries}/vk_swiftshader_icd.json`;
 const everythingRequired = process.env.AI_REQUIRE_GPU_TESTS === "1";
 if (everythingRequired && chromium === undefined)
-  throw new Error("AI_REQUIRE_GPU_TESTS=1 requires Chromium, none was found; install it or name it with AI_CHROMIUM");
+  throw new Error(
+    "AI_REQUIRE_GPU_TESTS=1 requires Chromium, none was found; install it or name it with AI_CHROMIUM",
+  );
 const required = everythingRequired ? "wasm,webgpu" : "";
 
 const devices = (names: string): Record<string, string> => ({
@@ -45,7 +48,12 @@ export default defineConfig({
           env: {
             WEBGPU_MATMUL_PROGRAM_TYPE: "3",
             XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
-            ...(existsSync(softwareDriver) ? { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? softwareDriver } : {}),
+            ...(existsSync(softwareDriver)
+              ? {
+                  VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? softwareDriver,
+                  LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, chromiumLibraries].filter(Boolean).join(":"),
+                }
+              : {}),
           },
         },
       },

@@ -34,6 +34,8 @@ export interface StartedDevice {
   readonly hardware: string;
   readonly threads: number;
   readonly features: readonly string[];
+  /** False once the hardware was lost: the next {@link useDevice} starts anew. */
+  readonly isAlive?: () => boolean;
 }
 
 const BACKENDS: Readonly<Record<string, DeviceName>> = {
@@ -91,7 +93,11 @@ async function activate(
   options: DeviceOptions,
 ): Promise<DeviceDescription> {
   let backend = started.get(device);
-  if (backend === undefined || engine().registry[backend.backend] === undefined) {
+  if (
+    backend === undefined ||
+    engine().registry[backend.backend] === undefined ||
+    backend.isAlive?.() === false
+  ) {
     backend = await start(device, options);
     started.set(device, backend);
   }
@@ -99,7 +105,8 @@ async function activate(
     throw new DeviceError(
       `useDevice: expected ${device} to start, got a failure of backend ${backend.backend}; see the console`,
     );
-  current = { device, reason, ...backend };
+  const { isAlive: _, ...described } = backend;
+  current = { device, reason, ...described };
   return current;
 }
 

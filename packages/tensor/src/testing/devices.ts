@@ -30,7 +30,8 @@ const absences = await (async () => {
   for (const device of TEST_DEVICES) {
     const reason = await whyAbsent(device);
     if (reason === undefined) continue;
-    if (REQUIRED.includes(device)) throw new Error(`device ${device} is required by this run but absent: ${reason}`);
+    if (REQUIRED.includes(device))
+      throw new Error(`device ${device} is required by this run but absent: ${reason}`);
     reasons.set(device, reason);
   }
   return reasons;
@@ -38,10 +39,15 @@ const absences = await (async () => {
 
 /**
  * Declares the same tests once a device. An absent device is a skipped group that names the reason;
- * it is a failure when the run requires it.
+ * it is a failure when the run requires it. `only` narrows the devices, for tests of what one device alone has.
  */
-export function describeEachDevice(title: string, body: (device: DeviceName) => void): void {
+export function describeEachDevice(
+  title: string,
+  body: (device: DeviceName) => void,
+  only: readonly DeviceName[] = TEST_DEVICES,
+): void {
   for (const device of TEST_DEVICES) {
+    if (!only.includes(device)) continue;
     const absent = absences.get(device);
     if (absent !== undefined) {
       describe.skip(`${title} (${device} absent: ${absent})`, () => body(device));

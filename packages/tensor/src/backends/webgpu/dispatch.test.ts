@@ -1,0 +1,187 @@
+import type { KernelBackend } from "@tensorflow/tfjs-core";
+import { afterEach, describe, expect, it } from "vitest";
+import { engine } from "../../engine.js";
+import { add, dispose, read, type Tensor, tensor, tidy, zeros } from "../../index.js";
+import { describeEachDevice, expectNoLeak, TEST_DEVICES } from "../../testing/index.js";
+import { debugGpuErrors, dispatch, f32, type GpuDispatch, gpuMemory, i32, trimPool, u32 } from "./index.js";
+
+function run(spec: GpuDispatch): Tensor[] {
+  const backend = engine().registry.webgpu as KernelBackend;
+  return dispatch(backend, spec).map((info) => engine().makeTensorFromTensorInfo(info));
+}
+
+describe("dispatch", () => {
+  describeEachDevice("", tests, ["webgpu"]);
+  it("is for webgpu alone", () => expect(TEST_DEVICES.length).toBeGreaterThan(0)); // a run without webgpu has a test too
+});
+
+function tests(): void {
+  afterEach(() => debugGpuErrors(false));
+
+  it("writes several outputs and an in-place tensor, with uniforms of each type", async () => {
+    const x = tensor([1, 2, 3]);
+    const counts = tensor(new Int32Array([16777217, -2, 2147483647]));
+    const total = add(zeros([3]), 10);
+    const [scaled, shifted] = run({
+      name: "scaleAndShift",
+      inputs: { x, counts: { tensor: counts, element: "u32" } },
+      inPlace: { total },
+      outputs: { scaled: { shape: [3], dtype: "float32" }, shifted: { shape: [3], dtype: "int32" } },
+      uniforms: { scale: f32(0.5), offset: i32(-1), bits: u32(1) },
+      threads: 3,
+      body: () => `
+        scaled[index] = x[index] * uniforms.scale;
+        shifted[index] = bitcast<i32>(counts[index] << uniforms.bits) + uniforms.offset;
+        total[index] += x[index];`,
+    });
+    expect([...(await read(scaled))]).toEqual([0.5, 1, 1.5]);
+    expect([...(await read(shifted))]).toEqual([33554433, -5, -3]);
+    expect([...(await read(total))]).toEqual([11, 12, 13]);
+    dispose([x, counts, total, scaled, shifted]);
+  });
+
+  it("lets a workgroup work together, and folds more groups than one axis holds", async () => {
+    const rows = 70_000;
+    const x = zeros([rows], "float32", 2);
+    const [sums] = run({
+      name: "groupSum",
+      inputs: { x },
+      outputs: { sums: { shape: [rows], dtype: "float32" } },
+      groups: rows,
+      workgroupSize: 4,
+      declarations: () => "var<workgroup> shared_: array<f32, 4>;",
+      body: () => `
+        shared_[lane] = x[group] * f32(lane);
+        workgroupBarrier();
+        if (lane == 0u) { sums[group] = shared_[0] + shared_[1] + shared_[2] + shared_[3]; }`,
+    });
+    const values = await read(sums);
+    expect(values.every((value) => value === 12)).toBe(true);
+    dispose([x, sums]);
+  });
+
+  it("gives empty outputs without a dispatch and reads empty inputs", async () => {
+    const empty = zeros([0, 2]);
+    const [none] = run({
+      name: "nothing",
+      inputs: { empty },
+      outputs: { none: { shape: [0], dtype: "int32" } },
+      threads: 0,
+      body: () => "none[index] = i32(empty[index]);",
+    });
+    expect(await read(none)).toEqual(new Int32Array(0));
+    const [seven] = run({
+      name: "ignoreEmpty",
+      inputs: { empty },
+      outputs: { seven: { shape: [1], dtype: "float32" } },
+      threads: 1,
+      body: () => "if (index > 4u) { seven[index] = empty[0]; } else { seven[index] = 7.0; }",
+    });
+    expect([...(await read(seven))]).toEqual([7]);
+    dispose([empty, none, seven]);
+  });
+
+  it("rejects the next read after an invalid kernel, naming the op, and only that read", async () => {
+    const x = tensor([1, 2]);
+    const [bad] = run({
+      name: "doesNotCompile",
+      inputs: { x },
+      outputs: { y: { shape: [2], dtype: "float32" } },
+      threads: 2,
+      body: () => "y[index] = noSuchFunction(x[index]);",
+    });
+    await expect(read(bad)).rejects.toThrow(/^doesNotCompile: expected a valid GPU command/);
+    const fine = add(x, 1);
+    expect([...(await read(fine))]).toEqual([2, 3]);
+    dispose([x, bad, fine]);
+  });
+
+  it("rejects tfjs's own reads too", async () => {
+    const x = tensor([1, 2]);
+    const [bad] = run({
+      name: "doesNotCompileEither",
+      inputs: { x },
+      outputs: { y: { shape: [2], dtype: "float32" } },
+      threads: 2,
+      body: () => "y[index] = alsoNoFunction(x[index]);",
+    });
+    await expect(bad.data()).rejects.toThrow(/^doesNotCompileEither: /);
+    dispose([x, bad]);
+  });
+
+  it("names the op of an index out of range at the next read, then is clean", async () => {
+    const x = tensor([10, 20, 30]);
+    const pick = (indices: Tensor): Tensor =>
+      run({
+        name: "pick",
+        inputs: { x, indices },
+        outputs: { y: { shape: indices.shape, dtype: "float32" } },
+        threads: indices.size,
+        checksIndices: true,
+        body: () => "y[index] = x[checkedIndex(indices[index], 3)];",
+      })[0];
+    const good = tensor([2, 0], [2], "int32");
+    const wrong = tensor([1, 3], [2], "int32");
+    const first = pick(good);
+    expect([...(await read(first))]).toEqual([30, 10]);
+    const second = pick(wrong);
+    const unrelated = add(x, 1);
+    await expect(read(unrelated)).rejects.toThrow(
+      "pick: expected indices in [0, 3), got 3; check the indices or the table's size",
+    );
+    expect([...(await read(unrelated))]).toEqual([11, 21, 31]);
+    dispose([x, good, wrong, first, second, unrelated]);
+  });
+
+  it("refuses data that are read and written by one kernel", async () => {
+    const x = tensor([1]);
+    const attempt = (): Tensor[] =>
+      run({ name: "self", inputs: { x }, inPlace: { y: x }, threads: 1, body: () => "y[index] = x[index];" });
+    expect(attempt).toThrow("self: expected y and x to be different data, got the same; copy one of them");
+    dispose(x);
+  });
+
+  it("finds two kernels under one variant while debugging", async () => {
+    debugGpuErrors(true);
+    const x = tensor([1]);
+    const scale = (factor: number): Tensor =>
+      run({
+        name: "bakedIn",
+        inputs: { x },
+        outputs: { y: { shape: [1], dtype: "float32" } },
+        threads: 1,
+        body: () => `y[index] = x[index] * ${factor}.0;`,
+      })[0];
+    const y = scale(2);
+    expect([...(await read(y))]).toEqual([2]);
+    expect(() => scale(3)).toThrow(/^bakedIn: expected one WGSL text a variant, got two/);
+    dispose([x, y]);
+  });
+
+  it("leaks nothing and gives pooled memory back", async () => {
+    await expectNoLeak(async () => {
+      const x = tensor([1, 2, 3]);
+      const [y] = run({
+        name: "copy",
+        inputs: { x },
+        outputs: { y: { shape: [3], dtype: "float32" } },
+        threads: 3,
+        body: () => "y[index] = x[index];",
+      });
+      await read(y);
+      dispose([x, y]);
+    });
+    trimPool();
+    const before = gpuMemory();
+    for (let step = 0; step < 30; step++) tidy(() => void add(zeros([1_000_000 + step]), 1));
+    const { usedBytes, pooledBytes } = gpuMemory();
+    expect(usedBytes + pooledBytes).toBeLessThan(160 * 2 ** 20); // 240 MB were asked for, 8 MB are in use at once
+    trimPool();
+    const kept = add(zeros([4]), 1);
+    expect([...(await read(kept))]).toEqual([1, 1, 1, 1]);
+    trimPool();
+    expect(gpuMemory().pooledBytes).toBe(0);
+    expect(gpuMemory().usedBytes).toBeLessThan(before.usedBytes + 2 ** 20);
+    dispose(kept);
+  });
+}
