@@ -1,0 +1,211 @@
+import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import { BYTES_PER_ELEMENT, type DType } from "../../dtype.js";
+import { KernelError } from "../../errors.js";
+import { type Shape, sizeOf } from "../../shape.js";
+import { dataVersion } from "../../versions.js";
+import type { WasmExports } from "./exports.generated.js";
+import type { WasmRuntime } from "./runtime.js";
+
+/** A packed copy of a matrix, kept for as long as the data are unchanged. */
+interface PackedCopy {
+  readonly version: number | undefined;
+  pointer: number;
+  uses: number;
+}
+
+type HostValues = backend_util.BackendValues;
+
+/** What the backend knows about one dataId. The values lie in the heap, or on the host until a kernel asks for them. */
+class TensorRecord {
+  refCount: number;
+  /** Address in the heap; 0 while the values are on the host. */
+  pointer = 0;
+  complexTensorInfos: { real: TensorInfo; imag: TensorInfo } | undefined;
+  packed: Map<string, PackedCopy> | undefined;
+  private view: HostValues | undefined;
+
+  constructor(
+    private readonly runtime: WasmRuntime,
+    readonly dtype: DataType,
+    readonly length: number,
+    refCount: number,
+  ) {
+    this.refCount = refCount;
+  }
+
+  /** What tfjs's JavaScript kernels read. A view of the heap is made anew when growth detached the last one. */
+  get values(): HostValues | undefined {
+    if (this.pointer === 0) return this.view;
+    const { memory } = this.runtime;
+    if (this.view === undefined || (this.view as Float32Array).buffer !== memory.buffer) {
+      const kind = this.dtype === "float32" ? Float32Array : this.dtype === "int32" ? Int32Array : Uint8Array;
+      this.view = new kind(memory.buffer, this.pointer, this.length);
+    }
+    return this.view;
+  }
+
+  set values(values: HostValues | undefined) {
+    this.view = values;
+  }
+}
+
+type TensorReference = { dataId: object };
+
+/**
+ * The CPU engine: tensors in one WebAssembly memory, tfjs's JavaScript kernels on views of it as the fallback.
+ * Kernels get it as their `backend`; see docs/contributing/wasm-kernels.md.
+ */
+export class WasmBackend extends MathBackendCPU {
+  /** Frees what a garbage-collected tensor that nobody disposed held. */
+  private readonly collected = new FinalizationRegistry<TensorRecord>((record) => this.free(record));
+
+  constructor(readonly runtime: WasmRuntime) {
+    super();
+    (this as unknown as { firstUse: boolean }).firstUse = false; // no banner
+  }
+
+  /** The compiled kernels. Their addresses come from {@link pointer} and {@link allocateOutput}. */
+  get exports(): WasmExports {
+    return this.runtime.exports;
+  }
+
+  /**
+   * Address of a tensor's values; values that are still on the host move into the heap.
+   * It stays valid until the tensor is disposed, also when the memory grows.
+   * @param tensor `[...]` float32 and int32 take 4 bytes an element, bool 1.
+   * @throws KernelError for a dtype that has no place in the heap (`string`, `complex64`).
+   */
+  pointer(tensor: TensorReference): number {
+    const record = this.record(tensor.dataId);
+    if (record.pointer === 0) {
+      const { dtype } = record;
+      if (dtype === "string" || dtype === "complex64")
+        throw new KernelError(
+          `wasm: expected float32, int32 or bool, got ${dtype}; cast or split the tensor first`,
+        );
+      const values = record.values as ArrayLike<number>;
+      this.place(tensor.dataId, record);
+      (record.values as Float32Array).set(values);
+    }
+    return record.pointer;
+  }
+
+  /** A new tensor in the heap whose values the kernel has yet to write. @returns its description; `pointer` gives its address. */
+  allocateOutput(shape: Shape, dtype: DType = "float32"): TensorInfo {
+    const dataId = { id: this.nextId() };
+    const record = new TensorRecord(this.runtime, dtype, sizeOf(shape), 1);
+    this.place(dataId, record);
+    this.data.set(dataId, record as never);
+    return { dataId, shape: [...shape], dtype };
+  }
+
+  /** Address of working memory that is valid until the next kernel: at least `bytes`. */
+  scratch(bytes: number): number {
+    return this.runtime.scratch(bytes);
+  }
+
+  /** A second reference to the same values under another shape; nothing is copied. */
+  alias(tensor: TensorInfo, shape: Shape): TensorInfo {
+    this.incRef(tensor.dataId);
+    return { dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype };
+  }
+
+  /** Whether a tensor is float32 and its values are stored as such: what most of our kernels take. */
+  isFloat32(tensor: TensorInfo): boolean {
+    return tensor.dtype === "float32" && this.record(tensor.dataId).dtype === "float32";
+  }
+
+  /** The dtype that a tensor's values are stored in: tfjs's JavaScript kernels may relabel integers as floats. */
+  storedDType(tensor: TensorInfo): DataType {
+    return this.record(tensor.dataId).dtype;
+  }
+
+  /**
+   * A packed copy of a matrix that is used again and again, such as a weight. The copy is made at the second use of the same
+   * version of the data and freed with them, or when they are updated in place.
+   * @returns its address and whether `bytes` there are still to be filled; undefined at the first use.
+   */
+  packedCopy(
+    tensor: TensorReference,
+    layout: string,
+    bytes: number,
+  ): { pointer: number; isNew: boolean } | undefined {
+    const record = this.record(tensor.dataId);
+    const version = dataVersion(tensor);
+    record.packed ??= new Map();
+    const known = record.packed.get(layout);
+    if (known === undefined || known.version !== version) {
+      if (known !== undefined && known.pointer !== 0) this.runtime.allocator.release(known.pointer);
+      record.packed.set(layout, { version, pointer: 0, uses: 1 });
+      return undefined;
+    }
+    known.uses++;
+    if (known.pointer !== 0) return { pointer: known.pointer, isNew: false };
+    known.pointer = this.runtime.allocator.allocate(bytes);
+    return { pointer: known.pointer, isNew: true };
+  }
+
+  override write(values: HostValues, shape: number[], dtype: DataType): object {
+    const dataId = { id: this.nextId() };
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: object,
+    values: HostValues,
+    shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    const record = new TensorRecord(this.runtime, dtype, sizeOf(shape), refCount);
+    // tfjs's slice and top-k return views of their input: copied, because the owner may free it
+    record.values = this.runtime.owns(values) ? (values as Float32Array).slice() : values;
+    this.data.set(dataId, record as never);
+  }
+
+  override readSync(dataId: object): HostValues {
+    const record = this.record(dataId);
+    // never a view of the heap: it would change or detach under the reader
+    if (record.pointer !== 0) return (record.values as Float32Array).slice();
+    return super.readSync(dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const record = this.record(dataId);
+    const gone = super.disposeData(dataId, force);
+    if (gone) {
+      this.collected.unregister(record);
+      this.free(record);
+    }
+    return gone;
+  }
+
+  private record(dataId: object): TensorRecord {
+    return this.data.get(dataId) as unknown as TensorRecord;
+  }
+
+  private nextId(): number {
+    return (this as unknown as { nextDataId(): number }).nextDataId();
+  }
+
+  /** Gives a record its place in the heap. */
+  private place(dataId: object, record: TensorRecord): void {
+    record.pointer = this.runtime.allocator.allocate(
+      record.length * BYTES_PER_ELEMENT[record.dtype as DType],
+    );
+    record.values = undefined;
+    this.collected.register(dataId, record, record);
+  }
+
+  private free(record: TensorRecord): void {
+    const { allocator } = this.runtime;
+    if (record.pointer !== 0) allocator.release(record.pointer);
+    record.pointer = 0;
+    if (record.packed !== undefined)
+      for (const { pointer } of record.packed.values()) if (pointer !== 0) allocator.release(pointer);
+    record.packed = undefined;
+  }
+}

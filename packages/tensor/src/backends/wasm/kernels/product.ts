@@ -1,0 +1,107 @@
+import type { WasmBackend } from "../backend.js";
+
+/** How the rows of A are found; the numbers of wasm/layout.ts. */
+export const SOURCE = { matrix: 0, patches: 1, scattered: 2, patchesTransposed: 3 } as const;
+
+/** Activations that a product applies before it stores a tile; the flags of wasm/micro-kernel.ts. */
+export const FUSED_ACTIVATIONS: Readonly<Record<string, number>> = { linear: 0, relu: 4, relu6: 8 };
+
+/** Depth of a block of B where it is packed a block at a time; DEPTH_LIMIT of wasm/gemm.ts. */
+const DEPTH_LIMIT = 320;
+
+/** A product `C[rows, columns] = act(A[rows, depth] · B[depth, columns] + bias)` by address. */
+export interface Product {
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Address of `columns` floats; 0 for none. */
+  readonly bias?: number;
+  readonly activation?: number;
+  /** One of {@link SOURCE}; anything but `matrix` reads the geometry that `setConvolution` set. */
+  readonly source?: number;
+  /** Channels of the filter that B is, in a convolution's input gradient. */
+  readonly filterChannels?: number;
+}
+
+/** Bytes of B in packed form: panels of eight columns. */
+function packedBytes(columns: number, depth: number): number {
+  return Math.ceil(columns / 8) * 32 * depth;
+}
+
+function set(backend: WasmBackend, product: Product, packed: number): void {
+  const { a, b, c, rows, columns, depth, transposeA = false, transposeB = false } = product;
+  const { bias = 0, activation = 0, source = SOURCE.matrix, filterChannels = 0 } = product;
+  backend.exports.setProduct(
+    a,
+    b,
+    c,
+    rows,
+    columns,
+    depth,
+    transposeA ? rows : depth,
+    transposeB ? depth : columns,
+    columns,
+    Number(transposeA),
+    Number(transposeB),
+    bias,
+    activation,
+    packed,
+    source,
+    filterChannels,
+  );
+}
+
+/**
+ * Computes a product.
+ * @param tensorB The tensor that B lies in, when a packed copy of it may be kept for its next use.
+ */
+export function multiply(backend: WasmBackend, product: Product, tensorB?: { dataId: object }): void {
+  const { exports } = backend;
+  const {
+    a,
+    b,
+    c,
+    rows,
+    columns,
+    depth,
+    transposeA,
+    transposeB,
+    bias = 0,
+    activation = 0,
+    source = 0,
+    filterChannels = 0,
+  } = product;
+  if (rows === 1 && source === SOURCE.matrix && !transposeA) {
+    if (transposeB) exports.multiplyVectorTransposed(a, b, c, columns, depth, depth, bias, activation);
+    else exports.multiplyVector(a, b, c, columns, depth, columns, bias, activation);
+    return;
+  }
+  const bytes = packedBytes(columns, depth);
+  const layout = `${transposeB ? "t" : "n"}${columns},${depth},${filterChannels}`;
+  const copy = tensorB === undefined ? undefined : backend.packedCopy(tensorB, layout, bytes);
+  set(backend, product, copy?.pointer ?? backend.scratch(bytes));
+  if (copy === undefined || copy.isNew) exports.packProduct();
+  exports.multiply();
+}
+
+/** `count` products of one shape; strides between the matrices in floats, 0 where one matrix serves all. */
+export function multiplyBatch(
+  backend: WasmBackend,
+  product: Product,
+  count: number,
+  strides: { readonly a: number; readonly b: number; readonly c: number },
+): void {
+  set(backend, product, backend.scratch(packedBytes(product.columns, product.depth)));
+  backend.exports.multiplyBatch(count, strides.a, strides.b, strides.c);
+}
+
+/** A product whose depth is far above its rows and columns. */
+export function multiplyDeep(backend: WasmBackend, product: Product): void {
+  set(backend, product, backend.scratch(packedBytes(product.columns, DEPTH_LIMIT)));
+  backend.exports.multiplyDeep();
+}
