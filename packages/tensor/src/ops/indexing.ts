@@ -1,0 +1,360 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import {
+  flattenIndicesOnHost,
+  gatherOnHost,
+  oneHotOnHost,
+  scatterAlongAxisOnHost,
+  scatterRowsOnHost,
+  takeAlongAxisOnHost,
+} from "../backends/host/indexing.js";
+import { hostValues } from "../backends/host/values.js";
+import { asDType, type DType } from "../dtype.js";
+import { DTypeError, InputError, KernelError, ShapeError } from "../errors.js";
+import {
+  gatherGradient,
+  scatterAlongAxisGradient,
+  scatterRowsGradient,
+  takeAlongAxisGradient,
+} from "../gradients/indexing.js";
+import { defineKernel } from "../kernels/define-kernel.js";
+import { tidy } from "../memory.js";
+import { formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.js";
+import { add } from "./arithmetic.js";
+import { reshape } from "./shape-ops.js";
+import { place, takeStrided } from "./slice.js";
+
+export type LengthAttributes = { length: number };
+export type FlattenAttributes = { dims: number[] };
+export type DepthAttributes = { depth: number; dtype: DType };
+
+/** x `[outer, length, inner]`, indices `[count]` → `[outer, count, inner]`. */
+const gatherKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
+  name: "Gather",
+  implementations: { cpu: gatherOnHost, wasm: gatherOnHost },
+  saves: ["indices"],
+  gradient: gatherGradient,
+});
+
+/** updates `[outer, count, inner]`, indices `[count]` → sums in `[outer, length, inner]`. */
+const scatterRowsKernel = /* @__PURE__ */ defineKernel<
+  { updates: Tensor; indices: Tensor },
+  LengthAttributes
+>({
+  name: "ScatterRows",
+  implementations: { cpu: scatterRowsOnHost, wasm: scatterRowsOnHost },
+  saves: ["indices"],
+  gradient: scatterRowsGradient,
+});
+
+/** x `[outer, length, inner]`, indices `[outer, count, inner]` → `[outer, count, inner]`. */
+const takeAlongAxisKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
+  name: "TakeAlongAxis",
+  implementations: { cpu: takeAlongAxisOnHost, wasm: takeAlongAxisOnHost },
+  saves: ["indices"],
+  gradient: takeAlongAxisGradient,
+});
+
+/** updates and indices `[outer, count, inner]` → sums in `[outer, length, inner]`. */
+const scatterAlongAxisKernel = /* @__PURE__ */ defineKernel<
+  { updates: Tensor; indices: Tensor },
+  LengthAttributes
+>({
+  name: "ScatterAlongAxis",
+  implementations: { cpu: scatterAlongAxisOnHost, wasm: scatterAlongAxisOnHost },
+  saves: ["indices"],
+  gradient: scatterAlongAxisGradient,
+});
+
+/** indices `[count, depth]` → positions `[count]` in a tensor of sizes `dims`. */
+const flattenIndicesKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, FlattenAttributes>({
+  name: "FlattenIndices",
+  implementations: { cpu: flattenIndicesOnHost, wasm: flattenIndicesOnHost },
+});
+
+/** indices `[count]` → `[count, depth]`. */
+const oneHotKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, DepthAttributes>({
+  name: "OneHot",
+  implementations: { cpu: oneHotOnHost, wasm: oneHotOnHost },
+});
+
+/** Rows of `x` `[outer, length, inner]` at `indices` `[count]`, which are in range. @internal */
+export function gatherRows(x: Tensor, indices: Tensor): Tensor {
+  return gatherKernel({ x, indices }, {});
+}
+
+/** The transpose of {@link gatherRows}. @internal */
+export function scatterRows(updates: Tensor, indices: Tensor, length: number): Tensor {
+  return scatterRowsKernel({ updates, indices }, { length });
+}
+
+/** Elements of `x` `[outer, length, inner]` at `indices` `[outer, count, inner]`, which are in range. @internal */
+export function takeAlong(x: Tensor, indices: Tensor): Tensor {
+  return takeAlongAxisKernel({ x, indices }, {});
+}
+
+/** The transpose of {@link takeAlong}. @internal */
+export function scatterAlong(updates: Tensor, indices: Tensor, length: number): Tensor {
+  return scatterAlongAxisKernel({ updates, indices }, { length });
+}
+
+function assertIndices(operation: string, indices: Tensor): void {
+  if (indices?.dtype !== "int32")
+    throw new DTypeError(`${operation}: expected int32 indices, got ${indices?.dtype}; cast them first`);
+}
+
+/** Throws for an index outside `[0, length)` where the host has the values. */
+function assertInRange(operation: string, indices: Tensor, length: number): void {
+  const values = hostValues(indices);
+  if (values === undefined) return;
+  for (let position = 0; position < values.length; position++)
+    if (values[position] < 0 || values[position] >= length)
+      throw outOfRange(operation, values[position], length, position);
+}
+
+function outOfRange(operation: string, index: number, length: number, position: number): KernelError {
+  return new KernelError(
+    `${operation}: expected indices in [0, ${length}), got ${index} at position ${position}; negative indices are not counted from the end`,
+  );
+}
+
+/** Sizes before, at and after an axis, each as one number. */
+function around(shape: Shape, axis: number): [number, number, number] {
+  return [sizeOf(shape.slice(0, axis)), shape[axis], sizeOf(shape.slice(axis + 1))];
+}
+
+/** Options of {@link gather} and {@link indexAdd}. */
+export interface GatherOptions {
+  /** The axis that the indices name, negative counted from the end. Default 0. */
+  readonly axis?: number;
+}
+
+/**
+ * Picks entries along an axis: `y[…, i…, …] = x[…, indices[i…], …]` (`torch.index_select`, for indices of any rank).
+ * The gradient adds up where an index repeats.
+ * @param x `[...]` of any dtype.
+ * @param indices `[...]` int32 in `[0, x.shape[axis])`.
+ * @returns the shape of `x` with the shape of `indices` in place of `axis`.
+ * @throws KernelError for an index out of range, negative ones included: here where the host has the indices, at the next read on a GPU.
+ * @throws DTypeError when the indices are not int32.
+ * @example
+ * const vectors = gather(embedding, tokens); // [vocab, dim], [batch, length] → [batch, length, dim]
+ */
+export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions = {}): Tensor {
+  asDType("gather", x.dtype);
+  assertIndices("gather", indices);
+  const dimension = normalizeAxis("gather", axis, x.shape.length);
+  const [outer, length, inner] = around(x.shape, dimension);
+  assertInRange("gather", indices, length);
+  return tidy(() => {
+    const picked = gatherRows(reshape(x, [outer, length, inner]), reshape(indices, [indices.size])); // [outer, count, inner]
+    return reshape(picked, [
+      ...x.shape.slice(0, dimension),
+      ...indices.shape,
+      ...x.shape.slice(dimension + 1),
+    ]);
+  });
+}
+
+/**
+ * `x` with updates added along an axis: `y[…, indices[i], …] += updates[…, i, …]`; repeated indices add up (`torch.index_add`).
+ * @param x `[...]` float32 or int32.
+ * @param indices `[count]` int32 in `[0, x.shape[axis])`.
+ * @param updates the shape of `x` with `count` at `axis`, dtype of `x`.
+ * @returns the shape of `x`.
+ * @throws KernelError for an index out of range (see {@link gather}).
+ * @throws ShapeError when `updates` does not fit. @throws DTypeError for other dtypes.
+ */
+export function indexAdd(
+  x: Tensor,
+  indices: Tensor,
+  updates: Tensor,
+  { axis = 0 }: GatherOptions = {},
+): Tensor {
+  assertIndices("indexAdd", indices);
+  assertSummable("indexAdd", x, updates);
+  const dimension = normalizeAxis("indexAdd", axis, x.shape.length);
+  const expected = x.shape.map((length, index) => (index === dimension ? indices.size : length));
+  if (indices.shape.length !== 1 || formatShape(updates.shape) !== formatShape(expected))
+    throw new ShapeError(
+      `indexAdd: expected indices [count] and updates ${formatShape(expected)}, got ${formatShape(indices.shape)} and ${formatShape(updates.shape)}`,
+    );
+  const [outer, length, inner] = around(x.shape, dimension);
+  assertInRange("indexAdd", indices, length);
+  return tidy(() => {
+    const added = scatterRows(reshape(updates, [outer, indices.size, inner]), indices, length);
+    return add(x, reshape(added, x.shape));
+  });
+}
+
+function assertSummable(operation: string, x: Tensor, updates: Tensor): void {
+  if (x.dtype !== updates.dtype || (x.dtype !== "float32" && x.dtype !== "int32"))
+    throw new DTypeError(
+      `${operation}: expected two float32 or two int32 tensors, got ${x.dtype} and ${updates.dtype}; cast first`,
+    );
+}
+
+/** Options of {@link takeAlongAxis} and {@link scatterAdd}. */
+export interface AlongAxisOptions {
+  /** The axis that the indices name, negative counted from the end. */
+  readonly axis: number;
+}
+
+/** Cuts a tensor to `shape` outside one axis, as `torch.gather` does with larger sources. */
+function cropOutside(operation: string, x: Tensor, shape: Shape, axis: number, whole: boolean): Tensor {
+  const size = x.shape.map((length, index) => (whole && index === axis ? length : shape[index]));
+  if (x.shape.length !== shape.length || size.some((length, index) => length > x.shape[index]))
+    throw new ShapeError(
+      `${operation}: expected indices of the same rank and no longer on any other axis than ${formatShape(x.shape)}, got ${formatShape(shape)}`,
+    );
+  if (size.every((length, index) => length === x.shape[index])) return x;
+  return takeStrided(x, { begin: size.map(() => 0), strides: size.map(() => 1), size });
+}
+
+/**
+ * Picks an element for each index: for axis 1 of a matrix `y[i][j] = x[i][indices[i][j]]` (`torch.gather`).
+ * @param x `[...]` of any dtype.
+ * @param indices the rank of `x`, int32 in `[0, x.shape[axis])`; on other axes at most as long as `x`.
+ * @returns the shape of `indices`.
+ * @throws KernelError for an index out of range (see {@link gather}).
+ * @throws ShapeError when the shapes do not fit. @throws DTypeError when the indices are not int32.
+ */
+export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOptions): Tensor {
+  asDType("takeAlongAxis", x.dtype);
+  assertIndices("takeAlongAxis", indices);
+  const dimension = normalizeAxis("takeAlongAxis", axis, x.shape.length);
+  return tidy(() => {
+    const source = cropOutside("takeAlongAxis", x, indices.shape, dimension, true);
+    assertInRange("takeAlongAxis", indices, x.shape[dimension]);
+    const taken = takeAlong(
+      reshape(source, around(source.shape, dimension)),
+      reshape(indices, around(indices.shape, dimension)),
+    ); // [outer, count, inner]
+    return reshape(taken, indices.shape);
+  });
+}
+
+/**
+ * `x` with an update added for each index: for axis 1 of a matrix `y[i][indices[i][j]] += updates[i][j]`
+ * (`torch.scatter_add`); repeated indices add up.
+ * @param x `[...]` float32 or int32.
+ * @param indices the rank of `x`, int32 in `[0, x.shape[axis])`; on other axes at most as long as `x`.
+ * @param updates at least as long as `indices` on every axis, dtype of `x`.
+ * @returns the shape of `x`.
+ * @throws KernelError for an index out of range (see {@link gather}).
+ * @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
+ */
+export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }: AlongAxisOptions): Tensor {
+  assertIndices("scatterAdd", indices);
+  assertSummable("scatterAdd", x, updates);
+  const dimension = normalizeAxis("scatterAdd", axis, x.shape.length);
+  return tidy(() => {
+    const source = cropOutside("scatterAdd", updates, indices.shape, dimension, false);
+    const region = x.shape.map((length, index) => (index === dimension ? length : indices.shape[index]));
+    if (indices.shape.length !== x.shape.length || region.some((length, index) => length > x.shape[index]))
+      throw new ShapeError(
+        `scatterAdd: expected indices of the rank of ${formatShape(x.shape)} and no longer on other axes, got ${formatShape(indices.shape)}`,
+      );
+    assertInRange("scatterAdd", indices, x.shape[dimension]);
+    const sums = scatterAlong(
+      reshape(source, around(source.shape, dimension)),
+      reshape(indices, around(indices.shape, dimension)),
+      x.shape[dimension],
+    ); // [outer, length, inner]
+    const added = reshape(sums, region);
+    if (formatShape(region) === formatShape(x.shape)) return add(x, added);
+    const corner = { begin: region.map(() => 0), strides: region.map(() => 1) };
+    return add(x, place(added, { shape: x.shape, ...corner, value: 0 }));
+  });
+}
+
+/** Positions in a tensor of sizes `dims` from coordinates in the last axis of `indices`. @returns `[count]` */
+function flattenIndices(operation: string, indices: Tensor, dims: number[]): Tensor {
+  const depth = dims.length;
+  const count = sizeOf(indices.shape.slice(0, -1));
+  const values = hostValues(indices);
+  if (values !== undefined)
+    for (let position = 0; position < values.length; position++) {
+      const length = dims[position % depth];
+      if (values[position] < 0 || values[position] >= length)
+        throw outOfRange(operation, values[position], length, position);
+    }
+  return flattenIndicesKernel({ indices: reshape(indices, [count, depth]) }, { dims });
+}
+
+function assertCoordinates(operation: string, indices: Tensor, shape: Shape): number {
+  assertIndices(operation, indices);
+  const depth = indices.shape[indices.shape.length - 1];
+  if (indices.shape.length === 0 || depth > shape.length)
+    throw new ShapeError(
+      `${operation}: expected indices [..., depth] with depth at most ${shape.length} for ${formatShape(shape)}, got ${formatShape(indices.shape)}`,
+    );
+  return depth;
+}
+
+/**
+ * Picks by coordinates: `y[i…] = x[indices[i…][0], indices[i…][1], …]`.
+ * @param x `[...]` of any dtype.
+ * @param indices `[..., depth]` int32, each coordinate inside its axis of `x`; depth at most the rank of `x`.
+ * @returns `[...indices.shape without depth, ...x.shape from axis depth on]`
+ * @throws KernelError for a coordinate out of range (see {@link gather}).
+ * @throws ShapeError for too many coordinates. @throws DTypeError when the indices are not int32.
+ */
+export function gatherNd(x: Tensor, indices: Tensor): Tensor {
+  asDType("gatherNd", x.dtype);
+  const depth = assertCoordinates("gatherNd", indices, x.shape);
+  const dims = x.shape.slice(0, depth);
+  return tidy(() => {
+    const rows = reshape(x, [1, sizeOf(dims), sizeOf(x.shape.slice(depth))]);
+    const picked = gatherRows(rows, flattenIndices("gatherNd", indices, dims)); // [1, count, inner]
+    return reshape(picked, [...indices.shape.slice(0, -1), ...x.shape.slice(depth)]);
+  });
+}
+
+/**
+ * Zeros with updates added at coordinates: `y[indices[i…]] += updates[i…]`; coordinates that repeat add up.
+ * @param indices `[..., depth]` int32, each coordinate inside its axis of `shape`.
+ * @param updates `[...indices.shape without depth, ...shape from axis depth on]` float32 or int32.
+ * @returns `shape`
+ * @throws KernelError for a coordinate out of range (see {@link gather}).
+ * @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
+ */
+export function scatterNd(indices: Tensor, updates: Tensor, shape: Shape): Tensor {
+  assertSummable("scatterNd", updates, updates);
+  const depth = assertCoordinates("scatterNd", indices, shape);
+  const dims = shape.slice(0, depth);
+  const count = sizeOf(indices.shape.slice(0, -1));
+  const expected = [...indices.shape.slice(0, -1), ...shape.slice(depth)];
+  if (formatShape(expected) !== formatShape(updates.shape))
+    throw new ShapeError(
+      `scatterNd: expected updates ${formatShape(expected)}, got ${formatShape(updates.shape)}`,
+    );
+  return tidy(() => {
+    const rows = reshape(updates, [1, count, sizeOf(shape.slice(depth))]);
+    return reshape(scatterRows(rows, flattenIndices("scatterNd", indices, dims), sizeOf(dims)), shape);
+  });
+}
+
+/** Options of {@link oneHot}. */
+export interface OneHotOptions {
+  /** Of the result. Default float32. */
+  readonly dtype?: DType;
+}
+
+/**
+ * A 1 at each index and 0 elsewhere.
+ * @param indices `[...]` int32 in `[0, depth)`.
+ * @param depth Number of classes.
+ * @returns `[..., depth]`
+ * @throws KernelError for an index out of range (see {@link gather}). @throws InputError for a depth that is not a size.
+ */
+export function oneHot(indices: Tensor, depth: number, { dtype = "float32" }: OneHotOptions = {}): Tensor {
+  assertIndices("oneHot", indices);
+  asDType("oneHot", dtype);
+  if (!Number.isInteger(depth) || depth < 0)
+    throw new InputError(`oneHot: expected a depth of at least 0, got ${depth}`);
+  assertInRange("oneHot", indices, depth);
+  return tidy(() => {
+    const rows = oneHotKernel({ indices: reshape(indices, [indices.size]) }, { depth, dtype }); // [count, depth]
+    return reshape(rows, [...indices.shape, depth]);
+  });
+}
