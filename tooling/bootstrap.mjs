@@ -23,14 +23,16 @@ export function nodeProblem(version) {
 /** `10.34.9` from `pnpm@10.34.9`. */
 export function pnpmVersion(manifest) {
   const version = /^pnpm@(\d+\.\d+\.\d+)/.exec(manifest.packageManager ?? "")?.[1];
-  if (version === undefined) throw new Error(`package.json: packageManager must read pnpm@X.Y.Z, got ${manifest.packageManager}`);
+  if (version === undefined)
+    throw new Error(`package.json: packageManager must read pnpm@X.Y.Z, got ${manifest.packageManager}`);
   return version;
 }
 
 /** How to start pnpm: through npm's own script where it is known (no shell, no PATH), else through npx. */
 export function pnpmCommand(version, npmScript, platform) {
   const npx = ["exec", "--yes", `--package=pnpm@${version}`, "--", "pnpm"];
-  if (npmScript !== undefined && /npm-cli\.js$/.test(npmScript)) return { file: process.execPath, args: [npmScript, ...npx], shell: false };
+  if (npmScript !== undefined && /npm-cli\.js$/.test(npmScript))
+    return { file: process.execPath, args: [npmScript, ...npx], shell: false };
   return { file: "npx", args: ["--yes", `pnpm@${version}`], shell: platform === "win32" };
 }
 
@@ -55,7 +57,14 @@ async function step(title, pnpm, args) {
 
 const JOBS = {
   async quickstart(pnpm) {
-    await step("Building the packages", pnpm, ["exec", "turbo", "run", "build", "--filter=@ai/quickstart...", "--output-logs=errors-only"]);
+    await step("Building the packages", pnpm, [
+      "exec",
+      "turbo",
+      "run",
+      "build",
+      "--filter=@ai/quickstart...",
+      "--output-logs=errors-only",
+    ]);
     return run(pnpm, ["--filter", "@ai/quickstart", "start"]);
   },
   test: (pnpm) => run(pnpm, ["exec", "node", "tooling/test.mjs"]),
@@ -73,8 +82,12 @@ async function main([job]) {
   }
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   const pnpm = pnpmCommand(pnpmVersion(manifest), process.env.npm_execpath, process.platform);
-  await step("Installing dependencies (the first time takes about a minute)", pnpm, ["install", "--frozen-lockfile"]);
+  await step("Installing dependencies (the first time takes about a minute)", pnpm, [
+    "install",
+    "--frozen-lockfile",
+  ]);
   return JOBS[job](pnpm);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
+  process.exitCode = await main(process.argv.slice(2));

@@ -46,15 +46,21 @@ async function runVitest() {
   const vitest = fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url));
   try {
     const code = await new Promise((resolve) => {
-      spawn(process.execPath, [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${output}`], {
-        cwd: root,
-        stdio: ["ignore", "inherit", "inherit"],
-      }).on("close", (status) => resolve(status ?? 1));
+      spawn(
+        process.execPath,
+        [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${output}`],
+        {
+          cwd: root,
+          stdio: ["ignore", "inherit", "inherit"],
+        },
+      ).on("close", (status) => resolve(status ?? 1));
     });
     const counts = countReport(JSON.parse(await readFile(output, "utf8").catch(() => '{"testResults":[]}')));
     if (code !== 0 && counts.failed === 0) {
       counts.failed++;
-      counts.failures.push(`vitest ended with exit code ${code} without a failed test: an unhandled error, see above`);
+      counts.failures.push(
+        `vitest ended with exit code ${code} without a failed test: an unhandled error, see above`,
+      );
     }
     return counts;
   } finally {
@@ -65,7 +71,9 @@ async function runVitest() {
 async function main() {
   const chromium = findChromium();
   if (process.env.AI_REQUIRE_GPU_TESTS === "1" && chromium === undefined) {
-    console.error("AI_REQUIRE_GPU_TESTS=1 requires Chromium, none was found; install it or name it with AI_CHROMIUM");
+    console.error(
+      "AI_REQUIRE_GPU_TESTS=1 requires Chromium, none was found; install it or name it with AI_CHROMIUM",
+    );
     console.log("0 passed, 1 failed");
     return 1;
   }

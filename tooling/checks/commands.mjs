@@ -17,7 +17,13 @@ export function runCommand(file, args, { cwd = ROOT, timeoutSeconds = 600 } = {}
       stdio: ["ignore", "pipe", "pipe"],
       shell: windows,
       timeout: timeoutSeconds * 1000,
-      env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1", FORCE_COLOR: "0", NO_COLOR: "1" },
+      env: {
+        ...process.env,
+        TURBO_TELEMETRY_DISABLED: "1",
+        DO_NOT_TRACK: "1",
+        FORCE_COLOR: "0",
+        NO_COLOR: "1",
+      },
     });
     let output = "";
     const collect = (chunk) => {
@@ -26,12 +32,16 @@ export function runCommand(file, args, { cwd = ROOT, timeoutSeconds = 600 } = {}
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
     child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code: code ?? 1, output: output + (signal === null ? "" : `\nended by ${signal}`) }));
+    child.on("close", (code, signal) =>
+      resolve({ code: code ?? 1, output: output + (signal === null ? "" : `\nended by ${signal}`) }),
+    );
   });
 }
 
 /** A command as a check: what it printed is the problem when it fails. */
 export async function problemsOfCommand(file, args, options) {
   const { code, output } = await runCommand(file, args, options);
-  return code === 0 ? [] : [`${file.split(/[\\/]/).at(-1)} ${args.join(" ")}: exit code ${code}\n${output.trim()}`];
+  return code === 0
+    ? []
+    : [`${file.split(/[\\/]/).at(-1)} ${args.join(" ")}: exit code ${code}\n${output.trim()}`];
 }

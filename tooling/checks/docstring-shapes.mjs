@@ -23,7 +23,9 @@ function docstringOf(declaration) {
 
 /** What a docstring says of a parameter: the text from its `@param` to the next tag. */
 export function describedParameter(docstring, name) {
-  return new RegExp(`@param\\s+(?:\\[)?${name}\\b([\\s\\S]*?)(?=@param|@returns?\\b|@throws|@see|@example|\\*/)`).exec(docstring)?.[1];
+  return new RegExp(
+    `@param\\s+(?:\\[)?${name}\\b([\\s\\S]*?)(?=@param|@returns?\\b|@throws|@see|@example|\\*/)`,
+  ).exec(docstring)?.[1];
 }
 
 function signatureProblems(name, declaration, place) {
@@ -34,17 +36,25 @@ function signatureProblems(name, declaration, place) {
     if (!TENSOR.test(type) || /=>/.test(type) || !ts.isIdentifier(parameter.name)) continue;
     const described = describedParameter(docstring, parameter.name.text);
     if (described === undefined || !SHAPE.test(described))
-      problems.push(`${place(declaration)}: ${name}: tensor parameter ${parameter.name.text} needs its shape: @param ${parameter.name.text} \`[...]\``);
+      problems.push(
+        `${place(declaration)}: ${name}: tensor parameter ${parameter.name.text} needs its shape: @param ${parameter.name.text} \`[...]\``,
+      );
   }
   return problems;
 }
 
 const isHidden = (member) =>
-  (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) !== 0 || ts.isPrivateIdentifier(member.name);
+  (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) !== 0 ||
+  ts.isPrivateIdentifier(member.name);
 
 /** The problems of what one entry file exports. `sources` replaces files by text, for tests. */
 export function problemsOf(entries, root = ROOT, sources = new Map()) {
-  const options = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, noLib: true, types: [] };
+  const options = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    noLib: true,
+    types: [],
+  };
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;
   host.readFile = (path) => sources.get(path) ?? readFile(path);
@@ -58,7 +68,11 @@ export function problemsOf(entries, root = ROOT, sources = new Map()) {
     literals.map(({ text }) => {
       if (!text.startsWith(".")) return { resolvedModule: undefined };
       const resolvedFileName = join(containing, "..", text.replace(/\.js$/, ".ts"));
-      return { resolvedModule: host.fileExists(resolvedFileName) ? { resolvedFileName, extension: ".ts", isExternalLibraryImport: false } : undefined };
+      return {
+        resolvedModule: host.fileExists(resolvedFileName)
+          ? { resolvedFileName, extension: ".ts", isExternalLibraryImport: false }
+          : undefined,
+      };
     });
   const program = ts.createProgram(entries, options, host);
   const checker = program.getTypeChecker();
@@ -79,11 +93,13 @@ export function problemsOf(entries, root = ROOT, sources = new Map()) {
       if (!declarations.some((declaration) => docstringOf(declaration) !== undefined))
         problems.add(`${place(first)}: ${symbol.name}: public, but has no docstring`);
       // Of overloads the first carries the docstring.
-      if (ts.isFunctionDeclaration(first)) for (const problem of signatureProblems(symbol.name, first, place)) problems.add(problem);
+      if (ts.isFunctionDeclaration(first))
+        for (const problem of signatureProblems(symbol.name, first, place)) problems.add(problem);
       if (ts.isClassDeclaration(first))
         for (const member of first.members)
           if (ts.isMethodDeclaration(member) && !isHidden(member) && docstringOf(member) !== undefined)
-            for (const problem of signatureProblems(`${symbol.name}.${member.name.getText()}`, member, place)) problems.add(problem);
+            for (const problem of signatureProblems(`${symbol.name}.${member.name.getText()}`, member, place))
+              problems.add(problem);
     }
   }
   return [...problems];
@@ -95,5 +111,8 @@ export async function check(root = ROOT) {
       .filter(([name]) => !["./testing", "./browser", "./package.json"].includes(name))
       .map(([, target]) => join(folder, target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts"))),
   );
-  return problemsOf(entries.filter((entry) => ts.sys.fileExists(entry)), root);
+  return problemsOf(
+    entries.filter((entry) => ts.sys.fileExists(entry)),
+    root,
+  );
 }

@@ -6,7 +6,18 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Folders that hold nothing of ours: installed, built or written by runs. */
-const IGNORED = new Set(["node_modules", "dist", "runs", ".git", ".turbo", ".vitest", "coverage", "__screenshots__", "__pycache__", "cache"]);
+const IGNORED = new Set([
+  "node_modules",
+  "dist",
+  "runs",
+  ".git",
+  ".turbo",
+  ".vitest",
+  "coverage",
+  "__screenshots__",
+  "__pycache__",
+  "cache",
+]);
 
 /** Every file of the repository, as `folder/name` with forward slashes; works without git. */
 export async function listFiles(root = ROOT, folder = "") {
@@ -28,7 +39,9 @@ export async function readSources(pattern, root = ROOT) {
 
 /** The published packages: folder, manifest. */
 export async function listPackages(root = ROOT) {
-  const folders = (await readdir(join(root, "packages"), { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const folders = (await readdir(join(root, "packages"), { withFileTypes: true })).filter((entry) =>
+    entry.isDirectory(),
+  );
   const packages = [];
   for (const { name } of folders) {
     const folder = join(root, "packages", name);

@@ -11,7 +11,11 @@ import { listPackages, ROOT } from "./files.mjs";
 /** Compressed bytes of a module that imports one function and keeps it. */
 export async function sizeOfImport(specifier, name, resolveDir) {
   const { outputFiles } = await build({
-    stdin: { contents: `import { ${name} } from ${JSON.stringify(specifier)};\nglobalThis.kept = ${name};\n`, resolveDir, sourcefile: "one-function.js" },
+    stdin: {
+      contents: `import { ${name} } from ${JSON.stringify(specifier)};\nglobalThis.kept = ${name};\n`,
+      resolveDir,
+      sourcefile: "one-function.js",
+    },
     outdir: join(resolveDir, "nowhere"),
     bundle: true,
     splitting: true,
@@ -46,7 +50,9 @@ export function problemsOf(sizes, budget) {
     const row = budget[name];
     if (row === undefined) return [`${name}: has no row in tooling/checks/size-budget.json`];
     if (bytes <= row.maxBytes) return [];
-    return [`${name}: importing ${row.function} costs ${bytes} bytes compressed, at most ${row.maxBytes}; find what came in, or raise the budget with a reason in the commit`];
+    return [
+      `${name}: importing ${row.function} costs ${bytes} bytes compressed, at most ${row.maxBytes}; find what came in, or raise the budget with a reason in the commit`,
+    ];
   });
 }
 
@@ -60,6 +66,13 @@ export async function check(root = ROOT) {
   }
   const problems = problemsOf(sizes, budget);
   if (problems.length === 0)
-    console.log(Object.entries(sizes).map(([name, bytes]) => `  ${name} { ${budget[name].function} }: ${bytes} of ${budget[name].maxBytes} bytes`).join("\n"));
+    console.log(
+      Object.entries(sizes)
+        .map(
+          ([name, bytes]) =>
+            `  ${name} { ${budget[name].function} }: ${bytes} of ${budget[name].maxBytes} bytes`,
+        )
+        .join("\n"),
+    );
   return problems;
 }

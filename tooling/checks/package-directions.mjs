@@ -10,7 +10,12 @@ export const DIRECTIONS = {
   text: [{ name: "tensor" }, { name: "layers" }],
   vision: [{ name: "tensor" }, { name: "layers" }, { name: "text", only: /\/src\/(models\/clip|tasks)\// }],
   speech: [{ name: "tensor" }, { name: "layers" }, { name: "text" }],
-  translate: [{ name: "tensor" }, { name: "layers" }, { name: "text" }, { name: "speech", only: /\/src\/tasks\/speech-translation/ }],
+  translate: [
+    { name: "tensor" },
+    { name: "layers" },
+    { name: "text" },
+    { name: "speech", only: /\/src\/tasks\/speech-translation/ },
+  ],
 };
 
 /** Outside packages/tensor only the benchmarks import tfjs, as a peer, and a test of ours beside a user's tfjs. */
@@ -35,26 +40,34 @@ export function problemsOf({ path, text }, exports) {
       const [kind, name] = target.split("/");
       if (kind === "packages" && name !== owner && /^src$/.test(target.split("/")[2] ?? ""))
         report(specifier, `reaches into another package's files; import @ai/${name}`);
-      if (owner !== undefined && !target.startsWith(`packages/${owner}/`) && !/\.(test|bench)\.ts$/.test(path))
+      if (
+        owner !== undefined &&
+        !target.startsWith(`packages/${owner}/`) &&
+        !/\.(test|bench)\.ts$/.test(path)
+      )
         report(specifier, "leaves the package; what it needs must come from a package");
       continue;
     }
     if (specifier.startsWith("@tensorflow/")) {
-      if (!MAY_IMPORT_TFJS.test(path)) report(specifier, "only @ai/tensor may import tfjs; use @ai/tensor's functions");
-      else if (owner === "tensor" && specifier.split("/").length > 2) report(specifier, "only root exports of tfjs work in Node");
+      if (!MAY_IMPORT_TFJS.test(path))
+        report(specifier, "only @ai/tensor may import tfjs; use @ai/tensor's functions");
+      else if (owner === "tensor" && specifier.split("/").length > 2)
+        report(specifier, "only root exports of tfjs work in Node");
       continue;
     }
     const imported = /^@ai\/([^/]+)/.exec(specifier)?.[1];
     if (imported === undefined) continue;
     if (exports[imported] === undefined) report(specifier, "there is no such package");
-    else if (!exports[imported].includes(specifier)) report(specifier, `is not a public entry; public are ${exports[imported].join(", ")}`);
+    else if (!exports[imported].includes(specifier))
+      report(specifier, `is not a public entry; public are ${exports[imported].join(", ")}`);
     if (owner === undefined || imported === owner) {
       if (imported === owner) report(specifier, "a package imports its own files by relative path");
       continue;
     }
     const rule = DIRECTIONS[owner]?.find(({ name }) => name === imported);
     if (rule === undefined) report(specifier, `@ai/${owner} may not import @ai/${imported}`);
-    else if (rule.only !== undefined && !rule.only.test(path)) report(specifier, `only files that match ${rule.only} may import @ai/${imported}`);
+    else if (rule.only !== undefined && !rule.only.test(path))
+      report(specifier, `only files that match ${rule.only} may import @ai/${imported}`);
   }
   return problems;
 }
@@ -62,7 +75,10 @@ export function problemsOf({ path, text }, exports) {
 /** Public entries of each package. */
 export function publicEntries(packages) {
   return Object.fromEntries(
-    packages.map(({ name, manifest }) => [name, Object.keys(manifest.exports).map((entry) => posix.join(manifest.name, entry))]),
+    packages.map(({ name, manifest }) => [
+      name,
+      Object.keys(manifest.exports).map((entry) => posix.join(manifest.name, entry)),
+    ]),
   );
 }
 

@@ -15,7 +15,10 @@ const script = (name) => async () => (await import(`./${name}.mjs`)).check(ROOT)
 const release = (step) => async () => (await import("./release/rehearsal.mjs"))[step]();
 
 /** A tool of the workspace, run in the root; its output is the problem when it fails. */
-const tool = (name, ...args) => () => problemsOfCommand(workspaceTool(name), args);
+const tool =
+  (name, ...args) =>
+  () =>
+    problemsOfCommand(workspaceTool(name), args);
 
 /** The binary of the WebAssembly kernels is committed: it must be what its source gives. */
 async function wasmBinary() {
@@ -64,7 +67,9 @@ export async function runChecks(checks) {
       detail = status === "skipped" ? error.message : (error.stack ?? String(error));
     }
     const mark = { passed: "✓", failed: "✗", skipped: "–" }[status];
-    console.log(`${mark} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${status === "skipped" ? `: ${detail}` : ""}`);
+    console.log(
+      `${mark} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${status === "skipped" ? `: ${detail}` : ""}`,
+    );
     if (status === "failed") console.log(detail.replace(/^/gm, "    "));
     results.push({ name, status, detail });
   }
@@ -74,11 +79,16 @@ export async function runChecks(checks) {
 async function main(names) {
   const unknown = names.filter((name) => !CHECKS.some((check) => check.name === name));
   if (unknown.length > 0) {
-    console.error(`check: expected names from ${CHECKS.map(({ name }) => `"${name}"`).join(", ")}, got "${unknown.join('", "')}"`);
+    console.error(
+      `check: expected names from ${CHECKS.map(({ name }) => `"${name}"`).join(", ")}, got "${unknown.join('", "')}"`,
+    );
     return 1;
   }
-  const results = await runChecks(names.length === 0 ? CHECKS : CHECKS.filter(({ name }) => names.includes(name)));
+  const results = await runChecks(
+    names.length === 0 ? CHECKS : CHECKS.filter(({ name }) => names.includes(name)),
+  );
   return results.some(({ status }) => status === "failed") ? 1 : 0;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
+  process.exitCode = await main(process.argv.slice(2));

@@ -7,7 +7,9 @@ export function problemsOf({ path, text }) {
   return text
     .split("\n")
     .flatMap((line, index) =>
-      PLAIN.test(line) ? [`${path}:${index + 1}: throws a plain ${PLAIN.exec(line)[1]}; use a kind of @ai/tensor's errors`] : [],
+      PLAIN.test(line)
+        ? [`${path}:${index + 1}: throws a plain ${PLAIN.exec(line)[1]}; use a kind of @ai/tensor's errors`]
+        : [],
     );
 }
 

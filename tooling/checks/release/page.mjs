@@ -5,12 +5,22 @@ import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium } from "../../chromium.mjs";
 import { SkippedCheck } from "../skipped-check.mjs";
 
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".css": "text/css", ".map": "application/json" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".css": "text/css",
+  ".map": "application/json",
+};
 
 /** Serves a folder on a free port of this machine. */
 function serve(folder) {
   const server = createServer((request, response) => {
-    const path = join(folder, normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname)));
+    const path = join(
+      folder,
+      normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname)),
+    );
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "index.html") : path;
     if (!file.startsWith(folder) || !existsSync(file)) {
       response.writeHead(404).end();
@@ -28,14 +38,19 @@ function serve(folder) {
  */
 export async function resultOfPage(folder, timeoutSeconds = 60) {
   const executablePath = findChromium();
-  if (executablePath === undefined) throw new SkippedCheck("no Chromium was found; install it or name it with AI_CHROMIUM");
+  if (executablePath === undefined)
+    throw new SkippedCheck("no Chromium was found; install it or name it with AI_CHROMIUM");
   const server = await serve(folder);
   const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
   const errors = [];
   try {
     const page = await browser.newPage();
     page.on("pageerror", (error) => errors.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && !/favicon/.test(message.location().url) && errors.push(message.text()));
+    page.on(
+      "console",
+      (message) =>
+        message.type() === "error" && !/favicon/.test(message.location().url) && errors.push(message.text()),
+    );
     page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     const result = await page

@@ -22,7 +22,9 @@ const staged = () => {
 /** A release raises every published package above 0.0.0. */
 export async function versionAndPack() {
   const { packed } = await staged();
-  return packed.filter(({ version }) => version === "0.0.0").map(({ name }) => `${name}: still at 0.0.0 after changeset version; add a changeset`);
+  return packed
+    .filter(({ version }) => version === "0.0.0")
+    .map(({ name }) => `${name}: still at 0.0.0 after changeset version; add a changeset`);
 }
 
 /** publint and are-the-types-wrong on what would be uploaded; tests and fixtures are not in it. */
@@ -30,11 +32,16 @@ export async function inspectPacked() {
   const problems = [];
   for (const { name, tarball } of (await staged()).packed) {
     const bytes = await readFile(tarball);
-    const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) }, strict: true });
+    const { messages, pkg } = await publint({
+      pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
+      strict: true,
+    });
     problems.push(...messages.map((message) => `${name}: publint: ${formatMessage(message, pkg)}`));
     problems.push(...(await problemsOfCommand(workspaceTool("attw"), [tarball, "--profile", "esm-only"])));
     const { output } = await runCommand("tar", ["-tzf", tarball]);
-    const unwanted = output.split("\n").filter((path) => /\.(test|bench)\.|\/fixtures\/|tsbuildinfo/.test(path));
+    const unwanted = output
+      .split("\n")
+      .filter((path) => /\.(test|bench)\.|\/fixtures\/|tsbuildinfo/.test(path));
     problems.push(...unwanted.map((path) => `${name}: ${path} does not belong into the package`));
   }
   return problems;
@@ -45,7 +52,17 @@ export async function publishDryRun() {
   const problems = [];
   for (const { tarball } of (await staged()).packed)
     problems.push(
-      ...(await problemsOfCommand("npm", ["publish", tarball, "--dry-run", "--access", "public", "--registry", "http://127.0.0.1:9/", "--fetch-retries", "0"])),
+      ...(await problemsOfCommand("npm", [
+        "publish",
+        tarball,
+        "--dry-run",
+        "--access",
+        "public",
+        "--registry",
+        "http://127.0.0.1:9/",
+        "--fetch-retries",
+        "0",
+      ])),
     );
   return problems;
 }
@@ -64,9 +81,20 @@ async function project(name, devDependencies = {}) {
   const files = Object.fromEntries(packed.map((entry) => [entry.name, `file:${entry.tarball}`]));
   await writeFile(
     join(folder, "package.json"),
-    JSON.stringify({ name, private: true, type: "module", dependencies: files, devDependencies, pnpm: { overrides: files } }),
+    JSON.stringify({
+      name,
+      private: true,
+      type: "module",
+      dependencies: files,
+      devDependencies,
+      pnpm: { overrides: files },
+    }),
   );
-  const { code, output } = await runCommand("pnpm", ["install", "--prefer-offline", "--ignore-workspace", "--no-frozen-lockfile"], { cwd: folder });
+  const { code, output } = await runCommand(
+    "pnpm",
+    ["install", "--prefer-offline", "--ignore-workspace", "--no-frozen-lockfile"],
+    { cwd: folder },
+  );
   if (code !== 0) throw new Error(`${name}: pnpm install failed\n${output}`);
   await cp(fileURLToPath(new URL("train.js", import.meta.url)), join(folder, "train.js"));
   return folder;
@@ -74,21 +102,33 @@ async function project(name, devDependencies = {}) {
 
 export async function nodeProject() {
   const folder = await project("node-project");
-  await writeFile(join(folder, "main.js"), 'import { train } from "./train.js";\nconsole.log(JSON.stringify(await train("wasm")));\n');
-  const { code, output } = await runCommand(process.execPath, ["main.js"], { cwd: folder, timeoutSeconds: 120 });
+  await writeFile(
+    join(folder, "main.js"),
+    'import { train } from "./train.js";\nconsole.log(JSON.stringify(await train("wasm")));\n',
+  );
+  const { code, output } = await runCommand(process.execPath, ["main.js"], {
+    cwd: folder,
+    timeoutSeconds: 120,
+  });
   if (code !== 0) return [`node main.js: exit code ${code}\n${output}`];
   return problemsOfLosses("node main.js", JSON.parse(output.trim().split("\n").at(-1)));
 }
 
-const MAIN = 'import { train } from "./train.js";\nglobalThis.result = await train("wasm").catch((error) => String(error));\n';
+const MAIN =
+  'import { train } from "./train.js";\nglobalThis.result = await train("wasm").catch((error) => String(error));\n';
 
 export async function viteApp() {
   const { devDependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const folder = await project("vite-app", { vite: devDependencies.vite });
-  await writeFile(join(folder, "index.html"), '<!doctype html><title>Vite app</title><script type="module" src="/main.js"></script>\n');
+  await writeFile(
+    join(folder, "index.html"),
+    '<!doctype html><title>Vite app</title><script type="module" src="/main.js"></script>\n',
+  );
   await writeFile(join(folder, "main.js"), MAIN);
   await writeFile(join(folder, "vite.config.js"), 'export default { build: { target: "es2022" } };\n');
-  const problems = await problemsOfCommand(join(folder, "node_modules", ".bin", "vite"), ["build"], { cwd: folder });
+  const problems = await problemsOfCommand(join(folder, "node_modules", ".bin", "vite"), ["build"], {
+    cwd: folder,
+  });
   if (problems.length > 0) return problems;
   const { result, errors } = await resultOfPage(join(folder, "dist"));
   return [...errors.map((error) => `Vite app: ${error}`), ...problemsOfLosses("Vite app", result)];

@@ -1,5 +1,5 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { existsSync, rmSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand, workspaceTool } from "../commands.mjs";
@@ -45,13 +45,21 @@ export async function stageRelease() {
   await symlink(join(ROOT, "node_modules"), join(stage, "node_modules"), "junction");
   const packages = await listPackages(ROOT);
   for (const { name, folder, manifest } of packages) {
-    if (!existsSync(join(folder, "dist", "index.js"))) throw new Error(`${manifest.name}: is not built; run pnpm build first`);
+    if (!existsSync(join(folder, "dist", "index.js")))
+      throw new Error(`${manifest.name}: is not built; run pnpm build first`);
     const target = join(stage, "packages", name);
-    await cp(folder, target, { recursive: true, filter: (path) => !/[\\/](node_modules|fixtures|\.turbo)([\\/]|$)/.test(path.slice(folder.length)) });
+    await cp(folder, target, {
+      recursive: true,
+      filter: (path) => !/[\\/](node_modules|fixtures|\.turbo)([\\/]|$)/.test(path.slice(folder.length)),
+    });
     for (const dependency of packages) {
       if (manifest.dependencies?.[dependency.manifest.name] === undefined) continue;
       await mkdir(join(target, "node_modules", "@ai"), { recursive: true });
-      await symlink(join(stage, "packages", dependency.name), join(target, "node_modules", "@ai", dependency.name), "junction");
+      await symlink(
+        join(stage, "packages", dependency.name),
+        join(target, "node_modules", "@ai", dependency.name),
+        "junction",
+      );
     }
   }
   if (!(await hasGit())) {
@@ -65,7 +73,10 @@ export async function stageRelease() {
     const folder = join(stage, "packages", name);
     const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     await mustRun("pnpm", ["pack", "--pack-destination", stage], folder);
-    const tarball = join(stage, `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`);
+    const tarball = join(
+      stage,
+      `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`,
+    );
     packed.push({ name: manifest.name, version: manifest.version, tarball });
   }
   return { stage, packed };

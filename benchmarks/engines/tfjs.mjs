@@ -1,0 +1,72 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
+
+/** Starts a backend of tfjs that has been imported. */
+export async function startBackend(name) {
+  if (!(await tf.setBackend(name))) throw new Error(`tfjs: backend ${name} does not start`);
+  await tf.ready();
+  return { description: `tfjs ${tf.version_core} ${name}` };
+}
+
+async function finish(result, wanted) {
+  const read = await result.data();
+  result.dispose();
+  return wanted ? digest(read) : undefined;
+}
+
+function prepareGemm({ m, k, n, batch }) {
+  const a = tf.tensor(values(batch * m * k, 1), batch > 1 ? [batch, m, k] : [m, k]);
+  const b = tf.tensor(values(batch * k * n, 2), batch > 1 ? [batch, k, n] : [k, n]);
+  return { run: (wanted) => finish(tf.matMul(a, b), wanted), dispose: () => tf.dispose([a, b]) };
+}
+
+function prepareConv({ batch, size, channels, filters, kernel, stride, padding }) {
+  const x = tf.tensor(values(batch * size * size * channels, 1), [batch, size, size, channels]);
+  const filter = tf.tensor(values(kernel * kernel * channels * filters, 2), [
+    kernel,
+    kernel,
+    channels,
+    filters,
+  ]);
+  const pads = [
+    [0, 0],
+    [padding, padding],
+    [padding, padding],
+    [0, 0],
+  ];
+  return {
+    run: (wanted) => finish(tf.conv2d(x, filter, stride, pads), wanted),
+    dispose: () => tf.dispose([x, filter]),
+  };
+}
+
+function lossOf(images, labels, [filter1, bias1, filter2, bias2, weight3, bias3, weight4, bias4]) {
+  const first = tf.maxPool(tf.relu(tf.add(tf.conv2d(images, filter1, 1, "valid"), bias1)), 2, 2, "valid");
+  const second = tf.maxPool(tf.relu(tf.add(tf.conv2d(first, filter2, 1, "valid"), bias2)), 2, 2, "valid");
+  const hidden = tf.relu(tf.add(tf.matMul(tf.reshape(second, [images.shape[0], 1600]), weight3), bias3));
+  return tf.losses.softmaxCrossEntropy(labels, tf.add(tf.matMul(hidden, weight4), bias4));
+}
+
+/** tfjs-core has no gradients in Node until tfjs-layers registers them. */
+async function prepareTraining({ batch, learningRate }) {
+  await import("@tensorflow/tfjs-layers");
+  const { images, labels } = cnnBatch(batch);
+  const x = tf.tensor(images, [batch, 28, 28, 1]);
+  const y = tf.oneHot(tf.tensor1d(labels, "int32"), 10);
+  const variables = cnnWeights().map((weight) => tf.variable(tf.tensor(weight.values, weight.shape)));
+  const optimizer = tf.train.sgd(learningRate);
+  return {
+    // The loss that is compared is that of the second step: it depends on every gradient of the first.
+    async run(wanted) {
+      if (wanted) await this.run(false);
+      const loss = optimizer.minimize(() => lossOf(x, y, variables), true, variables);
+      await variables.at(-1).data();
+      return finish(loss, wanted);
+    },
+    dispose: () => tf.dispose([x, y, ...variables]),
+  };
+}
+
+const KINDS = { gemm: prepareGemm, conv: prepareConv, "train-cnn": prepareTraining };
+
+export const prepare = async (workload) => KINDS[workload.kind](workload);

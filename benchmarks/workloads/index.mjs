@@ -1,0 +1,41 @@
+/** Workloads are plain data; each engine knows how to run a `kind`. Shapes are channels-last, as ours. */
+const gemm = (m, k, n, batch = 1) => ({
+  name: `gemm ${batch > 1 ? `${batch}x` : ""}${m}x${k}x${n}`,
+  kind: "gemm",
+  m,
+  k,
+  n,
+  batch,
+});
+
+const conv = (name, size, channels, filters, kernel, { stride = 1, batch = 1 } = {}) => ({
+  name: `conv ${name}`,
+  kind: "conv",
+  batch,
+  size,
+  channels,
+  filters,
+  kernel,
+  stride,
+  padding: (kernel - 1) / 2,
+});
+
+/** Groups that `pnpm bench` knows. */
+export const GROUPS = {
+  gemm: [
+    gemm(256, 256, 256),
+    gemm(512, 512, 512),
+    gemm(1024, 1024, 1024),
+    gemm(1, 768, 3072),
+    gemm(128, 384, 1536),
+    gemm(128, 64, 128, 12),
+  ],
+  conv: [
+    conv("resnet stem 7x7/2 224", 224, 3, 64, 7, { stride: 2 }),
+    conv("3x3 64 at 56", 56, 64, 64, 3),
+    conv("3x3 256 at 14", 14, 256, 256, 3),
+    conv("1x1 256 at 56", 56, 256, 64, 1),
+  ],
+  // One step of SGD on the CNN that `npm start` trains.
+  "train-cnn": [{ name: "train-cnn mnist batch 32", kind: "train-cnn", batch: 32, learningRate: 0.01 }],
+};
