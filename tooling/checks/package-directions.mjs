@@ -26,50 +26,53 @@ export function importsOf(text) {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
 }
 
+/** Why a file must not import a relative path. */
+function relativeProblem(path, owner, specifier) {
+  const target = posix.normalize(posix.join(posix.dirname(path), specifier));
+  const [kind, name, folder] = target.split("/");
+  if (kind === "packages" && name !== owner && folder === "src")
+    return `reaches into another package's files; import @ai/${name}`;
+  if (owner !== undefined && !target.startsWith(`packages/${owner}/`) && !/\.(test|bench)\.ts$/.test(path))
+    return "leaves the package; what it needs must come from a package";
+  return undefined;
+}
+
+/** Why a file must not import tfjs. */
+function tfjsProblem(path, owner, specifier) {
+  if (!MAY_IMPORT_TFJS.test(path)) return "only @ai/tensor may import tfjs; use @ai/tensor's functions";
+  return owner === "tensor" && specifier.split("/").length > 2
+    ? "only root exports of tfjs work in Node"
+    : undefined;
+}
+
+/** Why a file must not import an entry of one of our packages. */
+function packageProblem(path, owner, specifier, exports) {
+  const imported = specifier.split("/")[1];
+  if (exports[imported] === undefined) return "there is no such package";
+  if (!exports[imported].includes(specifier))
+    return `is not a public entry; public are ${exports[imported].join(", ")}`;
+  if (imported === owner) return "a package imports its own files by relative path";
+  if (owner === undefined) return undefined;
+  const rule = DIRECTIONS[owner]?.find(({ name }) => name === imported);
+  if (rule === undefined) return `@ai/${owner} may not import @ai/${imported}`;
+  return rule.only === undefined || rule.only.test(path)
+    ? undefined
+    : `only files that match ${rule.only} may import @ai/${imported}`;
+}
+
 /**
  * The problems of one file.
  * @param exports Public entries by package: `{ tensor: ["@ai/tensor", "@ai/tensor/testing"] }`.
  */
 export function problemsOf({ path, text }, exports) {
-  const problems = [];
   const owner = /^packages\/([^/]+)\//.exec(path)?.[1];
-  const report = (specifier, why) => problems.push(`${path}: ${JSON.stringify(specifier)}: ${why}`);
-  for (const specifier of importsOf(text)) {
-    if (specifier.startsWith(".")) {
-      const target = posix.normalize(posix.join(posix.dirname(path), specifier));
-      const [kind, name] = target.split("/");
-      if (kind === "packages" && name !== owner && /^src$/.test(target.split("/")[2] ?? ""))
-        report(specifier, `reaches into another package's files; import @ai/${name}`);
-      if (
-        owner !== undefined &&
-        !target.startsWith(`packages/${owner}/`) &&
-        !/\.(test|bench)\.ts$/.test(path)
-      )
-        report(specifier, "leaves the package; what it needs must come from a package");
-      continue;
-    }
-    if (specifier.startsWith("@tensorflow/")) {
-      if (!MAY_IMPORT_TFJS.test(path))
-        report(specifier, "only @ai/tensor may import tfjs; use @ai/tensor's functions");
-      else if (owner === "tensor" && specifier.split("/").length > 2)
-        report(specifier, "only root exports of tfjs work in Node");
-      continue;
-    }
-    const imported = /^@ai\/([^/]+)/.exec(specifier)?.[1];
-    if (imported === undefined) continue;
-    if (exports[imported] === undefined) report(specifier, "there is no such package");
-    else if (!exports[imported].includes(specifier))
-      report(specifier, `is not a public entry; public are ${exports[imported].join(", ")}`);
-    if (owner === undefined || imported === owner) {
-      if (imported === owner) report(specifier, "a package imports its own files by relative path");
-      continue;
-    }
-    const rule = DIRECTIONS[owner]?.find(({ name }) => name === imported);
-    if (rule === undefined) report(specifier, `@ai/${owner} may not import @ai/${imported}`);
-    else if (rule.only !== undefined && !rule.only.test(path))
-      report(specifier, `only files that match ${rule.only} may import @ai/${imported}`);
-  }
-  return problems;
+  return importsOf(text).flatMap((specifier) => {
+    let problem;
+    if (specifier.startsWith(".")) problem = relativeProblem(path, owner, specifier);
+    else if (specifier.startsWith("@tensorflow/")) problem = tfjsProblem(path, owner, specifier);
+    else if (specifier.startsWith("@ai/")) problem = packageProblem(path, owner, specifier, exports);
+    return problem === undefined ? [] : [`${path}: ${JSON.stringify(specifier)}: ${problem}`];
+  });
 }
 
 /** Public entries of each package. */
