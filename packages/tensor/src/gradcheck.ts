@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { grad } from "./autograd.js";
 import { InputError, KernelError } from "./errors.js";
+import { tidy } from "./memory.js";
 import { formatShape, sizeOf } from "./shape.js";
 import { fromValues, read } from "./tensor.js";
 
@@ -43,7 +44,7 @@ export async function gradcheck(
   signal?.throwIfAborted();
   const shapes = inputs.map((input) => input.shape);
   const values = await Promise.all(inputs.map(async (input) => Float32Array.from(await read(input))));
-  const probe = fn(...inputs);
+  const probe = tidy(() => fn(...inputs));
   const outputShape = probe.shape;
   if (!inputs.includes(probe)) probe.dispose();
   const weights = cotangent(sizeOf(outputShape));
@@ -55,7 +56,7 @@ export async function gradcheck(
       if (index === changed) copy[element] += shift;
       return fromValues(copy, shapes[index], "float32");
     });
-    const output = fn(...copies);
+    const output = tidy(() => fn(...copies));
     const result = await read(output);
     for (const tensor of new Set([...copies, output])) tensor.dispose();
     let total = 0;

@@ -1,4 +1,6 @@
+export { detectAnomaly } from "./anomaly.js";
 export * from "./autograd.js";
+export { checkpoint } from "./checkpoint.js";
 export { freeWhenCollected } from "./collected.js";
 export {
   type DeviceDescription,
@@ -10,10 +12,55 @@ export {
 } from "./device.js";
 export type { DType, TypedArray } from "./dtype.js";
 export * from "./errors.js";
+export { type GradcheckOptions, gradcheck } from "./gradcheck.js";
+export { type AdamwUpdateOptions, adamwUpdate } from "./kernels/adamw-update/adamw-update.js";
+export { type CrossEntropyOptions, crossEntropy } from "./kernels/cross-entropy/cross-entropy.js";
+export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";
+export { gruCell } from "./kernels/gru-cell/gru-cell.js";
+export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
+export { type LayerNormOptions, layerNorm } from "./kernels/layer-norm/layer-norm.js";
+export { lstmCell } from "./kernels/lstm-cell/lstm-cell.js";
+export { type RmsNormOptions, rmsNorm } from "./kernels/rms-norm/rms-norm.js";
+export {
+  type RotaryEmbeddingOptions,
+  type RotaryTableOptions,
+  rotaryEmbedding,
+  rotaryTables,
+} from "./kernels/rotary-embedding/rotary-embedding.js";
+export { type SgdUpdateOptions, sgdUpdate } from "./kernels/sgd-update/sgd-update.js";
 export { currentLayer, withinLayer } from "./layer-path.js";
 export * from "./memory.js";
+export {
+  elu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu,
+  relu6,
+  type SoftplusOptions,
+  selu,
+  silu,
+  softplus,
+} from "./ops/activations.js";
 export * from "./ops/arithmetic.js";
 export { cast } from "./ops/cast.js";
+export * from "./ops/compare.js";
+export { type AxisOptions, concat, split, stack, unstack } from "./ops/concat.js";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./ops/conv.js";
+export { type CumulativeOptions, cumprod, cumsum } from "./ops/cumulative.js";
+export { einsum } from "./ops/einsum.js";
+export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
 export {
   type AlongAxisOptions,
   type GatherOptions,
@@ -26,8 +73,43 @@ export {
   scatterNd,
   takeAlongAxis,
 } from "./ops/indexing.js";
-export { type ReduceOptions, sum } from "./ops/reduce.js";
-export { reshape } from "./ops/shape-ops.js";
+export { linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
+export {
+  type BatchNormOptions,
+  type BatchNormTrainingOptions,
+  type BatchNormTrainingResult,
+  batchNorm,
+  batchNormTraining,
+  type GroupNormOptions,
+  groupNorm,
+} from "./ops/normalization.js";
+export {
+  type AdaptivePoolOptions,
+  type AvgPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  type PoolOptions,
+} from "./ops/pool.js";
+export {
+  type ArgOptions,
+  all,
+  any,
+  argMax,
+  argMin,
+  max,
+  mean,
+  min,
+  prod,
+  type ReduceOptions,
+  sum,
+} from "./ops/reduce.js";
+export * from "./ops/shape-ops.js";
 export {
   type NarrowOptions,
   narrow,
@@ -39,6 +121,7 @@ export {
   slice,
   stridedSlice,
 } from "./ops/slice.js";
+export { logSoftmax, type SoftmaxOptions, softmax } from "./ops/softmax.js";
 export {
   argsort,
   type SortOptions,
@@ -47,6 +130,16 @@ export {
   type TopKOptions,
   topK,
 } from "./ops/sort.js";
+export {
+  logSumExp,
+  type NormOptions,
+  norm,
+  standardDeviation,
+  type VarianceOptions,
+  variance,
+} from "./ops/statistics.js";
+export * from "./ops/unary.js";
+export type { ConvPadding, PerAxis } from "./ops/window.js";
 export * from "./random.js";
 export type { Shape } from "./shape.js";
 export * from "./tensor.js";

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Engine, engine, unrecorded } from "./engine.js";
+import { type Engine, engine, isRecording, unrecorded } from "./engine.js";
 import { InputError, KernelError } from "./errors.js";
 import type { GradientContext, KernelInputs, KernelSpec } from "./kernels/define-kernel.js";
 import { add } from "./ops/arithmetic.js";
@@ -31,11 +31,24 @@ export function wrapGradients(factory: (() => GradientWrapper) | undefined): voi
   gradientWrapper = factory;
 }
 
-/** A second reference to the same data, safe from the caller's `dispose`. */
-function alias(host: Engine, tensor: Tensor, connected: boolean): Tensor {
-  // connected: the alias is itself recorded, so that a second derivative flows through it
-  if (connected) return host.keep((host as unknown as { clone(t: Tensor): Tensor }).clone(tensor));
-  return host.keep(unrecorded(() => host.runKernel("Identity", { x: tensor }, {}) as Tensor));
+/** A second reference to the same data, safe from the caller's `dispose`; constant to every gradient. */
+function alias(host: Engine, tensor: Tensor): Tensor {
+  return unrecorded(() => host.runKernel("Identity", { x: tensor }, {}) as Tensor);
+}
+
+/** The same, recorded where a gradient is being recorded, so that derivatives flow through it. */
+function connectedAlias(host: TapeEngine, tensor: Tensor): Tensor {
+  const copy = alias(host, tensor);
+  if (isRecording())
+    host.state.activeTape!.push({
+      id: host.state.nextTapeNodeId++,
+      kernelName: "ai/Identity",
+      inputs: { x: tensor },
+      outputs: [copy],
+      saved: [],
+      gradient: ([dy]) => ({ x: () => connectedAlias(host, dy ?? zeros(tensor.shape)) }),
+    });
+  return copy;
 }
 
 /** Puts an op on the tape. At depth 1 outputs are saved as they are; deeper, they are recomputed from saved inputs. */
@@ -64,12 +77,14 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
   if (gradient !== undefined)
     for (const name of savedNames) {
       versions.push(dataVersion(inputs[name]!));
-      savedInputs[name] = alias(host, inputs[name]!, nested);
+      savedInputs[name] = host.keep(
+        nested ? connectedAlias(host, inputs[name]!) : alias(host, inputs[name]!),
+      );
       saved.push(savedInputs[name]);
     }
   let savedOutputs: Tensor[] | undefined;
   if (gradient !== undefined && needsOutput && !nested) {
-    savedOutputs = outputs.map((output) => alias(host, output, false));
+    savedOutputs = outputs.map((output) => host.keep(alias(host, output)));
     saved.push(...savedOutputs);
   }
   const wrap = gradientWrapper?.();
@@ -108,7 +123,7 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
         const compute = functions[name];
         if (compute === undefined) return zeros(shapes[name]);
         const result = wrap === undefined ? compute() : wrap(kernelName, compute);
-        if (borrowed.has(result)) return (host as unknown as { clone(t: Tensor): Tensor }).clone(result);
+        if (borrowed.has(result)) return connectedAlias(host, result);
         borrowed.add(result); // a second input that gets the same tensor gets a copy
         return result;
       };
@@ -264,6 +279,6 @@ function backpropagate(
   }
   return inputs.map((tensor) => {
     const gradient = gradients.get(tensor.id);
-    return gradient !== undefined && gradient === seed ? alias(host, gradient, false) : gradient;
+    return gradient !== undefined && gradient === seed ? alias(host, gradient) : gradient;
   });
 }
