@@ -43,7 +43,7 @@ export function scatterRowsOnHost({ inputs, attrs, backend }: KernelCall<LengthA
 export function takeAlongAxisOnHost({ inputs, backend }: KernelCall) {
   const { x, indices } = inputs;
   const [outer, count, inner] = indices.shape;
-  const length = x.shape[1];
+  const length = x.shape[1] as number;
   const from = valuesOf(backend, x);
   const at = valuesOf(backend, indices);
   const values = allocate(x.dtype as DType, outer * count * inner);
