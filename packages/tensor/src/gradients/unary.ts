@@ -1,0 +1,116 @@
+import type { GradientContext } from "../kernels/define-kernel.js";
+import { add, div, mul, sub } from "../ops/arithmetic.js";
+import type { NoAttributes, UnaryInputs } from "../ops/broadcast.js";
+import { greaterEqual, lessEqual, logicalAnd, where } from "../ops/compare.js";
+import { cos, cosh, exp, neg, rsqrt, sign, sin, sinh, square } from "../ops/unary.js";
+
+type Context = GradientContext<UnaryInputs, NoAttributes>;
+
+/** Step functions: zeros. */
+export function zeroGradient() {
+  return {};
+}
+
+export function negGradient({ dy }: Context) {
+  return { x: () => neg(dy) };
+}
+
+export function absGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, sign(x)) };
+}
+
+export function expGradient(context: Context) {
+  return { x: () => mul(context.dy, context.output) };
+}
+
+export function expm1Gradient(context: Context) {
+  return { x: () => mul(context.dy, add(context.output, 1)) };
+}
+
+export function logGradient({ dy, saved: { x } }: Context) {
+  return { x: () => div(dy, x) };
+}
+
+export function log1pGradient({ dy, saved: { x } }: Context) {
+  return { x: () => div(dy, add(x, 1)) };
+}
+
+export function sqrtGradient(context: Context) {
+  return { x: () => div(context.dy, mul(context.output, 2)) };
+}
+
+export function rsqrtGradient(context: Context) {
+  return { x: () => mul(mul(context.dy, -0.5), mul(square(context.output), context.output)) };
+}
+
+export function squareGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, mul(x, 2)) };
+}
+
+export function reciprocalGradient(context: Context) {
+  return { x: () => neg(mul(context.dy, square(context.output))) };
+}
+
+export function sinGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, cos(x)) };
+}
+
+export function cosGradient({ dy, saved: { x } }: Context) {
+  return { x: () => neg(mul(dy, sin(x))) };
+}
+
+export function tanGradient(context: Context) {
+  return { x: () => mul(context.dy, add(square(context.output), 1)) };
+}
+
+export function asinGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, rsqrt(sub(1, square(x)))) };
+}
+
+export function acosGradient({ dy, saved: { x } }: Context) {
+  return { x: () => neg(mul(dy, rsqrt(sub(1, square(x))))) };
+}
+
+export function atanGradient({ dy, saved: { x } }: Context) {
+  return { x: () => div(dy, add(square(x), 1)) };
+}
+
+export function sinhGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, cosh(x)) };
+}
+
+export function coshGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, sinh(x)) };
+}
+
+export function tanhGradient(context: Context) {
+  return { x: () => mul(context.dy, sub(1, square(context.output))) };
+}
+
+export function asinhGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, rsqrt(add(square(x), 1))) };
+}
+
+export function acoshGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(dy, rsqrt(sub(square(x), 1))) };
+}
+
+export function atanhGradient({ dy, saved: { x } }: Context) {
+  return { x: () => div(dy, sub(1, square(x))) };
+}
+
+export function erfGradient({ dy, saved: { x } }: Context) {
+  return { x: () => mul(mul(dy, 2 / Math.sqrt(Math.PI)), exp(neg(square(x)))) };
+}
+
+export function sigmoidGradient(context: Context) {
+  return { x: () => mul(context.dy, mul(context.output, sub(1, context.output))) };
+}
+
+export function clipGradient({
+  dy,
+  saved: { x },
+  attrs: { min, max },
+}: GradientContext<UnaryInputs, { min: number; max: number }>) {
+  return { x: () => where(logicalAnd(greaterEqual(x, min), lessEqual(x, max)), dy, 0) };
+}
