@@ -1,0 +1,113 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { asDType } from "../../dtype.js";
+import { DTypeError, InputError, ShapeError } from "../../errors.js";
+import { tidy } from "../../memory.js";
+import { mul } from "../../ops/arithmetic.js";
+import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.js";
+import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
+import { defineKernel } from "../define-kernel.js";
+import { attentionReference } from "./attention.reference.js";
+
+/** Options of {@link scaledDotProductAttention}. */
+export interface AttentionOptions {
+  /**
+   * Broadcasts with `[batch, heads, queries, keys]`. bool: true where a query may look at a key. float32: added to
+   * the scores, −∞ hides a key.
+   */
+  readonly mask?: Tensor;
+  /** Query `i` looks at keys `0 … i` only. Default false. */
+  readonly isCausal?: boolean;
+  /** Factor of the scores. Default `1 / √headDim`. */
+  readonly scale?: number;
+  /** Share of the attention weights that are set to 0, the rest scaled up. Default 0; use it in training only. */
+  readonly dropoutProbability?: number;
+  /** Where dropout draws from; the default generator when left out. */
+  readonly generator?: RandomGenerator;
+}
+
+/** `query` `[batch, heads, queries, headDim]`, `key` `[…, keys, headDim]`, `value` `[…, keys, valueDim]`; `dropout` is a factor of the weights. */
+export type AttentionInputs = { query: Tensor; key: Tensor; value: Tensor; mask?: Tensor; dropout?: Tensor };
+export type AttentionAttributes = { scale: number; isCausal: boolean };
+
+export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, AttentionAttributes>({
+  name: "Attention",
+  reference: attentionReference,
+});
+
+/**
+ * Attention: `softmax(scale · query·keyᵀ + mask) · value`, softmax over the keys.
+ * A query that may look at no key gives 0, with a gradient of 0 (its softmax alone would be NaN).
+ * @param query `[batch, heads, queries, headDim]`
+ * @param key `[batch, heads, keys, headDim]`
+ * @param value `[batch, heads, keys, valueDim]`
+ * @returns `[batch, heads, queries, valueDim]`
+ * @throws ShapeError when sizes disagree or the mask does not broadcast.
+ * @throws DTypeError when a tensor is not float32 (the mask: nor bool).
+ * @throws InputError for `mask` together with `isCausal`, as in PyTorch, or a number out of range.
+ * @see Vaswani et al. (2017), "Attention is all you need", https://arxiv.org/abs/1706.03762, section 3.2.1
+ * @example
+ * const y = scaledDotProductAttention(query, key, value, { isCausal: true });
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
+  const { mask, isCausal = false, dropoutProbability = 0, generator } = options;
+  const scores = assertAttention(query, key, value, mask);
+  const [, , , headDim]: readonly number[] = query.shape;
+  const scale = options.scale ?? 1 / Math.sqrt(headDim);
+  if (mask !== undefined && isCausal)
+    throw new InputError(
+      "scaledDotProductAttention: expected mask or isCausal, got both; put the causal part into the mask",
+    );
+  if (options.scale !== undefined && !Number.isFinite(options.scale))
+    throw new InputError(`scaledDotProductAttention: expected a finite scale, got ${options.scale}`);
+  if (!(dropoutProbability >= 0 && dropoutProbability < 1))
+    throw new InputError(
+      `scaledDotProductAttention: expected a dropoutProbability in [0, 1), got ${dropoutProbability}`,
+    );
+  return tidy(() => {
+    const kept = 1 - dropoutProbability;
+    const dropout =
+      dropoutProbability === 0
+        ? undefined
+        : mul(bernoulli(scores, { probability: kept, generator: generator ?? defaultGenerator() }), 1 / kept);
+    return attentionKernel({ query, key, value, mask, dropout }, { scale, isCausal });
+  });
+}
+
+/** @returns the shape of the scores, `[batch, heads, queries, keys]` */
+function assertAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | undefined): number[] {
+  const operation = "scaledDotProductAttention";
+  for (const [name, tensor] of Object.entries({ query, key, value })) {
+    if (asDType(operation, tensor.dtype) !== "float32")
+      throw new DTypeError(`${operation}: expected float32 for ${name}, got ${tensor.dtype}; cast it first`);
+    if (tensor.shape.length !== 4)
+      throw new ShapeError(
+        `${operation}: expected ${name} of shape [batch, heads, length, headDim], got ${formatShape(tensor.shape)}; reshape it first`,
+      );
+  }
+  const [batch, heads, queries, headDim]: readonly number[] = query.shape;
+  const [, , keys]: readonly number[] = key.shape;
+  if (!sameShape(key.shape, [batch, heads, keys, headDim]))
+    throw new ShapeError(
+      `${operation}: expected a key of shape [${batch}, ${heads}, keys, ${headDim}], got ${formatShape(key.shape)}`,
+    );
+  if (!sameShape(value.shape.slice(0, 3), [batch, heads, keys]))
+    throw new ShapeError(
+      `${operation}: expected a value of shape [${batch}, ${heads}, ${keys}, valueDim], got ${formatShape(value.shape)}`,
+    );
+  const scores = [batch, heads, queries, keys];
+  if (mask === undefined) return scores;
+  if (mask.dtype !== "bool" && mask.dtype !== "float32")
+    throw new DTypeError(
+      `${operation}: expected a mask of bool or float32, got ${mask.dtype}; cast it first`,
+    );
+  if (!sameShape(broadcastShapes(operation, mask.shape, scores), scores))
+    throw new ShapeError(
+      `${operation}: expected a mask that broadcasts to ${formatShape(scores)}, got ${formatShape(mask.shape)}`,
+    );
+  return scores;
+}

@@ -1,0 +1,92 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { hostValues } from "../../backends/host/values.js";
+import { asDType } from "../../dtype.js";
+import { DTypeError, InputError, KernelError, ShapeError } from "../../errors.js";
+import { tidy } from "../../memory.js";
+import { formatShape, sameShape } from "../../shape.js";
+import { crossEntropyReference, softCrossEntropyReference } from "./cross-entropy.reference.js";
+
+/** Options of {@link crossEntropy}. */
+export interface CrossEntropyOptions {
+  /** Weight of each class, `[classes]`. */
+  readonly weight?: Tensor;
+  /** Rows with this target count for nothing. Default −100; not for targets that are probabilities. */
+  readonly ignoreIndex?: number;
+  /** Share of the target that is spread evenly over all classes, in [0, 1]. Default 0. */
+  readonly labelSmoothing?: number;
+  /** `"mean"` (default) divides by the weights of the targets that count, `"sum"` adds up, `"none"` gives a loss a row. */
+  readonly reduction?: "mean" | "sum" | "none";
+}
+
+/**
+ * Cross-entropy between logits and targets, equal to `torch.nn.functional.cross_entropy`:
+ * `−weight[target] · log softmax(logits)[target]` a row, then the reduction. The mean over no row is NaN.
+ * @param logits `[..., classes]`: classes are the last axis, not the second.
+ * @param targets `[...]` int32 class numbers, or `[..., classes]` float32 probabilities.
+ * @returns a scalar, or `[...]` with reduction `"none"`
+ * @throws KernelError for a target outside [0, classes) other than `ignoreIndex`: here when the host has the targets,
+ * on a GPU at the next awaited read.
+ * @throws ShapeError or DTypeError when the tensors do not fit together.
+ * @throws InputError for an option out of range.
+ * @see Szegedy et al. (2016), "Rethinking the inception architecture", https://arxiv.org/abs/1512.00567, section 7 (label smoothing)
+ */
+export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
+  const soft = assertCrossEntropy(logits, targets, weight);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new InputError(`crossEntropy: expected labelSmoothing in [0, 1], got ${labelSmoothing}`);
+  if (reduction !== "mean" && reduction !== "sum" && reduction !== "none")
+    throw new InputError(
+      `crossEntropy: expected reduction "mean", "sum" or "none", got ${String(reduction)}`,
+    );
+  if (!Number.isInteger(ignoreIndex))
+    throw new InputError(`crossEntropy: expected an integer ignoreIndex, got ${ignoreIndex}`);
+  if (soft) {
+    if (options.ignoreIndex !== undefined)
+      throw new InputError(
+        "crossEntropy: expected no ignoreIndex with probabilities as targets, got one; weigh the rows yourself",
+      );
+    return tidy(() => softCrossEntropyReference({ logits, targets, weight }, { labelSmoothing, reduction }));
+  }
+  assertTargets(targets, logits.shape[logits.shape.length - 1], ignoreIndex);
+  return tidy(() =>
+    crossEntropyReference({ logits, targets, weight }, { ignoreIndex, labelSmoothing, reduction }),
+  );
+}
+
+/** @returns whether the targets are probabilities */
+function assertCrossEntropy(logits: Tensor, targets: Tensor, weight: Tensor | undefined): boolean {
+  const { shape } = logits;
+  if (asDType("crossEntropy", logits.dtype) !== "float32")
+    throw new DTypeError(`crossEntropy: expected float32 logits, got ${logits.dtype}; cast them first`);
+  if (shape.length < 1) throw new ShapeError("crossEntropy: expected logits [..., classes], got a scalar");
+  const soft = targets.dtype === "float32";
+  if (!soft && targets.dtype !== "int32")
+    throw new DTypeError(
+      `crossEntropy: expected int32 targets, or float32 probabilities, got ${targets.dtype}; cast them first`,
+    );
+  const expected = soft ? shape : shape.slice(0, -1);
+  if (!sameShape(targets.shape, expected))
+    throw new ShapeError(
+      `crossEntropy: expected ${targets.dtype} targets of shape ${formatShape(expected)} for logits ${formatShape(shape)}, got ${formatShape(targets.shape)}`,
+    );
+  const classes = shape[shape.length - 1];
+  if (weight !== undefined && (weight.dtype !== "float32" || !sameShape(weight.shape, [classes])))
+    throw new ShapeError(
+      `crossEntropy: expected a float32 weight of shape [${classes}], got ${weight.dtype} ${formatShape(weight.shape)}`,
+    );
+  return soft;
+}
+
+/** Where the host has the targets, a wrong one is an error here; elsewhere the gather's own check finds it. */
+function assertTargets(targets: Tensor, classes: number, ignoreIndex: number): void {
+  const values = hostValues(targets);
+  if (values === undefined) return;
+  for (let row = 0; row < values.length; row++) {
+    const target = values[row];
+    if (target !== ignoreIndex && (target < 0 || target >= classes))
+      throw new KernelError(
+        `crossEntropy: expected targets in [0, ${classes}) or the ignoreIndex ${ignoreIndex}, got ${target} in row ${row}`,
+      );
+  }
+}

@@ -1,0 +1,26 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { defineKernel, type GradientContext } from "../define-kernel.js";
+import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
+import { rmsNormInputGradientReference, rmsNormWeightGradientReference } from "./rms-norm.reference.js";
+
+/** Without gradients of their own: second derivatives go through the references. */
+export const rmsNormInputGradientKernel = /* @__PURE__ */ defineKernel<
+  { dy: Tensor; x: Tensor; weight?: Tensor },
+  RmsNormAttributes
+>({ name: "RMSNormInputGradient", reference: rmsNormInputGradientReference });
+
+export const rmsNormWeightGradientKernel = /* @__PURE__ */ defineKernel<
+  { dy: Tensor; x: Tensor },
+  RmsNormAttributes
+>({
+  name: "RMSNormWeightGradient",
+  reference: rmsNormWeightGradientReference,
+});
+
+export function rmsNormGradient({ dy, saved, attrs }: GradientContext<RmsNormInputs, RmsNormAttributes>) {
+  const { x, weight } = saved;
+  return {
+    x: () => rmsNormInputGradientKernel({ dy, x, weight }, attrs),
+    weight: () => rmsNormWeightGradientKernel({ dy, x }, attrs),
+  };
+}
