@@ -29,19 +29,21 @@ const devices = (names: string): Record<string, string> => ({
   __AI_REQUIRED_DEVICES__: JSON.stringify(required),
 });
 
+/** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
+const TIMEOUTS = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   resolve: { alias },
   test: {
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     projects: [
       {
         resolve: { alias },
         define: devices("cpu,wasm,webgpu"),
         test: {
           name: "node",
+          ...TIMEOUTS,
           environment: "node",
           include: ["{packages,apps,tooling,benchmarks}/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
@@ -65,6 +67,7 @@ export default defineConfig({
               define: devices("wasm,webgpu"),
               test: {
                 name: "chromium",
+                ...TIMEOUTS,
                 include: ["packages/**/*.test.ts"],
                 exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
                 browser: {
