@@ -7,8 +7,8 @@ import ts from "typescript";
 import { listPackages, ROOT } from "./files.mjs";
 
 const TENSOR = /\b(Tensor(?:Like|[1-6]D)?|Parameter)\b/;
-/** A shape in backticks, `[...]` or `[batch, dim]`, or the name of an option that holds it: `shape`. */
-const SHAPE = /`\[[^\]`]*\][^`]*`|`[A-Za-z.]*[sS]hape`|scalar/;
+/** A shape in backticks, `[...]` or `[batch, dim]`, or in words: the shape of `x`, the rank of `x`, as long as `x`. */
+const SHAPE = /`\[[^\]`]*\]|\bshape\b|`[A-Za-z.]*[sS]hape`|\brank of `|as long as `|scalar/;
 
 /** The comment block right before a declaration. */
 function docstringOf(declaration) {

@@ -9,8 +9,9 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { problemsOfCommand, runCommand, workspaceTool } from "../commands.mjs";
 import { ROOT } from "../files.mjs";
+import { temporaryFolder } from "../workspace-copy.mjs";
 import { resultOfPage } from "./page.mjs";
-import { stageRelease, temporaryFolder } from "./stage.mjs";
+import { stageRelease } from "./stage.mjs";
 
 /** Staged once; every step uses it. */
 let staging;

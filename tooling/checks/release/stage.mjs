@@ -1,16 +1,9 @@
-import { existsSync, rmSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand, workspaceTool } from "../commands.mjs";
 import { listPackages, ROOT } from "../files.mjs";
-
-/** A folder that goes away when the process ends. */
-export async function temporaryFolder(name) {
-  const folder = await mkdtemp(join(tmpdir(), `${name}-`));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { copyWorkspace } from "../workspace-copy.mjs";
 
 async function mustRun(file, args, cwd) {
   const { code, output } = await runCommand(file, args, { cwd });
@@ -38,30 +31,12 @@ async function hasGit() {
  * @returns the packages with `version` and `tarball`.
  */
 export async function stageRelease() {
-  const stage = await temporaryFolder("release");
-  for (const name of ["package.json", "pnpm-workspace.yaml", ".changeset"])
-    await cp(join(ROOT, name), join(stage, name), { recursive: true });
-  await copyPrivateManifests(stage);
-  await symlink(join(ROOT, "node_modules"), join(stage, "node_modules"), "junction");
   const packages = await listPackages(ROOT);
-  for (const { name, folder, manifest } of packages) {
-    if (!existsSync(join(folder, "dist", "index.js")))
+  for (const { folder, manifest } of packages)
+    if (!existsSync(join(folder, "dist", "browser.js")))
       throw new Error(`${manifest.name}: is not built; run pnpm build first`);
-    const target = join(stage, "packages", name);
-    await cp(folder, target, {
-      recursive: true,
-      filter: (path) => !/[\\/](node_modules|fixtures|\.turbo)([\\/]|$)/.test(path.slice(folder.length)),
-    });
-    for (const dependency of packages) {
-      if (manifest.dependencies?.[dependency.manifest.name] === undefined) continue;
-      await mkdir(join(target, "node_modules", "@ai"), { recursive: true });
-      await symlink(
-        join(stage, "packages", dependency.name),
-        join(target, "node_modules", "@ai", dependency.name),
-        "junction",
-      );
-    }
-  }
+  const stage = await copyWorkspace("release", ["package.json", "pnpm-workspace.yaml", ".changeset"]);
+  await copyPrivateManifests(stage);
   if (!(await hasGit())) {
     // The changelog asks git for commits; the versions do not need it.
     const path = join(stage, ".changeset", "config.json");
