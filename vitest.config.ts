@@ -48,7 +48,7 @@ export default defineConfig({
           include: ["{packages,apps,tooling,benchmarks}/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
           env: {
-            WEBGPU_MATMUL_PROGRAM_TYPE: "3",
+            WEBGPU_MATMUL_PROGRAM_TYPE: "2",
             XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
             ...(existsSync(softwareDriver)
               ? {
