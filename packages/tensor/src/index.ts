@@ -14,6 +14,7 @@ export type { DType, TypedArray } from "./dtype.js";
 export * from "./errors.js";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.js";
 export { type AdamwUpdateOptions, adamwUpdate } from "./kernels/adamw-update/adamw-update.js";
+export { type AttentionOptions, scaledDotProductAttention } from "./kernels/attention/attention.js";
 export { type CrossEntropyOptions, crossEntropy } from "./kernels/cross-entropy/cross-entropy.js";
 export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";
 export { gruCell } from "./kernels/gru-cell/gru-cell.js";

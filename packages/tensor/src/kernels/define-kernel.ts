@@ -1,5 +1,12 @@
-import { getKernel, registerKernel, type KernelBackend, type NamedAttrMap, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
-import { assertReady, deviceOfBackend, type DeviceName } from "../device.js";
+import {
+  getKernel,
+  type KernelBackend,
+  type NamedAttrMap,
+  registerKernel,
+  type Tensor,
+  type TensorInfo,
+} from "@tensorflow/tfjs-core";
+import { assertReady, type DeviceName, deviceOfBackend } from "../device.js";
 import { type Engine, engine, isRecording, unrecorded } from "../engine.js";
 import { DeviceError, KernelError } from "../errors.js";
 import { tidy } from "../memory.js";
@@ -57,7 +64,9 @@ export interface KernelSpec<Inputs extends KernelInputs, Attributes extends obje
   /** Inputs that the gradient reads, and "output" when it reads outputs. */
   readonly saves?: readonly ((keyof Inputs & string) | "output")[];
   /** For each float32 input, a function that computes its gradient when asked; an input left out gets zeros. */
-  readonly gradient?: (context: GradientContext<Inputs, Attributes>) => { readonly [Name in keyof Inputs]?: () => Tensor };
+  readonly gradient?: (context: GradientContext<Inputs, Attributes>) => {
+    readonly [Name in keyof Inputs]?: () => Tensor;
+  };
 }
 
 /** A callable op with the specification it was made from. */
@@ -105,7 +114,8 @@ export function defineKernel<Inputs extends KernelInputs, Attributes extends obj
     const outputs = [unrecorded(() => host.runKernel(kernelName, present, attrs as NamedAttrMap))].flat();
     if (recording && outputs.some((output) => output.dtype === "float32"))
       recordNode(kernelName, spec, present as Inputs, outputs, attrs, multiple);
-    if (observers.size > 0 && host.state.kernelDepth === 0) for (const observer of observers) observer(kernelName, outputs);
+    if (observers.size > 0 && host.state.kernelDepth === 0)
+      for (const observer of observers) observer(kernelName, outputs);
     return outputs;
   };
   const single = (inputs: Inputs, attrs: Attributes): Tensor => multiple(inputs, attrs)[0];
@@ -117,7 +127,9 @@ function assertLocal(operation: string, inputs: Record<string, Tensor>, host: En
   for (const name in inputs) {
     const info = host.state.tensorInfo.get(inputs[name].dataId);
     if (info === undefined)
-      throw new KernelError(`${operation}: expected a live tensor for ${name}, got a disposed one; keep it longer`);
+      throw new KernelError(
+        `${operation}: expected a live tensor for ${name}, got a disposed one; keep it longer`,
+      );
     if (info.backend === host.backend) continue;
     if (host.registry.webgpu === info.backend || host.registry.tensorflow === info.backend)
       throw new DeviceError(
@@ -135,7 +147,8 @@ function register<Inputs extends KernelInputs, Attributes extends object>(
   const device = deviceOfBackend(backendName);
   const own = device === undefined ? undefined : spec.implementations?.[device];
   const fallback = fallbackKernel(spec, backendName);
-  const run: KernelImplementation<Attributes> = own === undefined ? fallback : (call) => own(call) ?? fallback(call);
+  const run: KernelImplementation<Attributes> =
+    own === undefined ? fallback : (call) => own(call) ?? fallback(call);
   registerKernel({
     kernelName,
     backendName,
@@ -154,7 +167,11 @@ function fallbackKernel<Inputs extends KernelInputs, Attributes extends object>(
 ): KernelImplementation<Attributes> {
   const { stock, reference } = spec;
   if (stock !== undefined) {
-    const { kernel, inputs: mapInputs, attrs: mapAttrs } = typeof stock === "string" ? ({ kernel: stock } as StockKernel<Attributes>) : stock;
+    const {
+      kernel,
+      inputs: mapInputs,
+      attrs: mapAttrs,
+    } = typeof stock === "string" ? ({ kernel: stock } as StockKernel<Attributes>) : stock;
     const registered = getKernel(kernel, backendName);
     if (registered != null)
       return ({ inputs, attrs, backend }) =>
@@ -166,7 +183,9 @@ function fallbackKernel<Inputs extends KernelInputs, Attributes extends object>(
   }
   if (reference === undefined)
     return () => {
-      throw new KernelError(`${spec.name}: expected a device with this kernel, got ${backendName}; use another device`);
+      throw new KernelError(
+        `${spec.name}: expected a device with this kernel, got ${backendName}; use another device`,
+      );
     };
   return ({ inputs, attrs }) =>
     tidy(() => {

@@ -68,7 +68,7 @@ export function defineInPlaceKernel<Attributes>(spec: InPlaceSpec<Attributes>): 
             attrs,
           ),
         );
-        targets.forEach((target, index) => replace(target, values[index]));
+        for (const [index, target] of targets.entries()) replace(target, values[index]);
         return;
       }
       for (const target of targets)

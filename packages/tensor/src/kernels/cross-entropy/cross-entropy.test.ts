@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { crossEntropy, grad, read, sum, tensor, zeros } from "../../index.js";
+import { add, crossEntropy, grad, read, sum, tensor, zeros } from "../../index.js";
 import { describeEachDevice, expectFixtureCase, expectNoLeak, loadFixture } from "../../testing/index.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/kernels.safetensors", import.meta.url));
@@ -66,6 +66,14 @@ describeEachDevice("crossEntropy", (device) => {
       /targets in \[0, 4\) or the ignoreIndex -100, got 4 in row 1/,
     );
     expect(() => crossEntropy(logits, negative)).toThrow(/got -1 in row 1/);
+    if (device === "webgpu") {
+      // the host cannot see targets that the GPU computed: the next read rejects
+      const computed = add(wrong, 0);
+      const loss = crossEntropy(logits, computed);
+      await expect(read(loss)).rejects.toThrow(/expected indices in \[0, 4\), got 4/);
+      computed.dispose();
+      loss.dispose();
+    }
     const ignored = crossEntropy(logits, negative, { ignoreIndex: -1 });
     await expect(ignored).toBeCloseToTensor({ shape: [], dtype: "float32", values: [Math.log(4)] });
     for (const t of [logits, wrong, negative, ignored]) t.dispose();

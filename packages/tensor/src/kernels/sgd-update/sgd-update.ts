@@ -72,7 +72,8 @@ export function sgdUpdate(parameter: InPlaceTarget, gradient: Tensor, options: S
     );
   if (momentum === 0) {
     const attrs = { learningRate, momentum, inflow: 1, nesterov: false, weightDecay, maximize };
-    return sgdUpdateKernel([parameter], [gradient], attrs);
+    sgdUpdateKernel([parameter], [gradient], attrs);
+    return;
   }
   if (momentumBuffer === undefined)
     throw new InputError(

@@ -1,0 +1,131 @@
+import { expect, it } from "vitest";
+import { grad, RandomGenerator, read, scaledDotProductAttention, sum, tensor, zeros } from "../../index.js";
+import {
+  describeEachDevice,
+  describeKernel,
+  expectFixtureCase,
+  expectNoLeak,
+  type HostTensor,
+  loadFixture,
+  randomHostTensor,
+} from "../../testing/index.js";
+import { attentionKernel } from "./attention.js";
+
+const fixture = await loadFixture(new URL("../../../fixtures/kernels.safetensors", import.meta.url));
+
+describeEachDevice("scaledDotProductAttention", () => {
+  it("equals PyTorch, second derivatives included", async () => {
+    const plain = ["plain", "boolMask", "additiveMask", "infiniteMask"];
+    for (const name of plain)
+      await expectFixtureCase(fixture, `attention/${name}`, ([query, key, value, mask]) =>
+        scaledDotProductAttention(query, key, value, mask === undefined ? {} : { mask }),
+      );
+    await expectFixtureCase(fixture, "attention/valueDim", ([query, key, value]) =>
+      scaledDotProductAttention(query, key, value, { scale: 0.3 }),
+    );
+    for (const name of ["causal", "causalWide", "causalTall", "long"])
+      await expectFixtureCase(fixture, `attention/${name}`, ([query, key, value]) =>
+        scaledDotProductAttention(query, key, value, { isCausal: true }),
+      );
+  });
+
+  it("gives 0 with a gradient of 0 for a query that may look at nothing", async () => {
+    const x = tensor([
+      [
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ],
+    ]);
+    const other = tensor([
+      [
+        [
+          [5, 6],
+          [7, 9],
+        ],
+      ],
+    ]);
+    const mask = tensor([
+      [false, false],
+      [true, true],
+    ]);
+    const y = scaledDotProductAttention(x, other, other, { mask });
+    const [dQuery] = grad((query) => sum(scaledDotProductAttention(query, other, other, { mask })), [x]);
+    expect([...(await read(y))].slice(0, 2)).toEqual([0, 0]);
+    expect([...(await read(dQuery))].slice(0, 2)).toEqual([0, 0]);
+    for (const t of [x, other, mask, y, dQuery]) t.dispose();
+  });
+
+  it("drops weights by its generator, the rest scaled up", async () => {
+    const query = zeros([1, 1, 50, 2]);
+    const value = tensor(new Float32Array(40).fill(1), [1, 1, 40, 1]);
+    const key = zeros([1, 1, 40, 2]);
+    const draw = async (seed: number): Promise<number[]> => {
+      const generator = new RandomGenerator(seed);
+      const y = scaledDotProductAttention(query, key, value, { dropoutProbability: 0.5, generator });
+      const values = [...(await read(y))];
+      y.dispose();
+      return values;
+    };
+    const first = await draw(1);
+    expect(first.reduce((a, b) => a + b, 0) / 50).toBeCloseTo(1, 1);
+    expect(Math.min(...first)).toBeLessThan(1);
+    expect(await draw(1)).toEqual(first);
+    expect(await draw(2)).not.toEqual(first);
+    for (const t of [query, key, value]) t.dispose();
+  });
+
+  it("leaks nothing and refuses what does not fit", async () => {
+    const x = zeros([1, 2, 3, 4]);
+    const other = zeros([1, 2, 3, 5]);
+    const flat = zeros([3, 4]);
+    const mask = zeros([3, 3], "bool", 1);
+    const wide = zeros([2, 2, 3, 3]);
+    await expectNoLeak(() => scaledDotProductAttention(x, x, x, { mask }).dispose());
+    expect(() => scaledDotProductAttention(x, other, x)).toThrow(/key of shape \[1, 2, keys, 4\]/);
+    expect(() => scaledDotProductAttention(x, x, flat)).toThrow(
+      /value of shape \[batch, heads, length, headDim\]/,
+    );
+    expect(() => scaledDotProductAttention(x, x, x, { mask, isCausal: true })).toThrow(
+      /mask or isCausal, got both/,
+    );
+    expect(() => scaledDotProductAttention(x, x, x, { mask: wide })).toThrow(/mask that broadcasts/);
+    expect(() => scaledDotProductAttention(x, x, x, { dropoutProbability: 1 })).toThrow(/\[0, 1\)/);
+    expect(() => scaledDotProductAttention(x, x, x, { scale: Number.NaN })).toThrow(/finite scale/);
+    for (const t of [x, other, flat, mask, wide]) t.dispose();
+  });
+});
+
+const inputs = (
+  batch: number,
+  heads: number,
+  queries: number,
+  keys: number,
+  dim: number,
+  contains: number[] = [],
+) => ({
+  query: randomHostTensor([batch, heads, queries, dim], { contains }),
+  key: randomHostTensor([batch, heads, keys, dim], { stream: "key" }),
+  value: randomHostTensor([batch, heads, keys, dim], { stream: "value" }),
+});
+const mask: HostTensor = {
+  shape: [2, 1, 1, 67],
+  dtype: "bool",
+  values: Uint8Array.from({ length: 134 }, (_, index) => (index < 67 && index % 3 !== 0 ? 1 : 0)), // second batch: nothing
+};
+
+describeKernel(attentionKernel, {
+  "no queries": { inputs: inputs(1, 2, 0, 3, 4), attrs: { scale: 1, isCausal: false } },
+  "no keys": { inputs: inputs(1, 2, 3, 0, 4), attrs: { scale: 1, isCausal: false } },
+  "one of each": { inputs: inputs(1, 1, 1, 1, 1), attrs: { scale: 0.5, isCausal: true } },
+  "odd sizes and NaN": {
+    inputs: inputs(1, 2, 5, 7, 3, [Number.NaN]),
+    attrs: { scale: 0.5, isCausal: false },
+  },
+  "more queries than a workgroup": { inputs: inputs(1, 1, 70, 70, 9), attrs: { scale: 0.3, isCausal: true } },
+  "padding mask with an empty row": {
+    inputs: { ...inputs(2, 2, 3, 67, 5), mask },
+    attrs: { scale: 0.4, isCausal: false },
+  },
+});
