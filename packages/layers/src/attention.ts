@@ -1,0 +1,296 @@
+import {
+  add,
+  all,
+  equal,
+  InputError,
+  linear,
+  logicalNot,
+  logicalOr,
+  matMul,
+  mean,
+  mul,
+  reshape,
+  ShapeError,
+  scalar,
+  scaledDotProductAttention,
+  softmax,
+  split,
+  type Tensor,
+  tensor,
+  transpose,
+  where,
+} from "@ai/tensor";
+import { assertIntegers, assertOneOf, assertProbability, assertShape, formatShape } from "./checks.js";
+import { dropout } from "./dropout.js";
+import { constant, xavierUniform } from "./initializers.js";
+import { Linear } from "./linear.js";
+import { Module } from "./module.js";
+import { Parameter } from "./parameter.js";
+
+/** Options of {@link MultiheadAttention}. */
+export interface MultiheadAttentionOptions {
+  /** Share of the attention weights that is dropped in training, in [0, 1). Default 0. */
+  readonly dropout?: number;
+  /** Whether the projections have biases. Default true. */
+  readonly bias?: boolean;
+  /** Size of the keys. Default `embedDim`. */
+  readonly keyDim?: number;
+  /** Size of the values. Default `embedDim`. */
+  readonly valueDim?: number;
+}
+
+/** What a query may not look at. Masks are PyTorch's: bool is true where a key is hidden, float32 is added to the scores. */
+export interface AttentionMasks {
+  /** Padding among the keys, `[batch, keys]`. */
+  readonly keyPaddingMask?: Tensor;
+  /** Pairs, `[queries, keys]` or one a head, `[batch · heads, queries, keys]`. */
+  readonly attentionMask?: Tensor;
+  /** Hides from query `i` the keys after `i`. Default false. */
+  readonly isCausal?: boolean;
+}
+
+/** Options of a call of {@link MultiheadAttention}. */
+export interface MultiheadAttentionCallOptions extends AttentionMasks {
+  /** Give the attention weights back, averaged over the heads or one set a head. Default `"none"`, which is faster. */
+  readonly weights?: "none" | "average" | "heads";
+}
+
+/** What a call of {@link MultiheadAttention} gives. */
+export interface MultiheadAttentionResult {
+  /** `[batch, queries, embedDim]` */
+  readonly output: Tensor;
+  /** `[batch, queries, keys]` averaged, `[batch, heads, queries, keys]` a head, undefined when not asked for. */
+  readonly weights: Tensor | undefined;
+}
+
+type Inputs = [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAttentionCallOptions];
+
+/**
+ * Attention in several subspaces: project, `softmax(query·keyᵀ / √headDim)·value` in each head, join, project.
+ * A query from which every key is hidden gives the output bias alone (PyTorch: NaN).
+ *
+ * Parameters: `in_proj_weight` `[3·embedDim, embedDim]` (Xavier uniform; `q_proj_weight`, `k_proj_weight`, `v_proj_weight`
+ * when keys or values have another size), `in_proj_bias` `[3·embedDim]` (zeros), `out_proj.weight` `[embedDim, embedDim]`,
+ * `out_proj.bias` `[embedDim]` (zeros).
+ * @see Vaswani et al. (2017), "Attention is all you need", https://arxiv.org/abs/1706.03762, section 3.2
+ * @example
+ * const attention = new MultiheadAttention(256, 8);
+ * const { output } = attention.call(x, x, x, { isCausal: true }); // x and output [batch, length, 256]
+ */
+export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult> {
+  static override readonly checkpointNames: Readonly<Record<string, string>> = {
+    inProjectionWeight: "in_proj_weight",
+    queryProjectionWeight: "q_proj_weight",
+    keyProjectionWeight: "k_proj_weight",
+    valueProjectionWeight: "v_proj_weight",
+    inProjectionBias: "in_proj_bias",
+    outProjection: "out_proj",
+  };
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly dropout: number;
+  readonly inProjectionWeight: Parameter | undefined;
+  readonly queryProjectionWeight: Parameter | undefined;
+  readonly keyProjectionWeight: Parameter | undefined;
+  readonly valueProjectionWeight: Parameter | undefined;
+  readonly inProjectionBias: Parameter | undefined;
+  readonly outProjection: Linear;
+
+  /** @throws InputError for sizes out of range, or heads that do not divide `embedDim`. */
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    super();
+    const { dropout: probability = 0, bias = true, keyDim = embedDim, valueDim = embedDim } = options;
+    assertIntegers("MultiheadAttention", { embedDim, numHeads, keyDim, valueDim });
+    if (embedDim % numHeads !== 0)
+      throw new InputError(
+        `MultiheadAttention: expected heads that divide embedDim, got ${numHeads} for ${embedDim}`,
+      );
+    assertProbability("MultiheadAttention", "dropout", probability);
+    if (probability === 1) throw new InputError("MultiheadAttention: expected dropout below 1, got 1");
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.keyDim = keyDim;
+    this.valueDim = valueDim;
+    this.dropout = probability;
+    const projection = (fanOut: number, fanIn: number): Parameter =>
+      new Parameter([fanOut, fanIn], { initializer: xavierUniform({ fanIn, fanOut }) });
+    const packed = keyDim === embedDim && valueDim === embedDim;
+    this.inProjectionWeight = packed ? projection(3 * embedDim, embedDim) : undefined;
+    this.queryProjectionWeight = packed ? undefined : projection(embedDim, embedDim);
+    this.keyProjectionWeight = packed ? undefined : projection(embedDim, keyDim);
+    this.valueProjectionWeight = packed ? undefined : projection(embedDim, valueDim);
+    this.inProjectionBias = bias ? new Parameter([3 * embedDim], { initializer: constant(0) }) : undefined;
+    this.outProjection = new Linear(embedDim, embedDim, { bias, biasInitializer: constant(0) });
+  }
+
+  /**
+   * @param query `[batch, queries, embedDim]`
+   * @param key `[batch, keys, keyDim]`
+   * @param value `[batch, keys, valueDim]`
+   * @returns `output` `[batch, queries, embedDim]` and the `weights` asked for
+   * @throws ShapeError or InputError for inputs, masks or options that do not fit.
+   */
+  protected forward(...[query, key, value, options = {}]: Inputs): MultiheadAttentionResult {
+    const { weights: kind = "none", ...masks } = options;
+    assertOneOf("MultiheadAttention", "weights", kind, ["none", "average", "heads"]);
+    this.#assertInputs(query, key, value);
+    const [batch, queries]: readonly number[] = query.shape;
+    const [, keys]: readonly number[] = key.shape;
+    const size = { batch, heads: this.numHeads, queries, keys };
+    const [q, k, v] = this.#project(query, key, value).map((projected) => this.#splitHeads(projected)); // [batch, heads, length, headDim]
+    const probability = this.training ? this.dropout : 0;
+    if (kind === "none") {
+      const attended = scaledDotProductAttention(q, k, v, {
+        ...visibility(masks, size),
+        dropoutProbability: probability,
+      });
+      return { output: this.outProjection.call(this.#joinHeads(attended)), weights: undefined };
+    }
+    const scores = mul(matMul(q, k, { transposeB: true }), 1 / Math.sqrt(this.embedDim / this.numHeads)); // [batch, heads, queries, keys]
+    const weights = dropout(
+      maskedSoftmax(scores, visibility({ ...masks, materialize: true }, size).mask),
+      probability,
+    );
+    const output = this.outProjection.call(this.#joinHeads(matMul(weights, v)));
+    return { output, weights: kind === "average" ? mean(weights, { axes: 1 }) : weights };
+  }
+
+  #assertInputs(query: Tensor, key: Tensor, value: Tensor): void {
+    assertShape(query, ["batch", "queries", "dim"], this.embedDim);
+    assertShape(key, ["batch", "keys", "dim"], this.keyDim);
+    assertShape(value, ["batch", "keys", "dim"], this.valueDim);
+    if (
+      key.shape[0] !== query.shape[0] ||
+      value.shape[0] !== query.shape[0] ||
+      value.shape[1] !== key.shape[1]
+    )
+      throw new ShapeError(
+        `expected one batch, and as many values as keys, got ${[query, key, value].map(({ shape }) => formatShape(shape)).join(", ")}`,
+      );
+  }
+
+  /** Query, key and value, `[batch, length, embedDim]` each: one product where inputs are the same tensor. */
+  #project(query: Tensor, key: Tensor, value: Tensor): Tensor[] {
+    const { embedDim } = this;
+    const bias = this.inProjectionBias?.value;
+    if (this.inProjectionWeight === undefined) {
+      const parameters = [this.queryProjectionWeight, this.keyProjectionWeight, this.valueProjectionWeight];
+      const biases = bias && split(bias, 3);
+      return [query, key, value].map((input, index) =>
+        linear(input, parameters[index]!.value, biases?.[index]),
+      );
+    }
+    const weight = this.inProjectionWeight.value;
+    if (query === key && key === value) return split(linear(query, weight, bias), 3, { axis: 2 });
+    if (key !== value) {
+      const [weights, biases] = [split(weight, 3), bias && split(bias, 3)];
+      return [query, key, value].map((input, index) => linear(input, weights[index], biases?.[index]));
+    }
+    const sizes = [embedDim, 2 * embedDim];
+    const [weights, biases] = [split(weight, sizes), bias && split(bias, sizes)];
+    return [
+      linear(query, weights[0], biases?.[0]),
+      ...split(linear(key, weights[1], biases?.[1]), 2, { axis: 2 }),
+    ];
+  }
+
+  #splitHeads(x: Tensor): Tensor {
+    const [batch, length] = x.shape;
+    return transpose(reshape(x, [batch, length, this.numHeads, this.embedDim / this.numHeads]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
+  }
+
+  #joinHeads(x: Tensor): Tensor {
+    const [batch, , length] = x.shape;
+    return reshape(transpose(x, [0, 2, 1, 3]), [batch, length, this.embedDim]); // [batch, length, embedDim]
+  }
+
+  override multiplyAdds([query, key, value]: Inputs): number {
+    const [batch, queries]: readonly number[] = query.shape;
+    const [, keys]: readonly number[] = key.shape;
+    const projections = query.size + key.size + value.size;
+    return this.embedDim * (projections + 2 * batch * queries * keys);
+  }
+}
+
+interface ScoreSize {
+  readonly batch: number;
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+}
+
+/**
+ * Joins PyTorch's masks into what `scaledDotProductAttention` takes: a bool mask that is true where a key is visible,
+ * or a float32 mask to add when one of them is float32. A causal rule alone stays a flag unless `materialize` is set.
+ */
+function visibility(
+  {
+    keyPaddingMask,
+    attentionMask,
+    isCausal = false,
+    materialize = false,
+  }: AttentionMasks & { readonly materialize?: boolean },
+  size: ScoreSize,
+): { mask?: Tensor; isCausal?: boolean } {
+  const hidden: Tensor[] = [];
+  if (keyPaddingMask !== undefined) {
+    assertMask("keyPaddingMask", keyPaddingMask, [[size.batch, size.keys]]);
+    hidden.push(reshape(keyPaddingMask, [size.batch, 1, 1, size.keys]));
+  }
+  if (attentionMask !== undefined) {
+    const pairs = [size.queries, size.keys];
+    assertMask("attentionMask", attentionMask, [pairs, [size.batch * size.heads, ...pairs]]);
+    hidden.push(
+      attentionMask.shape.length === 2
+        ? attentionMask
+        : reshape(attentionMask, [size.batch, size.heads, ...pairs]),
+    );
+  }
+  if (isCausal && hidden.length === 0 && !materialize) return { isCausal: true };
+  if (isCausal) hidden.push(afterMask(size.queries, size.keys));
+  if (hidden.length === 0) return {};
+  if (hidden.every(({ dtype }) => dtype === "bool"))
+    return { mask: logicalNot(hidden.reduce((a, b) => logicalOr(a, b))) };
+  return {
+    mask: hidden.map((mask) => (mask.dtype === "bool" ? hiding(mask) : mask)).reduce((a, b) => add(a, b)),
+  };
+}
+
+function assertMask(name: string, mask: Tensor, shapes: readonly (readonly number[])[]): void {
+  if (
+    !shapes.some(
+      (shape) => shape.length === mask.shape.length && shape.every((size, axis) => size === mask.shape[axis]),
+    )
+  )
+    throw new ShapeError(
+      `expected ${name} ${shapes.map(formatShape).join(" or ")}, got ${formatShape(mask.shape)}`,
+    );
+  if (mask.dtype !== "bool" && mask.dtype !== "float32")
+    throw new InputError(
+      `expected ${name} of bool (true hides a key) or float32 (added to the scores), got ${mask.dtype}`,
+    );
+}
+
+/** −∞ where the mask is true, 0 elsewhere. */
+function hiding(mask: Tensor): Tensor {
+  return where(mask, scalar(Number.NEGATIVE_INFINITY), scalar(0));
+}
+
+/** True where key `j >` query `i`. @returns `[queries, keys]` bool */
+function afterMask(queries: number, keys: number): Tensor {
+  const values = new Uint8Array(queries * keys);
+  for (let query = 0; query < queries; query++)
+    values.fill(1, Math.min(query + 1, keys) + query * keys, (query + 1) * keys);
+  return tensor(values, [queries, keys]);
+}
+
+/** Softmax over the visible keys; a row without any gives zeros. @param scores `[batch, heads, queries, keys]` */
+function maskedSoftmax(scores: Tensor, mask: Tensor | undefined): Tensor {
+  if (mask === undefined) return softmax(scores);
+  const nothing = scalar(Number.NEGATIVE_INFINITY);
+  const masked = mask.dtype === "bool" ? where(mask, scores, nothing) : add(scores, mask);
+  const blind = all(equal(masked, nothing), { axes: -1, keepDims: true }); // [batch, heads, queries, 1]
+  return where(blind, scalar(0), softmax(where(blind, scalar(0), masked)));
+}

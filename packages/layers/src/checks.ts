@@ -1,0 +1,53 @@
+import { InputError, type Shape, ShapeError, type Tensor } from "@ai/tensor";
+
+/** `[2, 3]` as text, for errors. */
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** @throws InputError unless every named value is an integer of at least `minimum`. */
+export function assertIntegers(layer: string, values: Readonly<Record<string, number>>, minimum = 1): void {
+  for (const [name, value] of Object.entries(values))
+    if (!Number.isInteger(value) || value < minimum)
+      throw new InputError(`${layer}: expected an integer ${name} of at least ${minimum}, got ${value}`);
+}
+
+/** @throws InputError unless `value` is a probability in [0, 1]. */
+export function assertProbability(layer: string, name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new InputError(`${layer}: expected ${name} in [0, 1], got ${value}`);
+}
+
+/** @throws InputError unless `value` is one of `known`. */
+export function assertOneOf(layer: string, name: string, value: unknown, known: readonly string[]): void {
+  if (!known.includes(value as string))
+    throw new InputError(
+      `${layer}: expected ${name} ${known.map((text) => `"${text}"`).join(" or ")}, got ${String(value)}`,
+    );
+}
+
+/** One number for both image axes, or one each. @throws InputError unless they are integers of at least `minimum`. */
+export function pairOf(
+  layer: string,
+  name: string,
+  value: number | readonly number[],
+  minimum: number,
+): [number, number] {
+  const values = typeof value === "number" ? [value, value] : [...value];
+  if (values.length !== 2)
+    throw new InputError(`${layer}: expected one or two numbers for ${name}, got ${values.length}`);
+  assertIntegers(layer, { [`${name} (height)`]: values[0], [`${name} (width)`]: values[1] }, minimum);
+  return [values[0], values[1]];
+}
+
+/**
+ * @param axes Names of the axes, for the message; the last one has the size `last`.
+ * @throws ShapeError unless `x` has as many axes and that last size.
+ */
+export function assertShape(x: Tensor, axes: readonly string[], last?: number, hint = ""): void {
+  const { shape } = x;
+  if (shape.length === axes.length && (last === undefined || shape.at(-1) === last)) return;
+  const expected = axes.map((name, index) =>
+    index === axes.length - 1 && last !== undefined ? String(last) : name,
+  );
+  throw new ShapeError(`expected an input [${expected.join(", ")}], got ${formatShape(shape)}${hint}`);
+}

@@ -1,0 +1,78 @@
+import {
+  equal,
+  expandDims,
+  gather,
+  InputError,
+  mul,
+  stopGradient,
+  type Tensor,
+  tensor,
+  where,
+} from "@ai/tensor";
+import { assertIntegers } from "./checks.js";
+import { normal } from "./initializers.js";
+import { Module } from "./module.js";
+import { type Initializer, Parameter } from "./parameter.js";
+
+/** Options of {@link Embedding}. */
+export interface EmbeddingOptions {
+  /** Id of padding: its row starts as zeros and gets no gradient. Negative ids count from the end. */
+  readonly paddingIdx?: number;
+}
+
+/**
+ * Table of vectors: row `id` for each id.
+ *
+ * Parameter: `weight` `[numEmbeddings, embeddingDim]` from N(0, 1).
+ * @example
+ * const layer = new Embedding(30000, 256, { paddingIdx: 0 });
+ * const x = layer.call(ids); // ids [batch, length] int32, x [batch, length, 256]
+ */
+export class Embedding extends Module<[ids: Tensor], Tensor> {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly paddingIdx: number | undefined;
+  readonly weight: Parameter;
+
+  /** @throws InputError for sizes that are not integers in range or a `paddingIdx` outside the table. */
+  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingOptions = {}) {
+    super();
+    assertIntegers("Embedding", { numEmbeddings }, 1);
+    assertIntegers("Embedding", { embeddingDim }, 0);
+    if (
+      paddingIdx !== undefined &&
+      !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)
+    )
+      throw new InputError(
+        `Embedding: expected paddingIdx in [${-numEmbeddings}, ${numEmbeddings}), got ${paddingIdx}`,
+      );
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings;
+    this.weight = new Parameter([numEmbeddings, embeddingDim], {
+      initializer: withoutRow(normal(), this.paddingIdx),
+    });
+  }
+
+  /**
+   * @param ids `[...]` int32 in [0, numEmbeddings)
+   * @returns `[..., embeddingDim]`
+   * @throws InputError when the ids are not int32; KernelError for an id outside the table.
+   */
+  protected forward(ids: Tensor): Tensor {
+    if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
+    const rows = gather(this.weight.value, ids); // [..., embeddingDim]
+    if (this.paddingIdx === undefined) return rows;
+    const isPadding = expandDims(equal(ids, this.paddingIdx), -1); // [..., 1]
+    return where(isPadding, stopGradient(rows), rows);
+  }
+}
+
+/** The same values with one row of zeros. */
+function withoutRow(initializer: Initializer, row: number | undefined): Initializer {
+  if (row === undefined) return initializer;
+  return (shape, generator) => {
+    const kept = Float32Array.from({ length: shape[0] }, (_, index) => (index === row ? 0 : 1));
+    return mul(initializer(shape, generator), tensor(kept, [shape[0], 1]));
+  };
+}
