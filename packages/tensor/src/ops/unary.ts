@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { unaryOnHost } from "../backends/host/elementwise.js";
 import { erfFloat } from "../backends/host/functions.js";
+import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/unary.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
@@ -18,6 +19,7 @@ import {
 
 const negKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Neg",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Neg") },
   stock: "Neg",
   gradient: gradients.negGradient,
 });
@@ -25,36 +27,47 @@ const negKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 const absKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Abs",
   stock: "Abs",
+  implementations: {
+    // tfjs's goes through float32
+    cpu: (call) => unaryOnHost(call, Math.abs),
+    wasm: (call) => (call.inputs.x.dtype === "float32" ? null : unaryOnHost(call, Math.abs)),
+    webgpu: (call) => elementwiseWebgpu(call, "Abs"),
+  },
   saves: ["x"],
   gradient: gradients.absGradient,
 });
 
 const signKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Sign",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Sign") },
   stock: "Sign",
   gradient: gradients.zeroGradient,
 });
 
 const floorKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Floor",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Floor") },
   stock: "Floor",
   gradient: gradients.zeroGradient,
 });
 
 const ceilKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Ceil",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Ceil") },
   stock: "Ceil",
   gradient: gradients.zeroGradient,
 });
 
 const roundKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Round",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Round") },
   stock: "Round",
   gradient: gradients.zeroGradient,
 });
 
 const expKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Exp",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Exp") },
   stock: "Exp",
   saves: ["output"],
   gradient: gradients.expGradient,
@@ -62,6 +75,7 @@ const expKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const expm1Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Expm1",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Expm1") },
   stock: "Expm1",
   saves: ["output"],
   gradient: gradients.expm1Gradient,
@@ -69,6 +83,7 @@ const expm1Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const logKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Log",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Log") },
   stock: "Log",
   saves: ["x"],
   gradient: gradients.logGradient,
@@ -76,6 +91,7 @@ const logKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const log1pKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Log1p",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Log1p") },
   stock: "Log1p",
   saves: ["x"],
   gradient: gradients.log1pGradient,
@@ -83,6 +99,7 @@ const log1pKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const sqrtKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Sqrt",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Sqrt") },
   stock: "Sqrt",
   saves: ["output"],
   gradient: gradients.sqrtGradient,
@@ -90,6 +107,7 @@ const sqrtKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const rsqrtKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Rsqrt",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Rsqrt") },
   stock: "Rsqrt",
   saves: ["output"],
   gradient: gradients.rsqrtGradient,
@@ -97,6 +115,7 @@ const rsqrtKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const reciprocalKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Reciprocal",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Reciprocal") },
   stock: "Reciprocal",
   saves: ["output"],
   gradient: gradients.reciprocalGradient,
@@ -104,6 +123,7 @@ const reciprocalKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>
 
 const sinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Sin",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Sin") },
   stock: "Sin",
   saves: ["x"],
   gradient: gradients.sinGradient,
@@ -111,6 +131,7 @@ const sinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const cosKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Cos",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Cos") },
   stock: "Cos",
   saves: ["x"],
   gradient: gradients.cosGradient,
@@ -118,6 +139,7 @@ const cosKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const tanKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Tan",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Tan") },
   stock: "Tan",
   saves: ["output"],
   gradient: gradients.tanGradient,
@@ -125,6 +147,7 @@ const tanKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const asinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Asin",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Asin") },
   stock: "Asin",
   saves: ["x"],
   gradient: gradients.asinGradient,
@@ -132,6 +155,7 @@ const asinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const acosKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Acos",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Acos") },
   stock: "Acos",
   saves: ["x"],
   gradient: gradients.acosGradient,
@@ -139,6 +163,7 @@ const acosKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const atanKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Atan",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Atan") },
   stock: "Atan",
   saves: ["x"],
   gradient: gradients.atanGradient,
@@ -146,6 +171,7 @@ const atanKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const sinhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Sinh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Sinh") },
   stock: "Sinh",
   saves: ["x"],
   gradient: gradients.sinhGradient,
@@ -153,6 +179,7 @@ const sinhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const coshKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Cosh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Cosh") },
   stock: "Cosh",
   saves: ["x"],
   gradient: gradients.coshGradient,
@@ -160,6 +187,7 @@ const coshKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const tanhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Tanh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Tanh") },
   stock: "Tanh",
   saves: ["output"],
   gradient: gradients.tanhGradient,
@@ -167,6 +195,7 @@ const tanhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const asinhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Asinh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Asinh") },
   stock: "Asinh",
   saves: ["x"],
   gradient: gradients.asinhGradient,
@@ -174,6 +203,7 @@ const asinhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const acoshKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Acosh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Acosh") },
   stock: "Acosh",
   saves: ["x"],
   gradient: gradients.acoshGradient,
@@ -181,6 +211,7 @@ const acoshKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const atanhKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Atanh",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Atanh") },
   stock: "Atanh",
   saves: ["x"],
   gradient: gradients.atanhGradient,
@@ -193,6 +224,7 @@ const erfKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
     // tfjs's polynomial is only good to 1.5e-7 absolute
     cpu: (call) => unaryOnHost(call, erfFloat),
     wasm: (call) => unaryOnHost(call, erfFloat),
+    webgpu: (call) => elementwiseWebgpu(call, "Erf"),
   },
   saves: ["x"],
   gradient: gradients.erfGradient,
@@ -200,6 +232,7 @@ const erfKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const sigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Sigmoid",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Sigmoid") },
   stock: "Sigmoid",
   saves: ["output"],
   gradient: gradients.sigmoidGradient,
@@ -429,6 +462,7 @@ function rounding(operation: string, kernel: Kernel<UnaryInputs, NoAttributes>, 
 
 const squareKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Square",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Square") },
   stock: "Square",
   saves: ["x"],
   gradient: gradients.squareGradient,
@@ -449,14 +483,17 @@ export function square(x: Tensor): Tensor {
 
 const isNaNKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "IsNan",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "IsNan") },
   stock: "IsNan",
 });
 const isInfKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "IsInf",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "IsInf") },
   stock: "IsInf",
 });
 const isFiniteKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "IsFinite",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "IsFinite") },
   stock: "IsFinite",
 });
 
@@ -488,7 +525,10 @@ export function isFinite(x: Tensor): Tensor {
 
 const clipKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { min: number; max: number }>({
   name: "ClipByValue",
-  stock: { kernel: "ClipByValue", attrs: ({ min, max }) => ({ clipValueMin: min, clipValueMax: max }) },
+  stock: {
+    kernel: "ClipByValue",
+    attrs: ({ min, max }) => ({ clipValueMin: Math.min(min, max), clipValueMax: max }),
+  },
   saves: ["x"],
   gradient: gradients.clipGradient,
 });
@@ -518,13 +558,11 @@ export function clip(
     (min === Number.NEGATIVE_INFINITY && max === Number.POSITIVE_INFINITY)
   )
     throw new InputError(`clip: expected a min or a max, got min ${min} and max ${max}; pass { min, max }`);
-  if (x.dtype === "float32") return clipKernel({ x }, { min: Math.min(min, max), max });
+  if (x.dtype === "float32") return clipKernel({ x }, { min, max });
   const isWhole = (bound: number): boolean => !Number.isFinite(bound) || Number.isInteger(bound);
   return tidy(() => {
-    if (!isWhole(min) || !isWhole(max))
-      return clipKernel({ x: toDType(x, "float32") }, { min: Math.min(min, max), max });
-    const lowest = Math.max(min, -(2 ** 31));
-    const highest = Math.min(max, 2 ** 31 - 1);
-    return clipKernel({ x: toDType(x, "int32") }, { min: Math.min(lowest, highest), max: highest });
+    if (!isWhole(min) || !isWhole(max)) return clipKernel({ x: toDType(x, "float32") }, { min, max });
+    const intoInt32 = (bound: number): number => Math.min(Math.max(bound, -(2 ** 31)), 2 ** 31 - 1);
+    return clipKernel({ x: toDType(x, "int32") }, { min: intoInt32(min), max: intoInt32(max) });
   });
 }
