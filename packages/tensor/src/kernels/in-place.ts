@@ -99,9 +99,9 @@ function copyOf(backend: KernelBackend, device: DeviceName, tensor: Tensor): Ten
   const [info] = dispatch(backend, {
     name: "copy",
     inputs: { source: tensor },
-    outputs: { target: { shape: tensor.shape, dtype: "float32" } },
+    outputs: { copied: { shape: tensor.shape, dtype: "float32" } },
     threads: tensor.size,
-    body: () => "target[index] = source[index];",
+    body: () => "copied[index] = source[index];",
   });
   return engine().makeTensorFromTensorInfo(info);
 }

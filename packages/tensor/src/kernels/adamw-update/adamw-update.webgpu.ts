@@ -1,4 +1,5 @@
 import { dispatch, f32 } from "../../backends/webgpu/dispatch.js";
+import { wgslFunctions } from "../../backends/webgpu/kernels/wgsl.js";
 import type { InPlaceCall } from "../in-place.js";
 import type { AdamwUpdateAttributes } from "./adamw-update.js";
 
@@ -29,6 +30,7 @@ export function adamwUpdateWebgpu({
       penalty: f32(attrs.penalty),
     },
     threads: parameter.size,
+    declarations: () => wgslFunctions(["maxOf"]),
     body: () => `
   let old = parameter[index];
   var direction = uniforms.sign * gradient[index];
@@ -39,9 +41,7 @@ export function adamwUpdateWebgpu({
   meanSquare[index] = v;
   ${
     hasLargest
-      ? // a NaN of either passes: WGSL's max may drop it
-        `var top = largest[index];
-  if (v > top || v != v) { top = v; }
+      ? `let top = maxOf(largest[index], v);
   largest[index] = top;`
       : "let top = v;"
   }
