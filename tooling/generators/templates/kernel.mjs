@@ -64,7 +64,7 @@ describeEachDevice("${camel}", () => {
   });
 
   it("refuses integers", () => {
-    const x = tensor([1, 2], { dtype: "int32" });
+    const x = tensor([1, 2], [2], "int32");
     expect(() => ${camel}(x)).toThrow(DTypeError);
     x.dispose();
   });

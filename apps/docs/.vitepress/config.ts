@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from "node:fs";
+import { type DefaultTheme, defineConfig } from "vitepress";
+
+/** Written by TypeDoc before VitePress starts (`pnpm --filter @ai/docs reference`). */
+const referenceSidebar = new URL("../reference/typedoc-sidebar.json", import.meta.url);
+
+const reference: DefaultTheme.SidebarItem[] = existsSync(referenceSidebar)
+  ? JSON.parse(readFileSync(referenceSidebar, "utf8"))
+  : [];
+
+export default defineConfig({
+  title: "@ai",
+  description: "Train, fine-tune, inspect and ship deep-learning models in TypeScript",
+  cleanUrls: true,
+  srcExclude: ["README.md"],
+  themeConfig: {
+    nav: [
+      { text: "First steps", link: "/first-steps" },
+      { text: "Reference", link: "/reference/" },
+    ],
+    sidebar: [
+      { text: "Guide", items: [{ text: "First steps", link: "/first-steps" }] },
+      { text: "Reference", collapsed: true, items: reference },
+    ],
+    search: { provider: "local" },
+  },
+});
