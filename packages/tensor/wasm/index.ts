@@ -2,3 +2,38 @@ export { setScratch } from "./layout";
 export { setConvolution } from "./pack-convolution";
 export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep } from "./gemm";
 export { multiplyVector, multiplyVectorTransposed } from "./gemv";
+export { setAxis } from "./strided";
+export { binary, binaryBroadcast, compareBroadcast, integerBroadcast, select } from "./binary";
+export {
+  unary,
+  castIntegers,
+  castFloats,
+  castBooleansToFloats,
+  castBooleansToIntegers,
+  castFloatsToBooleans,
+  castIntegersToBooleans,
+} from "./unary";
+export { copyRuns, copyTransposed, fill, gather, scatterAdd } from "./copy";
+export {
+  reduceRows,
+  reduceColumns,
+  softmax,
+  softmaxGradient,
+  logSoftmax,
+  logSoftmaxGradient,
+  argMaxRows,
+} from "./reduce";
+export { maxPool, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
+export {
+  layerNorm,
+  layerNormInputGradient,
+  layerNormParameterGradient,
+  rmsNorm,
+  rmsNormInputGradient,
+  rmsNormWeightGradient,
+  scaleShift,
+} from "./normalization";
+export { gelu, geluGradient } from "./gelu";
+export { adamwUpdate, sgdUpdate } from "./optimizer";
+export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
+export { crossEntropy, crossEntropyGradient } from "./cross-entropy";

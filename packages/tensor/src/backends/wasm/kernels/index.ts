@@ -1,6 +1,17 @@
 import { CONVOLUTION_KERNELS } from "./convolution.js";
+import { ELEMENTWISE_KERNELS } from "./elementwise.js";
 import type { WasmKernels } from "./kernel.js";
+import { LAYOUT_KERNELS } from "./layout.js";
 import { MATMUL_KERNELS } from "./matmul.js";
+import { POOL_KERNELS } from "./pool.js";
+import { REDUCE_KERNELS } from "./reduce.js";
 
 /** Every tfjs kernel that the engine computes itself; the rest run in JavaScript on the same memory. */
-export const WASM_KERNELS: WasmKernels = { ...MATMUL_KERNELS, ...CONVOLUTION_KERNELS };
+export const WASM_KERNELS: WasmKernels = {
+  ...MATMUL_KERNELS,
+  ...CONVOLUTION_KERNELS,
+  ...ELEMENTWISE_KERNELS,
+  ...REDUCE_KERNELS,
+  ...POOL_KERNELS,
+  ...LAYOUT_KERNELS,
+};

@@ -1,0 +1,210 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { DType } from "../../../dtype.js";
+import { sizeOf } from "../../../shape.js";
+import type { WasmBackend } from "../backend.js";
+import { binaryWalk, setAxes } from "./broadcast.js";
+import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
+
+/** Numbers of wasm/unary.ts. */
+export const UNARY = {
+  Relu: 0,
+  Relu6: 1,
+  Step: 2,
+  Exp: 3,
+  Log: 4,
+  Tanh: 5,
+  Sigmoid: 6,
+  Rsqrt: 7,
+  Sqrt: 8,
+  Neg: 9,
+  Square: 10,
+  Erf: 11,
+  Abs: 12,
+  Reciprocal: 13,
+  LeakyRelu: 14,
+  Elu: 15,
+  Floor: 16,
+  Ceil: 17,
+  Round: 18,
+  ClipByValue: 19,
+  Softplus: 20,
+} as const;
+
+/** Numbers of wasm/binary.ts. */
+export const BINARY = {
+  Add: 0,
+  Sub: 1,
+  Multiply: 2,
+  RealDiv: 3,
+  Maximum: 4,
+  Minimum: 5,
+  SquaredDifference: 6,
+} as const;
+const COMPARISONS = { Equal: 0, NotEqual: 1, Less: 2, LessEqual: 3, Greater: 4, GreaterEqual: 5 } as const;
+
+/** `f(x)` of each element; null when x is not float32 or empty. */
+export function unary(
+  backend: WasmBackend,
+  operation: number,
+  x: TensorInfo,
+  first = 0,
+  second = 0,
+): TensorInfo | null {
+  const count = sizeOf(x.shape);
+  if (!backend.isFloat32(x) || count === 0) return null;
+  const source = backend.pointer(x);
+  const output = backend.allocateOutput(x.shape);
+  backend.exports.unary(operation, source, backend.pointer(output), count, first, second);
+  return output;
+}
+
+const unaryKernel =
+  (operation: number): WasmKernel =>
+  ({ inputs, backend }) =>
+    unary(backend, operation, inputs.x);
+
+/** `a ∘ b` on floats with broadcasting; null when the fallback should take it. */
+export function binary(
+  backend: WasmBackend,
+  operation: number,
+  a: TensorInfo,
+  b: TensorInfo,
+): TensorInfo | null {
+  if (!backend.isFloat32(a) || !backend.isFloat32(b)) return integerBinary(backend, operation, a, b);
+  const walk = binaryWalk(a.shape, b.shape);
+  if (walk === undefined) return null;
+  const [pointerA, pointerB] = [backend.pointer(a), backend.pointer(b)];
+  const output = backend.allocateOutput(walk.shape);
+  const target = backend.pointer(output);
+  const [{ length, strides }] = walk.axes;
+  if (walk.axes.length === 1)
+    backend.exports.binary(operation, pointerA, pointerB, target, length, strides[0], strides[1]);
+  else {
+    setAxes(backend, walk.axes);
+    backend.exports.binaryBroadcast(operation, pointerA, pointerB, target, walk.axes.length);
+  }
+  return output;
+}
+
+/** int32 sums, differences and products, which wrap. */
+function integerBinary(
+  backend: WasmBackend,
+  operation: number,
+  a: TensorInfo,
+  b: TensorInfo,
+): TensorInfo | null {
+  const integers = [a, b].every(
+    (tensor) => tensor.dtype === "int32" && backend.storedDType(tensor) === "int32",
+  );
+  if (!integers || operation > BINARY.Multiply) return null;
+  return walked(backend, a, b, "int32", (axes, pointerA, pointerB, target) =>
+    backend.exports.integerBroadcast(operation, pointerA, pointerB, target, axes),
+  );
+}
+
+function walked(
+  backend: WasmBackend,
+  a: TensorInfo,
+  b: TensorInfo,
+  dtype: DType,
+  run: (axes: number, a: number, b: number, output: number) => void,
+): TensorInfo | null {
+  const walk = binaryWalk(a.shape, b.shape);
+  if (walk === undefined) return null;
+  const [pointerA, pointerB] = [backend.pointer(a), backend.pointer(b)];
+  const output = backend.allocateOutput(walk.shape, dtype);
+  setAxes(backend, walk.axes);
+  run(walk.axes.length, pointerA, pointerB, backend.pointer(output));
+  return output;
+}
+
+const binaryKernel =
+  (operation: number): WasmKernel =>
+  ({ inputs, backend }) =>
+    binary(backend, operation, inputs.a, inputs.b);
+
+const comparisonKernel =
+  (operation: number): WasmKernel =>
+  ({ inputs: { a, b }, backend }) => {
+    if (!backend.isFloat32(a) || !backend.isFloat32(b)) return null;
+    return walked(backend, a, b, "bool", (axes, pointerA, pointerB, target) =>
+      backend.exports.compareBroadcast(operation, pointerA, pointerB, target, axes),
+    );
+  };
+
+function select({ inputs: { condition, t, e }, backend }: WasmCall): TensorInfo | null {
+  const count = sizeOf(t.shape);
+  const stored = [condition, t, e].map((tensor) => backend.storedDType(tensor));
+  const plain =
+    stored[0] === "bool" && stored[1] === stored[2] && stored[1] === t.dtype && t.dtype === e.dtype;
+  if (
+    !plain ||
+    (t.dtype !== "float32" && t.dtype !== "int32") ||
+    sizeOf(condition.shape) !== count ||
+    count === 0
+  )
+    return null;
+  const [conditions, a, b] = [condition, t, e].map((tensor) => backend.pointer(tensor));
+  const output = backend.allocateOutput(t.shape, t.dtype);
+  backend.exports.select(conditions, a, b, backend.pointer(output), count);
+  return output;
+}
+
+/** Every conversion between our dtypes: tfjs's JavaScript kernel relabels some without converting the values. */
+function cast({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
+  const to = attrs.dtype as string;
+  const from = backend.storedDType(x);
+  const known = (dtype: string): dtype is DType =>
+    dtype === "float32" || dtype === "int32" || dtype === "bool";
+  if (!known(from) || !known(to)) return null;
+  if (from === to) return { ...backend.alias(x, x.shape), dtype: to };
+  const source = backend.pointer(x);
+  const output = backend.allocateOutput(x.shape, to);
+  const { exports } = backend;
+  const conversions: Record<string, (x: number, output: number, count: number) => void> = {
+    "int32 float32": exports.castIntegers,
+    "float32 int32": exports.castFloats,
+    "bool float32": exports.castBooleansToFloats,
+    "bool int32": exports.castBooleansToIntegers,
+    "float32 bool": exports.castFloatsToBooleans,
+    "int32 bool": exports.castIntegersToBooleans,
+  };
+  conversions[`${from} ${to}`](source, backend.pointer(output), sizeOf(x.shape));
+  return output;
+}
+
+const plainUnary = [
+  "Relu",
+  "Relu6",
+  "Exp",
+  "Log",
+  "Tanh",
+  "Sigmoid",
+  "Rsqrt",
+  "Sqrt",
+  "Neg",
+  "Square",
+  "Erf",
+  "Abs",
+  "Reciprocal",
+  "Elu",
+  "Floor",
+  "Ceil",
+  "Round",
+  "Softplus",
+] as const;
+
+export const ELEMENTWISE_KERNELS: WasmKernels = {
+  ...Object.fromEntries(plainUnary.map((name) => [name, unaryKernel(UNARY[name])])),
+  ...Object.fromEntries(Object.entries(BINARY).map(([name, operation]) => [name, binaryKernel(operation)])),
+  ...Object.fromEntries(
+    Object.entries(COMPARISONS).map(([name, operation]) => [name, comparisonKernel(operation)]),
+  ),
+  Step: ({ inputs, attrs, backend }) =>
+    unary(backend, UNARY.Step, inputs.x, attrs.alpha as number | undefined),
+  LeakyRelu: ({ inputs, attrs, backend }) => unary(backend, UNARY.LeakyRelu, inputs.x, attrs.alpha as number),
+  ClipByValue: ({ inputs, attrs, backend }) =>
+    unary(backend, UNARY.ClipByValue, inputs.x, attrs.clipValueMin as number, attrs.clipValueMax as number),
+  Select: select,
+  Cast: cast,
+};

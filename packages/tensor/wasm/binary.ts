@@ -1,0 +1,211 @@
+import { advance, axisLength, movedA, movedB, strideA, strideB } from "./strided";
+
+// Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
+const ADD: i32 = 0;
+const SUB: i32 = 1;
+const MUL: i32 = 2;
+const DIV: i32 = 3;
+const MAXIMUM: i32 = 4;
+const MINIMUM: i32 = 5;
+const SQUARED_DIFFERENCE: i32 = 6;
+const RELU_GRADIENT: i32 = 7;
+const SIGMOID_GRADIENT: i32 = 8;
+const TANH_GRADIENT: i32 = 9;
+const EQUAL: i32 = 0;
+const NOT_EQUAL: i32 = 1;
+const LESS: i32 = 2;
+const LESS_EQUAL: i32 = 3;
+const GREATER: i32 = 4;
+
+// @ts-ignore: decorator
+@inline
+function apply(operation: i32, a: v128, b: v128): v128 {
+  switch (operation) {
+    case ADD:
+      return f32x4.add(a, b);
+    case SUB:
+      return f32x4.sub(a, b);
+    case MUL:
+      return f32x4.mul(a, b);
+    case DIV:
+      return f32x4.div(a, b);
+    case MAXIMUM:
+      return f32x4.max(a, b);
+    case MINIMUM:
+      return f32x4.min(a, b);
+    case SQUARED_DIFFERENCE: {
+      const difference = f32x4.sub(a, b);
+      return f32x4.mul(difference, difference);
+    }
+    case RELU_GRADIENT: // a: gradient, b: input or output
+      return v128.andnot(a, f32x4.le(b, f32x4.splat(0)));
+    case SIGMOID_GRADIENT: // a: gradient, b: output
+      return f32x4.mul(a, f32x4.mul(b, f32x4.sub(f32x4.splat(1), b)));
+    default: // TANH_GRADIENT, likewise
+      return f32x4.mul(a, f32x4.sub(f32x4.splat(1), f32x4.mul(b, b)));
+  }
+}
+
+/** One run: `moveA` and `moveB` are 1 where the operand advances, 0 where it is one value. */
+// @ts-ignore: decorator
+@inline
+function loop(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: bool, moveB: bool): void {
+  const wide = <usize>(count & ~3) << 2,
+    end = <usize>count << 2;
+  const oneA = v128.load_splat<f32>(a),
+    oneB = v128.load_splat<f32>(b);
+  let f: usize = 0;
+  for (; f < wide; f += 16)
+    v128.store(output + f, apply(operation, moveA ? v128.load(a + f) : oneA, moveB ? v128.load(b + f) : oneB));
+  for (; f < end; f += 4)
+    store<f32>(
+      output + f,
+      f32x4.extract_lane(
+        apply(operation, moveA ? v128.load_splat<f32>(a + f) : oneA, moveB ? v128.load_splat<f32>(b + f) : oneB),
+        0,
+      ),
+    );
+}
+
+// @ts-ignore: decorator
+@inline
+function run(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  if (moveA && moveB) loop(operation, a, b, output, count, true, true);
+  else if (moveA) loop(operation, a, b, output, count, true, false);
+  else if (moveB) loop(operation, a, b, output, count, false, true);
+  else loop(operation, a, b, output, count, false, false);
+}
+
+/** One run of `count` elements: `output[i] = a[i · moveA] ∘ b[i · moveB]`, each move 0 or 1. */
+export function binary(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  switch (operation) {
+    case ADD:
+      return run(ADD, a, b, output, count, moveA, moveB);
+    case SUB:
+      return run(SUB, a, b, output, count, moveA, moveB);
+    case MUL:
+      return run(MUL, a, b, output, count, moveA, moveB);
+    case DIV:
+      return run(DIV, a, b, output, count, moveA, moveB);
+    case MAXIMUM:
+      return run(MAXIMUM, a, b, output, count, moveA, moveB);
+    case MINIMUM:
+      return run(MINIMUM, a, b, output, count, moveA, moveB);
+    case SQUARED_DIFFERENCE:
+      return run(SQUARED_DIFFERENCE, a, b, output, count, moveA, moveB);
+    case RELU_GRADIENT:
+      return run(RELU_GRADIENT, a, b, output, count, moveA, moveB);
+    case SIGMOID_GRADIENT:
+      return run(SIGMOID_GRADIENT, a, b, output, count, moveA, moveB);
+    default:
+      return run(TANH_GRADIENT, a, b, output, count, moveA, moveB);
+  }
+}
+
+/** The same over `axes` axes set by `setAxis`; strides of the last are 0 or 1. The output is contiguous. */
+export function binaryBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  const last = axes - 1,
+    count = axisLength(last),
+    moveA = strideA(last),
+    moveB = strideB(last);
+  do {
+    binary(operation, a, b, output, count, moveA, moveB);
+    output += <usize>count << 2;
+    if (!advance(last)) return;
+    a += <usize>(movedA() << 2);
+    b += <usize>(movedB() << 2);
+  } while (true);
+}
+
+// @ts-ignore: decorator
+@inline
+function compareFour(operation: i32, a: v128, b: v128): v128 {
+  switch (operation) {
+    case EQUAL:
+      return f32x4.eq(a, b);
+    case NOT_EQUAL:
+      return f32x4.ne(a, b);
+    case LESS:
+      return f32x4.lt(a, b);
+    case LESS_EQUAL:
+      return f32x4.le(a, b);
+    case GREATER:
+      return f32x4.gt(a, b);
+    default:
+      return f32x4.ge(a, b);
+  }
+}
+
+function compareRun(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  const oneA = v128.load_splat<f32>(a),
+    oneB = v128.load_splat<f32>(b);
+  const ones = i32x4.splat(1);
+  let f: usize = 0,
+    i: usize = 0;
+  for (; i + 4 <= <usize>count; i += 4) {
+    const mask = v128.and(compareFour(operation, moveA ? v128.load(a + f) : oneA, moveB ? v128.load(b + f) : oneB), ones);
+    const bytes = v128.shuffle<i8>(mask, mask, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+    store<i32>(output + i, i32x4.extract_lane(bytes, 0));
+    f += 16;
+  }
+  for (; i < <usize>count; i++) {
+    const mask = compareFour(
+      operation,
+      moveA ? v128.load_splat<f32>(a + f) : oneA,
+      moveB ? v128.load_splat<f32>(b + f) : oneB,
+    );
+    store<u8>(output + i, i32x4.extract_lane(mask, 0) ? 1 : 0);
+    f += 4;
+  }
+}
+
+/** Comparisons of floats over `axes` axes, one byte a result. */
+export function compareBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  const last = axes - 1,
+    count = axisLength(last),
+    moveA = strideA(last),
+    moveB = strideB(last);
+  do {
+    compareRun(operation, a, b, output, count, moveA, moveB);
+    output += <usize>count;
+    if (!advance(last)) return;
+    a += <usize>(movedA() << 2);
+    b += <usize>(movedB() << 2);
+  } while (true);
+}
+
+/** int32 addition, subtraction and multiplication, which wrap. */
+export function integerBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  const last = axes - 1,
+    count = axisLength(last),
+    moveA = strideA(last),
+    moveB = strideB(last);
+  do {
+    for (let i = 0; i < count; i++) {
+      const x = load<i32>(a + (<usize>(i * moveA) << 2)),
+        y = load<i32>(b + (<usize>(i * moveB) << 2));
+      store<i32>(output + (<usize>i << 2), operation == ADD ? x + y : operation == SUB ? x - y : x * y);
+    }
+    output += <usize>count << 2;
+    if (!advance(last)) return;
+    a += <usize>(movedA() << 2);
+    b += <usize>(movedB() << 2);
+  } while (true);
+}
+
+/** `output[i] = condition[i] ? a[i] : b[i]` on 4-byte elements; the condition is bytes. */
+export function select(condition: usize, a: usize, b: usize, output: usize, count: i32): void {
+  let f: usize = 0,
+    i: usize = 0;
+  for (; i + 4 <= <usize>count; i += 4) {
+    const bytes = i32x4.splat(load<i32>(condition + i));
+    const wide = v128.shuffle<i8>(bytes, i32x4.splat(0), 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);
+    const mask = i32x4.ne(wide, i32x4.splat(0));
+    v128.store(output + f, v128.bitselect(v128.load(a + f), v128.load(b + f), mask));
+    f += 16;
+  }
+  for (; i < <usize>count; i++) {
+    store<i32>(output + f, load<u8>(condition + i) ? load<i32>(a + f) : load<i32>(b + f));
+    f += 4;
+  }
+}

@@ -1,0 +1,76 @@
+import { hyperbolicTangent, normalDensity, normalDistribution } from "./math";
+
+/** √(2/π) and 0.044715: the tanh approximation of Hendrycks and Gimpel (2016). */
+const SCALE: f32 = 0.7978845608028654;
+const CUBIC: f32 = 0.044715;
+
+/** ½(1 + tanh(√(2/π)(x + 0.044715 x³))). */
+// @ts-ignore: decorator
+@inline
+function tanhDistribution(x: v128): v128 {
+  const cubic = f32x4.add(f32x4.splat(1), f32x4.mul(f32x4.mul(x, x), f32x4.splat(CUBIC)));
+  const tangent = hyperbolicTangent(f32x4.mul(f32x4.mul(x, f32x4.splat(SCALE)), cubic));
+  return f32x4.add(f32x4.splat(0.5), f32x4.mul(f32x4.splat(0.5), tangent));
+}
+
+// @ts-ignore: decorator
+@inline
+function value(x: v128, approximate: bool): v128 {
+  return f32x4.mul(x, approximate ? tanhDistribution(x) : normalDistribution(x));
+}
+
+// @ts-ignore: decorator
+@inline
+function slope(x: v128, approximate: bool): v128 {
+  if (!approximate) return f32x4.add(normalDistribution(x), f32x4.mul(x, normalDensity(x)));
+  const p = tanhDistribution(x);
+  const inner = f32x4.mul(
+    f32x4.splat(2 * SCALE),
+    f32x4.add(f32x4.splat(1), f32x4.mul(f32x4.mul(x, x), f32x4.splat(3 * CUBIC))),
+  );
+  return f32x4.add(p, f32x4.mul(f32x4.mul(x, inner), f32x4.mul(p, f32x4.sub(f32x4.splat(1), p))));
+}
+
+// @ts-ignore: decorator
+@inline
+function forward(x: usize, output: usize, count: i32, approximate: bool): void {
+  for (; count >= 4; count -= 4) {
+    v128.store(output, value(v128.load(x), approximate));
+    x += 16;
+    output += 16;
+  }
+  for (; count > 0; count--) {
+    store<f32>(output, f32x4.extract_lane(value(v128.load_splat<f32>(x), approximate), 0));
+    x += 4;
+    output += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function backward(dy: usize, x: usize, dx: usize, count: i32, approximate: bool): void {
+  for (; count >= 4; count -= 4) {
+    v128.store(dx, f32x4.mul(v128.load(dy), slope(v128.load(x), approximate)));
+    dy += 16;
+    x += 16;
+    dx += 16;
+  }
+  for (; count > 0; count--) {
+    store<f32>(dx, load<f32>(dy) * f32x4.extract_lane(slope(v128.load_splat<f32>(x), approximate), 0));
+    dy += 4;
+    x += 4;
+    dx += 4;
+  }
+}
+
+/** `x · Φ(x)`; with `approximate` 1 by tanh. */
+export function gelu(x: usize, output: usize, count: i32, approximate: i32): void {
+  if (approximate) forward(x, output, count, true);
+  else forward(x, output, count, false);
+}
+
+/** `dy · (Φ(x) + x φ(x))`, or the derivative of the approximation. */
+export function geluGradient(dy: usize, x: usize, dx: usize, count: i32, approximate: i32): void {
+  if (approximate) backward(dy, x, dx, count, true);
+  else backward(dy, x, dx, count, false);
+}

@@ -1,0 +1,193 @@
+import { errorFunction, exponential, hyperbolicTangent, logarithm, logistic } from "./math";
+
+// Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
+const RELU: i32 = 0;
+const RELU6: i32 = 1;
+const STEP: i32 = 2;
+const EXP: i32 = 3;
+const LOG: i32 = 4;
+const TANH: i32 = 5;
+const SIGMOID: i32 = 6;
+const RSQRT: i32 = 7;
+const SQRT: i32 = 8;
+const NEG: i32 = 9;
+const SQUARE: i32 = 10;
+const ERF: i32 = 11;
+const ABS: i32 = 12;
+const RECIPROCAL: i32 = 13;
+const LEAKY_RELU: i32 = 14;
+const ELU: i32 = 15;
+const FLOOR: i32 = 16;
+const CEIL: i32 = 17;
+const ROUND: i32 = 18;
+const CLIP: i32 = 19;
+const SOFTPLUS: i32 = 20;
+
+// @ts-ignore: decorator
+@inline
+function positivePart(x: v128): v128 {
+  return v128.andnot(x, f32x4.le(x, f32x4.splat(0))); // NaN ≤ 0 is false: it stays
+}
+
+/** ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|); for a small e the logarithm's series. */
+// @ts-ignore: decorator
+@inline
+function softplus(x: v128): v128 {
+  const e = exponential(f32x4.neg(f32x4.abs(x)));
+  const series = f32x4.mul(e, f32x4.sub(f32x4.splat(1), f32x4.mul(e, f32x4.splat(0.5))));
+  const log = v128.bitselect(series, logarithm(f32x4.add(f32x4.splat(1), e)), f32x4.lt(e, f32x4.splat(1e-4)));
+  return f32x4.add(positivePart(x), log);
+}
+
+/** `operation` is a constant of the caller, so that each loop is compiled for its own. */
+// @ts-ignore: decorator
+@inline
+function apply(operation: i32, x: v128, p: v128, q: v128): v128 {
+  switch (operation) {
+    case RELU:
+      return positivePart(x);
+    case RELU6:
+      return f32x4.pmin(positivePart(x), f32x4.splat(6));
+    case STEP: {
+      const positive = f32x4.gt(x, f32x4.splat(0));
+      return v128.bitselect(x, v128.bitselect(f32x4.splat(1), p, positive), f32x4.ne(x, x));
+    }
+    case EXP:
+      return exponential(x);
+    case LOG:
+      return logarithm(x);
+    case TANH:
+      return hyperbolicTangent(x);
+    case SIGMOID:
+      return logistic(x);
+    case RSQRT:
+      return f32x4.div(f32x4.splat(1), f32x4.sqrt(x));
+    case SQRT:
+      return f32x4.sqrt(x);
+    case NEG:
+      return f32x4.neg(x);
+    case SQUARE:
+      return f32x4.mul(x, x);
+    case ERF:
+      return errorFunction(x);
+    case ABS:
+      return f32x4.abs(x);
+    case RECIPROCAL:
+      return f32x4.div(f32x4.splat(1), x);
+    case LEAKY_RELU:
+      return v128.bitselect(f32x4.mul(x, p), x, f32x4.lt(x, f32x4.splat(0)));
+    case ELU: {
+      // near 0, e^x − 1 by its series: the difference would lose the digits
+      let series = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 120.0)), f32x4.splat(1.0 / 24.0));
+      series = f32x4.add(f32x4.mul(series, x), f32x4.splat(1.0 / 6.0));
+      series = f32x4.add(f32x4.mul(series, x), f32x4.splat(0.5));
+      series = f32x4.add(f32x4.mul(f32x4.mul(series, x), x), x);
+      const minusOne = f32x4.sub(exponential(x), f32x4.splat(1));
+      const negative = v128.bitselect(series, minusOne, f32x4.gt(x, f32x4.splat(-0.125)));
+      return v128.bitselect(negative, x, f32x4.lt(x, f32x4.splat(0)));
+    }
+    case FLOOR:
+      return f32x4.floor(x);
+    case CEIL:
+      return f32x4.ceil(x);
+    case ROUND:
+      return f32x4.nearest(x);
+    case CLIP:
+      return f32x4.pmin(f32x4.pmax(x, p), q);
+    default:
+      return softplus(x);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function loop(operation: i32, x: usize, output: usize, count: i32, first: f32, second: f32): void {
+  const p = f32x4.splat(first),
+    q = f32x4.splat(second);
+  const wide = <usize>(count & ~3) << 2,
+    end = <usize>count << 2;
+  let f: usize = 0;
+  for (; f < wide; f += 16) v128.store(output + f, apply(operation, v128.load(x + f), p, q));
+  for (; f < end; f += 4)
+    store<f32>(output + f, f32x4.extract_lane(apply(operation, v128.load_splat<f32>(x + f), p, q), 0));
+}
+
+/** `output[i] = f(x[i])`; `first` and `second` are the operation's parameters (slope, step's value, limits). */
+export function unary(operation: i32, x: usize, output: usize, count: i32, first: f32, second: f32): void {
+  switch (operation) {
+    case RELU:
+      return loop(RELU, x, output, count, first, second);
+    case RELU6:
+      return loop(RELU6, x, output, count, first, second);
+    case STEP:
+      return loop(STEP, x, output, count, first, second);
+    case EXP:
+      return loop(EXP, x, output, count, first, second);
+    case LOG:
+      return loop(LOG, x, output, count, first, second);
+    case TANH:
+      return loop(TANH, x, output, count, first, second);
+    case SIGMOID:
+      return loop(SIGMOID, x, output, count, first, second);
+    case RSQRT:
+      return loop(RSQRT, x, output, count, first, second);
+    case SQRT:
+      return loop(SQRT, x, output, count, first, second);
+    case NEG:
+      return loop(NEG, x, output, count, first, second);
+    case SQUARE:
+      return loop(SQUARE, x, output, count, first, second);
+    case ERF:
+      return loop(ERF, x, output, count, first, second);
+    case ABS:
+      return loop(ABS, x, output, count, first, second);
+    case RECIPROCAL:
+      return loop(RECIPROCAL, x, output, count, first, second);
+    case LEAKY_RELU:
+      return loop(LEAKY_RELU, x, output, count, first, second);
+    case ELU:
+      return loop(ELU, x, output, count, first, second);
+    case FLOOR:
+      return loop(FLOOR, x, output, count, first, second);
+    case CEIL:
+      return loop(CEIL, x, output, count, first, second);
+    case ROUND:
+      return loop(ROUND, x, output, count, first, second);
+    case CLIP:
+      return loop(CLIP, x, output, count, first, second);
+    default:
+      return loop(SOFTPLUS, x, output, count, first, second);
+  }
+}
+
+/** int32 values as floats. */
+export function castIntegers(x: usize, output: usize, count: i32): void {
+  const end = <usize>count << 2;
+  for (let f: usize = 0; f < end; f += 4) store<f32>(output + f, <f32>load<i32>(x + f));
+}
+
+/** Floats truncated towards zero to int32; NaN gives 0 and what does not fit saturates. */
+export function castFloats(x: usize, output: usize, count: i32): void {
+  const end = <usize>count << 2;
+  for (let f: usize = 0; f < end; f += 4) store<i32>(output + f, <i32>load<f32>(x + f));
+}
+
+/** Booleans as floats 0 and 1. */
+export function castBooleansToFloats(x: usize, output: usize, count: i32): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<f32>(output + (i << 2), <f32>load<u8>(x + i));
+}
+
+/** Booleans as int32 0 and 1. */
+export function castBooleansToIntegers(x: usize, output: usize, count: i32): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<i32>(output + (i << 2), load<u8>(x + i));
+}
+
+/** 1 where a float is not 0, NaN included. */
+export function castFloatsToBooleans(x: usize, output: usize, count: i32): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<u8>(output + i, load<f32>(x + (i << 2)) != 0 ? 1 : 0);
+}
+
+/** 1 where an int32 is not 0. */
+export function castIntegersToBooleans(x: usize, output: usize, count: i32): void {
+  for (let i: usize = 0; i < <usize>count; i++) store<u8>(output + i, load<i32>(x + (i << 2)) != 0 ? 1 : 0);
+}
