@@ -9,7 +9,6 @@ export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
 /** Options of {@link Conv2d}. Two numbers are height and width. */
 export interface Conv2dOptions {
-  readonly kernelSize: number | readonly [number, number];
   /** Default 1. */
   readonly stride?: number | readonly [number, number];
   /** Rows and columns added on each side, `"valid"` (none) or `"same"` (output as large as the input; needs stride 1). Default 0. */
@@ -32,7 +31,7 @@ type Sides = readonly [before: number, after: number];
  * Parameters: `weight` `[kernelHeight, kernelWidth, inChannels / groups, outChannels]`, in checkpoints
  * `[outChannels, inChannels / groups, kernelHeight, kernelWidth]`; `bias` `[outChannels]`; both from U(±1/√fanIn).
  * @example
- * const layer = new Conv2d(3, 16, { kernelSize: 3, padding: 1 });
+ * const layer = new Conv2d(3, 16, 3, { padding: 1 });
  * const y = layer.call(x); // x [batch, height, width, 3], y [batch, height, width, 16]
  */
 export class Conv2d extends Module<[x: Tensor], Tensor> {
@@ -48,17 +47,14 @@ export class Conv2d extends Module<[x: Tensor], Tensor> {
   readonly bias: Parameter | undefined;
 
   /** @throws InputError for sizes that are not integers in range, channels that `groups` does not divide, or "same" with a stride. */
-  constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | readonly [number, number],
+    options: Conv2dOptions = {},
+  ) {
     super();
-    const {
-      kernelSize,
-      stride = 1,
-      padding = 0,
-      paddingMode = "zeros",
-      dilation = 1,
-      groups = 1,
-      bias = true,
-    } = options;
+    const { stride = 1, padding = 0, paddingMode = "zeros", dilation = 1, groups = 1, bias = true } = options;
     assertIntegers("Conv2d", { inChannels, outChannels, groups });
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
       throw new InputError(

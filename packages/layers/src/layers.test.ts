@@ -25,27 +25,27 @@ const CASES: readonly LayerCase[] = [
   { name: "linear", build: () => new Linear(5, 3) },
   { name: "linear_no_bias", build: () => new Linear(5, 3, { bias: false }) },
   { name: "linear_vector", build: () => new Linear(5, 3) },
-  { name: "conv2d", build: () => new Conv2d(4, 3, { kernelSize: 3 }) },
+  { name: "conv2d", build: () => new Conv2d(4, 3, 3) },
   {
     name: "conv2d_stride",
-    build: () => new Conv2d(4, 3, { kernelSize: [3, 2], stride: [2, 1], padding: [1, 0], bias: false }),
+    build: () => new Conv2d(4, 3, [3, 2], { stride: [2, 1], padding: [1, 0], bias: false }),
   },
   {
     name: "conv2d_same",
-    build: () => new Conv2d(4, 3, { kernelSize: [3, 2], padding: "same", dilation: [2, 1] }),
+    build: () => new Conv2d(4, 3, [3, 2], { padding: "same", dilation: [2, 1] }),
   },
-  { name: "conv2d_groups", build: () => new Conv2d(4, 6, { kernelSize: 3, padding: 1, groups: 2 }) },
+  { name: "conv2d_groups", build: () => new Conv2d(4, 6, 3, { padding: 1, groups: 2 }) },
   {
     name: "conv2d_depthwise",
-    build: () => new Conv2d(4, 8, { kernelSize: 3, padding: "valid", groups: 4, dilation: [1, 2] }),
+    build: () => new Conv2d(4, 8, 3, { padding: "valid", groups: 4, dilation: [1, 2] }),
   },
   ...(["reflect", "replicate", "circular"] as const).map((paddingMode) => ({
     name: `conv2d_${paddingMode}`,
-    build: () => new Conv2d(4, 2, { kernelSize: 3, padding: [1, 2], paddingMode }),
+    build: () => new Conv2d(4, 2, 3, { padding: [1, 2], paddingMode }),
   })),
   {
     name: "conv2d_same_reflect",
-    build: () => new Conv2d(4, 2, { kernelSize: [2, 3], padding: "same", paddingMode: "reflect" }),
+    build: () => new Conv2d(4, 2, [2, 3], { padding: "same", paddingMode: "reflect" }),
   },
   { name: "batch_norm1d", build: () => new BatchNorm1d(4) },
   { name: "batch_norm1d_sequence", build: () => new BatchNorm1d(4, { momentum: 0.3 }) },
@@ -91,7 +91,7 @@ const CASES: readonly LayerCase[] = [
     name: "sequential",
     build: () =>
       new Sequential(
-        new Conv2d(2, 4, { kernelSize: 3, padding: 1, bias: false }),
+        new Conv2d(2, 4, 3, { padding: 1, bias: false }),
         new BatchNorm2d(4),
         new ReLU(),
         new Sequential(new MaxPool2d(2), new Flatten()),
