@@ -1,0 +1,96 @@
+import type { StateEntry } from "../../state-dict.js";
+import type { EpochRecord, TrainingHistory } from "../history.js";
+import type { TrainableModel } from "../trainer-options.js";
+import type { TrainingState } from "../training-state.js";
+
+/** How long a run will take, measured before it. */
+export interface TrainingEstimate {
+  readonly seconds: number;
+  readonly secondsPerStep: number;
+  /** Steps that are left. */
+  readonly steps: number;
+}
+
+/** A trainer, as callbacks see it. */
+export interface TrainerView {
+  readonly model: TrainableModel;
+  /** Optimizer steps so far. */
+  readonly step: number;
+  /** Finished epochs. */
+  readonly epoch: number;
+  /** Steps that were left out because a gradient was not finite. */
+  readonly skippedSteps: number;
+  readonly learningRate: number;
+  readonly history: TrainingHistory;
+  /** Waits for pending values, then copies everything that the rest of the run depends on. */
+  state(): Promise<TrainingState>;
+}
+
+/** A run of `Trainer.fit`, as callbacks see it. */
+export interface TrainingRun {
+  readonly trainer: TrainerView;
+  /** Epochs to reach in all. */
+  readonly epochs: number;
+  /** Undefined for a source that does not know its length. */
+  readonly stepsPerEpoch: number | undefined;
+  /** Steps of all epochs, those before a resume included. */
+  readonly totalSteps: number | undefined;
+  /** Undefined unless `fit` was asked for one. */
+  readonly estimate: TrainingEstimate | undefined;
+  /** Ends the run after this step or epoch; the reason is in the result of `fit`. */
+  stop(reason: string): void;
+}
+
+/** Values of a step, known some time after it. */
+export interface StepValues {
+  /** Optimizer steps so far, this one included. */
+  readonly step: number;
+  /** Epochs that were finished before it. */
+  readonly epoch: number;
+  /** Mean loss over the step's batches. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Length of the gradient before clipping; present when gradients are clipped by norm. */
+  readonly gradientNorm?: number;
+}
+
+/** How a run ended. */
+export interface FitEnd {
+  readonly outcome: "finished" | "stopped" | "aborted" | "failed";
+  /** Why, unless it finished. */
+  readonly reason?: string;
+}
+
+/** What a callback has to remember. */
+export interface CallbackState {
+  /** Plain JSON. */
+  readonly json: unknown;
+  readonly tensors?: ReadonlyMap<string, StateEntry>;
+}
+
+/** Takes part in a run; every method may be left out, and one that returns a promise is waited for. */
+export interface TrainingCallback {
+  /** Names its state in a checkpoint; once a run. */
+  readonly name: string;
+  /** Comes after the callbacks without it, whatever the order in the list: checkpoints hold what the others decided. */
+  readonly last?: boolean;
+  /** Before the first step, after a resume. */
+  onFitStart?(run: TrainingRun): void | Promise<void>;
+  onEpochStart?(run: TrainingRun): void | Promise<void>;
+  /** Right after an update of the weights; its values may not be known yet. */
+  onStepEnd?(run: TrainingRun): void | Promise<void>;
+  /** When the values of a step are known, in the order of the steps. */
+  onStepValues?(values: StepValues, run: TrainingRun): void;
+  /** After each batch of the evaluation between epochs. */
+  onEvaluationStep?(
+    progress: { readonly done: number; readonly total: number | undefined },
+    run: TrainingRun,
+  ): void;
+  /** After the epoch's evaluation. */
+  onEpochEnd?(record: EpochRecord, run: TrainingRun): void | Promise<void>;
+  /** Always called once the run started, whatever its end. */
+  onFitEnd?(end: FitEnd, run: TrainingRun): void | Promise<void>;
+  /** What it has to remember for an exact resume. */
+  state?(): CallbackState;
+  loadState?(state: CallbackState): void;
+}

@@ -1,0 +1,124 @@
+import { InputError, WeightsError } from "@ai/tensor";
+import type { StateDict } from "../../state-dict.js";
+import type { EpochRecord } from "../history.js";
+import type { CallbackState, FitEnd, TrainingCallback, TrainingRun } from "./callback.js";
+
+/** Options of {@link earlyStopping}. */
+export interface EarlyStoppingOptions {
+  /** A value of the epochs, such as `"validation.loss"` (default) or `"validation.accuracy"`. */
+  readonly monitor?: string;
+  /** Whether small or large is good. Default "min". */
+  readonly mode?: "min" | "max";
+  /** Epochs without improvement that are waited for. Default 3. */
+  readonly patience?: number;
+  /** Only more than this is an improvement. Default 0. */
+  readonly minDelta?: number;
+  /** Put the weights of the best epoch back at the end of the run, stopped or finished. Default true. */
+  readonly restoreBest?: boolean;
+}
+
+interface SavedState {
+  readonly best: number | null;
+  readonly bestEpoch: number;
+  readonly waited: number;
+}
+
+/**
+ * Ends a run when a value no longer improves, and restores the model as it was at its best.
+ * @throws InputError for options out of range.
+ * @example
+ * await trainer.fit(loader, { epochs: 100, validation, callbacks: [earlyStopping({ patience: 5 })] });
+ */
+export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping {
+  return new EarlyStopping(options);
+}
+
+/** See {@link earlyStopping}. */
+export class EarlyStopping implements TrainingCallback {
+  readonly name = "early-stopping";
+  readonly #monitor: string;
+  readonly #sign: number;
+  readonly #patience: number;
+  readonly #minDelta: number;
+  readonly #restoreBest: boolean;
+  #best: number | undefined;
+  #bestEpoch = 0;
+  #waited = 0;
+  #bestModel: StateDict | undefined;
+
+  constructor({
+    monitor = "validation.loss",
+    mode = "min",
+    patience = 3,
+    minDelta = 0,
+    restoreBest = true,
+  }: EarlyStoppingOptions) {
+    if (mode !== "min" && mode !== "max")
+      throw new InputError(`earlyStopping: expected mode min or max, got ${String(mode)}`);
+    if (!Number.isInteger(patience) || patience < 1)
+      throw new InputError(`earlyStopping: expected an integer patience of at least 1, got ${patience}`);
+    if (!(minDelta >= 0))
+      throw new InputError(`earlyStopping: expected a minDelta of at least 0, got ${minDelta}`);
+    this.#monitor = monitor;
+    this.#sign = mode === "min" ? -1 : 1;
+    this.#patience = patience;
+    this.#minDelta = minDelta;
+    this.#restoreBest = restoreBest;
+  }
+
+  /** The best value so far and its epoch (from 1); undefined before the first epoch. */
+  get best(): { readonly value: number; readonly epoch: number } | undefined {
+    return this.#best === undefined ? undefined : { value: this.#best, epoch: this.#bestEpoch };
+  }
+
+  onFitStart(run: TrainingRun): void {
+    this.#stopWhenDone(run);
+  }
+
+  async onEpochEnd({ epoch, values }: EpochRecord, run: TrainingRun): Promise<void> {
+    const value = values[this.#monitor];
+    if (value === undefined)
+      throw new InputError(
+        `earlyStopping: expected one of ${Object.keys(values).join(", ")}, got monitor ${this.#monitor}; pass validation data or another monitor`,
+      );
+    const isFirst = this.#best === undefined && !Number.isNaN(value);
+    if (isFirst || this.#sign * (value - (this.#best ?? value)) > this.#minDelta) {
+      this.#best = value;
+      this.#bestEpoch = epoch;
+      this.#waited = 0;
+      if (this.#restoreBest) this.#bestModel = await run.trainer.model.stateDict();
+      return;
+    }
+    this.#waited++;
+    this.#stopWhenDone(run);
+  }
+
+  #stopWhenDone(run: TrainingRun): void {
+    if (this.#waited < this.#patience) return;
+    run.stop(
+      `${this.#monitor} did not improve for ${this.#waited} epochs; best ${this.#best} in epoch ${this.#bestEpoch}`,
+    );
+  }
+
+  onFitEnd({ outcome }: FitEnd, run: TrainingRun): void {
+    if (this.#bestModel === undefined || outcome === "aborted" || outcome === "failed") return;
+    run.trainer.model.loadStateDict(this.#bestModel);
+  }
+
+  state(): CallbackState {
+    const json: SavedState = { best: this.#best ?? null, bestEpoch: this.#bestEpoch, waited: this.#waited };
+    return { json, ...(this.#bestModel === undefined ? {} : { tensors: this.#bestModel }) };
+  }
+
+  loadState({ json, tensors }: CallbackState): void {
+    const { best, bestEpoch, waited } = (json ?? {}) as Partial<SavedState>;
+    if (best === undefined || bestEpoch === undefined || waited === undefined)
+      throw new WeightsError(
+        "earlyStopping.loadState: expected best, bestEpoch and waited, got something else",
+      );
+    this.#best = best ?? undefined;
+    this.#bestEpoch = bestEpoch;
+    this.#waited = waited;
+    this.#bestModel = tensors === undefined || tensors.size === 0 ? undefined : tensors;
+  }
+}

@@ -1,0 +1,208 @@
+import { InputError, isAiError, WeightsError } from "@ai/tensor";
+import { crc32c } from "./crc32c.js";
+import { decodeStateDict, encodeStateDict } from "./state-file.js";
+import { nodeStorage, type TrainingStorage } from "./storage.js";
+import type { TrainingState, TrainingStateJson } from "./training-state.js";
+
+const PREFIX = "step-";
+const STEP_DIGITS = 10;
+const MANIFEST = "state.json";
+
+/** A file of a checkpoint, to tell a whole one from a damaged one. */
+interface FileRecord {
+  readonly bytes: number;
+  readonly crc32c: number;
+}
+
+interface Manifest {
+  readonly state: TrainingStateJson;
+  readonly files: Readonly<Record<string, FileRecord>>;
+  /** The value by which the best checkpoint is found. */
+  readonly monitored?: number;
+}
+
+/** A checkpoint in a folder. */
+export interface CheckpointInfo {
+  /** Path of the checkpoint's own folder; `model.safetensors` is in it. */
+  readonly path: string;
+  readonly step: number;
+  /** The value that it was saved with, if any. */
+  readonly monitored: number | undefined;
+}
+
+/** Options of {@link saveCheckpoint}. */
+export interface SaveCheckpointOptions {
+  /** Default: the file system (Node). */
+  readonly storage?: TrainingStorage;
+  /** A value to find the best checkpoint by. */
+  readonly monitored?: number;
+}
+
+/** JSON with numbers that JSON lacks as `{ "$number": "NaN" }`. */
+function stringify(value: unknown): string {
+  return JSON.stringify(value, (_, part) =>
+    typeof part === "number" && !Number.isFinite(part) ? { $number: String(part) } : part,
+  );
+}
+
+function parse(text: string): unknown {
+  return JSON.parse(text, (_, part) =>
+    typeof part === "object" && part !== null && typeof part.$number === "string"
+      ? Number(part.$number)
+      : part,
+  );
+}
+
+/**
+ * Writes a training state as `FOLDER/step-NNNNNNNNNN/`: `model.safetensors` (PyTorch's names and layouts),
+ * `optimizer.safetensors`, `callbacks.safetensors`, `history.f64` and `state.json`. All or nothing: a process that is
+ * killed meanwhile leaves the earlier checkpoints and no part of this one.
+ * @returns where it is.
+ * @throws WeightsError when a weight is not finite: such a checkpoint would be of no use.
+ */
+export async function saveCheckpoint(
+  folder: string,
+  state: TrainingState,
+  { storage, monitored }: SaveCheckpointOptions = {},
+): Promise<CheckpointInfo> {
+  const target = storage ?? (await nodeStorage());
+  for (const [name, { dtype, values }] of state.model)
+    if (dtype === "float32" && !values.every(Number.isFinite))
+      throw new WeightsError(
+        `saveCheckpoint: expected finite weights, got NaN or infinity in ${name} at step ${state.json.step}; go back to an earlier checkpoint and lower the learning rate`,
+      );
+  const history = new Float64Array(2 * state.losses.length);
+  history.set(state.losses);
+  history.set(state.learningRates, state.losses.length);
+  const contents = new Map<string, Uint8Array>([
+    ["model.safetensors", encodeStateDict(state.model)],
+    ["optimizer.safetensors", encodeStateDict(state.optimizer)],
+    ["callbacks.safetensors", encodeStateDict(state.callbacks)],
+    ["history.f64", new Uint8Array(history.buffer)],
+  ]);
+  const files = [...contents].map(
+    ([name, bytes]) => [name, { bytes: bytes.length, crc32c: crc32c(bytes) }] as const,
+  );
+  const manifest: Manifest = {
+    state: state.json,
+    files: Object.fromEntries(files),
+    ...(monitored === undefined ? {} : { monitored }),
+  };
+  contents.set(MANIFEST, new TextEncoder().encode(stringify(manifest)));
+  const { step } = state.json;
+  const path = `${folder}/${PREFIX}${String(step).padStart(STEP_DIGITS, "0")}`;
+  await target.writeFolder(path, contents);
+  return { path, step, monitored };
+}
+
+async function readManifest(path: string, storage: TrainingStorage): Promise<Manifest> {
+  const manifest = parse(new TextDecoder().decode(await storage.read(`${path}/${MANIFEST}`))) as Manifest;
+  if (typeof manifest?.state?.step !== "number" || typeof manifest.files !== "object")
+    throw new WeightsError(`loadCheckpoint: expected a training state in ${path}, got another ${MANIFEST}`);
+  return manifest;
+}
+
+/**
+ * Reads one checkpoint.
+ * @param path Its own folder, `…/step-NNNNNNNNNN`.
+ * @throws WeightsError when a file is missing, cut or changed.
+ */
+export async function loadCheckpoint(
+  path: string,
+  { storage }: { readonly storage?: TrainingStorage } = {},
+): Promise<TrainingState> {
+  const source = storage ?? (await nodeStorage());
+  let manifest: Manifest;
+  const contents = new Map<string, Uint8Array>();
+  try {
+    manifest = await readManifest(path, source);
+    for (const name of Object.keys(manifest.files)) contents.set(name, await source.read(`${path}/${name}`));
+  } catch (error) {
+    if (isAiError(error)) throw error;
+    throw new WeightsError(
+      `loadCheckpoint: expected a whole checkpoint in ${path}, got one without a readable file; use another`,
+      {
+        cause: error,
+      },
+    );
+  }
+  for (const [name, { bytes, crc32c: sum }] of Object.entries(manifest.files)) {
+    const file = contents.get(name)!;
+    if (file.length !== bytes || crc32c(file) !== sum)
+      throw new WeightsError(
+        `loadCheckpoint: expected ${path}/${name} as it was written, got a damaged file; use another checkpoint`,
+      );
+  }
+  const file = (name: string): Uint8Array => {
+    const found = contents.get(name);
+    if (found === undefined) throw new WeightsError(`loadCheckpoint: expected ${name} in ${path}, got none`);
+    return found;
+  };
+  const numbers = new Float64Array(file("history.f64").slice().buffer);
+  return {
+    json: manifest.state,
+    model: decodeStateDict(file("model.safetensors")),
+    optimizer: decodeStateDict(file("optimizer.safetensors")),
+    callbacks: decodeStateDict(file("callbacks.safetensors")),
+    losses: numbers.slice(0, numbers.length / 2),
+    learningRates: numbers.slice(numbers.length / 2),
+  };
+}
+
+/** The checkpoints in a folder by rising step; damaged manifests are left out. */
+export async function listCheckpoints(
+  folder: string,
+  { storage }: { readonly storage?: TrainingStorage } = {},
+): Promise<CheckpointInfo[]> {
+  const source = storage ?? (await nodeStorage());
+  const found: CheckpointInfo[] = [];
+  for (const name of await source.list(folder)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const path = `${folder}/${name}`;
+    try {
+      const { state, monitored } = await readManifest(path, source);
+      found.push({ path, step: state.step, monitored });
+    } catch {
+      // a manifest that cannot be read is no checkpoint; the ones before it are
+    }
+  }
+  return found.sort((a, b) => a.step - b.step);
+}
+
+/**
+ * The newest checkpoint of a folder that is whole: one that was cut is passed over for the one before.
+ * @returns undefined when there is none.
+ */
+export async function loadLastCheckpoint(
+  folder: string,
+  { storage }: { readonly storage?: TrainingStorage | undefined } = {},
+): Promise<TrainingState | undefined> {
+  const source = storage ?? (await nodeStorage());
+  for (const { path } of (await listCheckpoints(folder, { storage: source })).reverse()) {
+    try {
+      return await loadCheckpoint(path, { storage: source });
+    } catch (error) {
+      if (!(error instanceof WeightsError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The checkpoint with the best monitored value.
+ * @throws InputError when the folder has none with a value.
+ */
+export async function findBestCheckpoint(
+  folder: string,
+  { storage, mode = "min" }: { readonly storage?: TrainingStorage; readonly mode?: "min" | "max" } = {},
+): Promise<CheckpointInfo> {
+  const sign = mode === "min" ? 1 : -1;
+  const candidates = (await listCheckpoints(folder, storage === undefined ? {} : { storage }))
+    .filter(({ monitored }) => monitored !== undefined && !Number.isNaN(monitored))
+    .sort((a, b) => sign * (a.monitored! - b.monitored!) || a.step - b.step);
+  if (candidates.length === 0)
+    throw new InputError(
+      `findBestCheckpoint: expected a checkpoint with a monitored value in ${folder}, got none; pass monitor when saving`,
+    );
+  return candidates[0];
+}

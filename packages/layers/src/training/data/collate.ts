@@ -1,0 +1,116 @@
+import {
+  type DType,
+  fromValues,
+  InputError,
+  ShapeError,
+  stack,
+  type Tensor,
+  type TypedArray,
+  tidy,
+} from "@ai/tensor";
+import { dtypeOfArray, type HostTensor, hostArray, isHostTensor, isTensor } from "./host-tensor.js";
+
+/** The batch that items of a type become: every number, array and tensor a tensor `[batch, ...]`. */
+export type Collated<Item> = Item extends string
+  ? string[]
+  : Item extends number | boolean | TypedArray | HostTensor | Tensor
+    ? Tensor
+    : { [Key in keyof Item]: Collated<Item[Key]> };
+
+/** Options of {@link createCollate}. */
+export interface CollateOptions {
+  /** What plain numbers become: `"int32"` for class indices and token ids. Default `"float32"`. */
+  readonly numberDtype?: "float32" | "int32";
+}
+
+/**
+ * Makes the function that turns a list of items into one batch. Every item has the same structure: numbers,
+ * booleans, typed arrays, host tensors and tensors get a leading batch axis, lists and plain objects keep their
+ * form, strings become a list of strings.
+ * @returns a function from items to a batch whose tensors are `[batch, ...]`.
+ */
+export function createCollate<Item>({
+  numberDtype = "float32",
+}: CollateOptions = {}): (items: readonly Item[]) => unknown {
+  if (numberDtype !== "float32" && numberDtype !== "int32")
+    throw new InputError(`createCollate: expected numberDtype float32 or int32, got ${String(numberDtype)}`);
+  return (items) => {
+    if (items.length === 0) throw new InputError("collate: expected at least one item, got none");
+    return tidy(() => stackItems(items, numberDtype, "item") as Collated<Item>);
+  };
+}
+
+function stackItems(items: readonly unknown[], numberDtype: DType, path: string): unknown {
+  const first = items[0];
+  if (isTensor(first)) return stack(items as Tensor[]); // [batch, ...]
+  if (isHostTensor(first)) return stackHost(items as HostTensor[], path);
+  if (ArrayBuffer.isView(first)) {
+    const asHost = (values: TypedArray): HostTensor => ({
+      values,
+      shape: [values.length],
+      dtype: dtypeOfArray(`collate: ${path}`, values),
+    });
+    return stackHost((items as TypedArray[]).map(asHost), path);
+  }
+  if (typeof first === "number" || typeof first === "boolean") return stackScalars(items, numberDtype, path);
+  if (typeof first === "string") return [...items];
+  if (Array.isArray(first)) {
+    const rows = items as unknown[][];
+    if (rows.some((row) => row.length !== first.length))
+      throw new ShapeError(
+        `collate: expected lists of length ${first.length} at ${path}, got another length; pad them first`,
+      );
+    return first.map((_, index) =>
+      stackItems(
+        rows.map((row) => row[index]),
+        numberDtype,
+        `${path}[${index}]`,
+      ),
+    );
+  }
+  if (typeof first === "object" && first !== null) {
+    const rows = items as Record<string, unknown>[];
+    return Object.fromEntries(
+      Object.keys(first).map((name) => [
+        name,
+        stackItems(
+          rows.map((row) => row[name]),
+          numberDtype,
+          `${path}.${name}`,
+        ),
+      ]),
+    );
+  }
+  throw new InputError(
+    `collate: expected tensors, typed arrays, numbers, booleans, strings, lists or plain objects at ${path}, got ${first === null ? "null" : typeof first}; pass { collate }`,
+  );
+}
+
+function stackScalars(items: readonly unknown[], numberDtype: DType, path: string): Tensor {
+  const dtype = typeof items[0] === "boolean" ? "bool" : numberDtype;
+  const values = hostArray("collate", dtype, items.length);
+  items.forEach((item, index) => {
+    if (typeof item !== typeof items[0])
+      throw new InputError(
+        `collate: expected a ${typeof items[0]} at ${path} of every item, got ${typeof item}`,
+      );
+    if (dtype === "int32" && !Number.isInteger(item))
+      throw new InputError(`collate: expected integers at ${path}, got ${item}; use numberDtype "float32"`);
+    values[index] = Number(item);
+  });
+  return fromValues(values, [items.length], dtype); // [batch]
+}
+
+function stackHost(items: readonly HostTensor[], path: string): Tensor {
+  const { shape, dtype } = items[0];
+  const size = items[0].values.length;
+  const values = hostArray("collate", dtype, items.length * size);
+  items.forEach((item, index) => {
+    if (item.values.length !== size || item.shape.some((length, axis) => length !== shape[axis]))
+      throw new ShapeError(
+        `collate: expected shape [${shape.join(", ")}] at ${path} of every item, got [${item.shape.join(", ")}]; pad or crop them first`,
+      );
+    values.set(item.values, index * size);
+  });
+  return fromValues(values, [items.length, ...shape], dtype); // [batch, ...]
+}

@@ -1,0 +1,120 @@
+import { InputError, type RandomGenerator } from "@ai/tensor";
+
+/** Chooses which items an epoch visits, in which order. */
+export interface Sampler {
+  /** Items an epoch visits. */
+  readonly length: number;
+  /** The positions of one epoch; depends on nothing but the generator. */
+  sample(generator: RandomGenerator): Int32Array;
+}
+
+function assertLength(operation: string, length: number): void {
+  if (!Number.isInteger(length) || length < 0 || length >= 2 ** 31)
+    throw new InputError(`${operation}: expected a length in [0, 2^31), got ${length}`);
+}
+
+/** Every item once, in order. */
+export class SequentialSampler implements Sampler {
+  readonly length: number;
+
+  constructor(length: number) {
+    assertLength("SequentialSampler", length);
+    this.length = length;
+  }
+
+  sample(): Int32Array {
+    return Int32Array.from({ length: this.length }, (_, index) => index);
+  }
+}
+
+/** Options of {@link RandomSampler}. */
+export interface RandomSamplerOptions {
+  /** Draw each item from all of them, so that some repeat. Default false: every item at most once. */
+  readonly replacement?: boolean;
+  /** Items an epoch visits. Default: as many as there are. */
+  readonly numSamples?: number;
+}
+
+/** Items in random order. */
+export class RandomSampler implements Sampler {
+  readonly length: number;
+  readonly #items: number;
+  readonly #replacement: boolean;
+
+  /** @throws InputError when more samples than items are asked for without replacement. */
+  constructor(items: number, { replacement = false, numSamples = items }: RandomSamplerOptions = {}) {
+    assertLength("RandomSampler", items);
+    assertLength("RandomSampler", numSamples);
+    if (!replacement && numSamples > items)
+      throw new InputError(
+        `RandomSampler: expected at most ${items} samples without replacement, got ${numSamples}; set replacement`,
+      );
+    if (items === 0 && numSamples > 0)
+      throw new InputError("RandomSampler: expected items to draw from, got none");
+    this.length = numSamples;
+    this.#items = items;
+    this.#replacement = replacement;
+  }
+
+  sample(generator: RandomGenerator): Int32Array {
+    if (this.#replacement)
+      return Int32Array.from({ length: this.length }, () => generator.integer(0, this.#items));
+    return generator.permutation(this.#items).slice(0, this.length);
+  }
+}
+
+/** The given positions, in random order. */
+export class SubsetRandomSampler implements Sampler {
+  readonly length: number;
+  readonly #indices: Int32Array;
+
+  constructor(indices: ArrayLike<number>) {
+    this.#indices = Int32Array.from(indices);
+    this.length = this.#indices.length;
+  }
+
+  sample(generator: RandomGenerator): Int32Array {
+    return generator.permutation(this.length).map((position) => this.#indices[position]);
+  }
+}
+
+/** Draws item `i` with probability `weights[i] / Σ weights`, with replacement: rare classes as often as common ones. */
+export class WeightedRandomSampler implements Sampler {
+  readonly length: number;
+  readonly #cumulative: Float64Array;
+
+  /** @throws InputError for a negative weight, one that is not finite, or a sum of 0. */
+  constructor(weights: ArrayLike<number>, numSamples: number = weights.length) {
+    assertLength("WeightedRandomSampler", numSamples);
+    this.length = numSamples;
+    this.#cumulative = new Float64Array(weights.length);
+    let total = 0;
+    for (let index = 0; index < weights.length; index++) {
+      if (!(weights[index] >= 0 && Number.isFinite(weights[index])))
+        throw new InputError(
+          `WeightedRandomSampler: expected weights of at least 0, got ${weights[index]} at ${index}`,
+        );
+      total += weights[index];
+      this.#cumulative[index] = total;
+    }
+    if (total === 0)
+      throw new InputError("WeightedRandomSampler: expected a positive weight, got a sum of 0");
+  }
+
+  sample(generator: RandomGenerator): Int32Array {
+    const total = this.#cumulative[this.#cumulative.length - 1];
+    return Int32Array.from({ length: this.length }, () => this.#find(generator.uniform() * total));
+  }
+
+  /** The first position whose cumulative weight exceeds `target`. */
+  #find(target: number): number {
+    let low = 0;
+    let high = this.#cumulative.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#cumulative[middle] > target) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

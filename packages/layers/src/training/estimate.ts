@@ -1,0 +1,85 @@
+import { dispose, InputError } from "@ai/tensor";
+import type { DataLoaderState } from "./data/index.js";
+import type { BatchSource } from "./trainer-options.js";
+
+/** Steps or batches that are timed, after one that warms up. */
+const TIMED = 3;
+/** Timing ends early after so long. */
+const ENOUGH_MILLISECONDS = 10_000;
+
+/** The first `limit` batches of another source. */
+class FirstBatches<Batch> implements BatchSource<Batch> {
+  readonly #source: BatchSource<Batch>;
+  readonly #limit: number;
+
+  constructor(source: BatchSource<Batch>, limit: number) {
+    this.#source = source;
+    this.#limit = limit;
+  }
+
+  get length(): number {
+    return this.#limit;
+  }
+
+  state(): DataLoaderState {
+    return this.#source.state();
+  }
+
+  loadState(state: DataLoaderState): void {
+    this.#source.loadState(state);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    let left = this.#limit;
+    if (left === 0) return;
+    for await (const batch of this.#source) {
+      yield batch;
+      if (--left === 0) return;
+    }
+  }
+}
+
+/** Seconds of one step: `step` is called with batches until a few steps are timed. */
+export async function timeSteps<Batch>(
+  source: BatchSource<Batch>,
+  batchesPerStep: number,
+  step: (batch: Batch, isLastOfStep: boolean) => Promise<void>,
+): Promise<number> {
+  const times: number[] = [];
+  let batches = 0;
+  let began = performance.now();
+  const start = began;
+  for await (const batch of new FirstBatches(source, batchesPerStep * (TIMED + 1))) {
+    batches++;
+    const isLast = batches % batchesPerStep === 0;
+    try {
+      await step(batch, isLast);
+    } finally {
+      dispose(batch);
+    }
+    if (!isLast) continue;
+    const now = performance.now();
+    times.push(now - began);
+    began = now;
+    if (times.length > 1 && now - start > ENOUGH_MILLISECONDS) break;
+  }
+  if (batches === 0) throw new InputError("Trainer.estimate: expected at least one batch, got none");
+  if (times.length === 0) return (performance.now() - start) / 1000;
+  return Math.min(...(times.length > 1 ? times.slice(1) : times)) / 1000;
+}
+
+/** Seconds of one evaluation over a source, from its first batches. */
+export async function timeEvaluation<Batch>(
+  source: BatchSource<Batch>,
+  evaluate: (part: BatchSource<Batch>) => Promise<unknown>,
+): Promise<number> {
+  const { length } = source;
+  if (length === undefined || length === 0) return 0;
+  const state = source.state();
+  await evaluate(new FirstBatches(source, 1)); // warms up
+  source.loadState(state);
+  const batches = Math.min(TIMED, length);
+  const began = performance.now();
+  await evaluate(new FirstBatches(source, batches));
+  return (((performance.now() - began) / 1000) * length) / batches;
+}

@@ -1,0 +1,48 @@
+import { InputError, mean, ShapeError, sum, type Tensor, type TensorLike, tensor } from "@ai/tensor";
+
+/** How the losses of single elements become the result: their mean, their sum, or as they are. */
+export type Reduction = "mean" | "sum" | "none";
+
+/** @throws InputError for a reduction that is not one. */
+export function assertReduction(operation: string, reduction: string): void {
+  if (reduction !== "mean" && reduction !== "sum" && reduction !== "none")
+    throw new InputError(`${operation}: expected reduction mean, sum or none, got ${reduction}`);
+}
+
+/** Reduces element losses. @param values `[...]` @returns `[]`, or `[...]` for "none" */
+export function reduceLoss(values: Tensor, reduction: Reduction): Tensor {
+  if (reduction === "none") return values;
+  return reduction === "mean" ? mean(values) : sum(values);
+}
+
+/** Class or element weights as a float32 tensor: a list becomes a new tensor of the surrounding tidy. */
+export function weightTensor(operation: string, weight: Tensor | readonly number[]): Tensor {
+  if (!Array.isArray(weight)) {
+    if ((weight as Tensor).dtype !== "float32")
+      throw new InputError(
+        `${operation}: expected float32 weights, got ${(weight as Tensor).dtype}; cast them first`,
+      );
+    return weight as Tensor;
+  }
+  return tensor(weight, [weight.length], "float32");
+}
+
+/** @throws ShapeError when a prediction and its target differ in shape: broadcasting here hides mistakes. */
+export function assertSameShape(operation: string, input: Tensor, target: Tensor): void {
+  if (
+    input.shape.length !== target.shape.length ||
+    input.shape.some((length, axis) => length !== target.shape[axis])
+  )
+    throw new ShapeError(
+      `${operation}: expected input and target of one shape, got [${input.shape.join(", ")}] and [${target.shape.join(", ")}]; reshape one of them`,
+    );
+}
+
+/** @throws InputError when a value is not a float32 tensor. */
+export function assertFloat(operation: string, name: string, value: Tensor | TensorLike): void {
+  const dtype = (value as Tensor)?.dtype;
+  if (dtype !== "float32")
+    throw new InputError(
+      `${operation}: expected a float32 ${name}, got ${dtype ?? typeof value}; cast it first`,
+    );
+}

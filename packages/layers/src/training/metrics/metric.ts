@@ -1,0 +1,91 @@
+import { argMax, cast, greater, InputError, reshape, ShapeError, type Tensor, tidy } from "@ai/tensor";
+import { ValueReader } from "../value-reader.js";
+
+/** A number (or more) over a whole set, built up batch by batch. */
+export interface Metric<Value = number> {
+  /** Forgets everything. */
+  reset(): void;
+  /** Counts a batch. Neither tensor is kept or freed; nothing waits for the device. */
+  update(output: Tensor, target: Tensor): void;
+  /** The value over all batches since the last reset. */
+  compute(): Promise<Value>;
+  /** What was counted so far, as plain JSON. */
+  state(): Promise<unknown>;
+  /** Goes on from a saved state. */
+  loadState(state: unknown): void;
+}
+
+/** How a metric finds classes in a model's output. */
+export interface ClassMetricOptions {
+  /** The output is one score an element and the class is `score > threshold`; the highest of the last axis otherwise. */
+  readonly threshold?: number;
+  /** Targets with this class do not count. */
+  readonly ignoreIndex?: number;
+}
+
+/** A metric that needs only the predicted and the true class of each element. */
+export abstract class ClassMetric<Value> implements Metric<Value> {
+  readonly #threshold: number | undefined;
+  readonly #ignoreIndex: number | undefined;
+  readonly #reader = new ValueReader();
+
+  constructor({ threshold, ignoreIndex }: ClassMetricOptions = {}) {
+    this.#threshold = threshold;
+    this.#ignoreIndex = ignoreIndex;
+  }
+
+  abstract reset(): void;
+  abstract state(): Promise<unknown>;
+  abstract loadState(state: unknown): void;
+  /** The value of what was counted. */
+  protected abstract result(): Value;
+  /** Counts one element. @param hit Whether it is right; with top-k more than one class is. */
+  protected abstract count(predicted: number, target: number, hit: boolean): void;
+
+  /**
+   * @param output `[..., classes]` float32 scores, `[...]` float32 scores with `threshold`, or `[...]` int32 classes.
+   * @param target `[...]` true classes, int32; bool and float32 0 and 1 with `threshold`.
+   * @throws ShapeError when the shapes do not fit.
+   */
+  update(output: Tensor, target: Tensor): void {
+    const predictions = tidy(() => this.predict(output));
+    if (predictions.size !== target.size) {
+      predictions.dispose();
+      throw new ShapeError(
+        `metric: expected one target for each prediction, got ${predictions.size} predictions and targets of shape [${target.shape.join(", ")}]`,
+      );
+    }
+    this.#reader.push([predictions, flatCopy(target)], (predicted, truth) => {
+      for (let index = 0; index < truth.length; index++) {
+        if (truth[index] === this.#ignoreIndex) continue;
+        this.count(predicted[index], truth[index], predicted[index] === truth[index]);
+      }
+    });
+  }
+
+  /** @returns `[...]` int32 classes */
+  protected predict(output: Tensor): Tensor {
+    if (this.#threshold !== undefined) return cast(greater(output, this.#threshold), "int32");
+    if (output.dtype === "int32") return flatCopy(output);
+    if (output.dtype !== "float32" || output.shape.length === 0)
+      throw new InputError(
+        `metric: expected float32 scores [..., classes] or int32 classes, got ${output.dtype} [${output.shape.join(", ")}]`,
+      );
+    return argMax(output, { axis: -1 }); // [...]
+  }
+
+  /** Waits for what is still being read. */
+  protected async settle(): Promise<void> {
+    await this.#reader.drain();
+  }
+
+  async compute(): Promise<Value> {
+    await this.settle();
+    return this.result();
+  }
+}
+
+/** An alias that outlives the caller's tensor. @returns `[elements]` */
+function flatCopy(tensor: Tensor): Tensor {
+  return reshape(tensor, [tensor.size]);
+}

@@ -1,0 +1,87 @@
+import {
+  add,
+  clip,
+  div,
+  InputError,
+  minimum,
+  mul,
+  norm,
+  read,
+  scalar,
+  stack,
+  type Tensor,
+  tidy,
+} from "@ai/tensor";
+
+/** Keeps a gradient of length 0 from dividing by 0, as in `torch.nn.utils.clip_grad_norm_`. */
+const NORM_EPSILON = 1e-6;
+
+/**
+ * The length of all gradients as one vector. It is not finite exactly when a gradient is not, or overflows.
+ * @param gradients Each `[...]`; null counts as none.
+ * @param options `order`: of the norm, default 2; `Infinity` gives the largest absolute value.
+ * @returns `[]`
+ */
+export function gradientNorm(
+  gradients: readonly (Tensor | null)[],
+  { order = 2 }: { readonly order?: number } = {},
+): Tensor {
+  if (!(order > 0)) throw new InputError(`gradientNorm: expected an order above 0, got ${order}`);
+  return tidy(() => {
+    const norms = gradients.flatMap((gradient) => (gradient === null ? [] : [norm(gradient, { order })]));
+    return norms.length === 0 ? scalar(0) : norm(stack(norms), { order });
+  });
+}
+
+/** Options of {@link clipGradNorm}. */
+export interface ClipGradNormOptions {
+  /** Order of the norm. Default 2. */
+  readonly order?: number;
+}
+
+/**
+ * Scales all gradients by one factor so that their norm is at most `maxNorm`, as `torch.nn.utils.clip_grad_norm_`:
+ * `g · min(1, maxNorm / (norm + 1e-6))`.
+ * @param gradients Each `[...]`, not changed.
+ * @returns new gradients of the same shapes, null where there was none, and `totalNorm` `[]` before clipping; the caller's.
+ * @throws InputError for a `maxNorm` that is not above 0.
+ */
+export function clipGradNorm(
+  gradients: readonly (Tensor | null)[],
+  maxNorm: number,
+  { order = 2 }: ClipGradNormOptions = {},
+): { gradients: (Tensor | null)[]; totalNorm: Tensor } {
+  if (!(maxNorm > 0)) throw new InputError(`clipGradNorm: expected a maxNorm above 0, got ${maxNorm}`);
+  return tidy(() => {
+    const totalNorm = gradientNorm(gradients, { order });
+    const ratio = div(maxNorm, add(totalNorm, NORM_EPSILON));
+    const factor = minimum(ratio, 1);
+    return {
+      gradients: gradients.map((gradient) => (gradient === null ? null : mul(gradient, factor))),
+      totalNorm,
+    };
+  });
+}
+
+/**
+ * Bounds every number of the gradients to [−limit, limit], as `torch.nn.utils.clip_grad_value_`; NaN stays NaN.
+ * @param gradients Each `[...]`, not changed.
+ * @returns new gradients of the same shapes, null where there was none.
+ * @throws InputError for a limit that is not above 0.
+ */
+export function clipGradValue(gradients: readonly (Tensor | null)[], limit: number): (Tensor | null)[] {
+  if (!(limit > 0)) throw new InputError(`clipGradValue: expected a limit above 0, got ${limit}`);
+  return tidy(() =>
+    gradients.map((gradient) => (gradient === null ? null : clip(gradient, { min: -limit, max: limit }))),
+  );
+}
+
+/** Whether every number of the gradients is finite: one read from the device. */
+export async function areFinite(gradients: readonly (Tensor | null)[]): Promise<boolean> {
+  const largest = gradientNorm(gradients, { order: Number.POSITIVE_INFINITY });
+  try {
+    return Number.isFinite((await read(largest))[0]);
+  } finally {
+    largest.dispose();
+  }
+}

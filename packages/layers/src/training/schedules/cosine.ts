@@ -1,0 +1,43 @@
+import {
+  assertCount,
+  assertRate,
+  LearningRateSchedule,
+  type ScheduledOptimizer,
+  type ScheduledValues,
+} from "./schedule.js";
+
+/** Options of {@link CosineAnnealingLR}. */
+export interface CosineAnnealingLrOptions {
+  /** Steps from the initial learning rate down to the lowest (PyTorch's `T_max`); afterwards it rises again. */
+  readonly totalIterations: number;
+  /** The lowest learning rate. Default 0. */
+  readonly minLearningRate?: number;
+}
+
+/**
+ * `min + (initial − min) · (1 + cos(π · step / totalIterations)) / 2`, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
+ * @see Loshchilov, Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", https://arxiv.org/abs/1608.03983
+ */
+export class CosineAnnealingLR extends LearningRateSchedule {
+  protected override readonly kind = "CosineAnnealingLR";
+  readonly #total: number;
+  readonly #min: number;
+
+  /** @throws InputError for a count below 1 or a negative rate. */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    { totalIterations, minLearningRate = 0 }: CosineAnnealingLrOptions,
+  ) {
+    super(optimizer);
+    assertCount("CosineAnnealingLR", "totalIterations", totalIterations);
+    assertRate("CosineAnnealingLR", "minLearningRate", minLearningRate);
+    this.#total = totalIterations;
+    this.#min = minLearningRate;
+    this.apply();
+  }
+
+  override at(step: number, initial: number): ScheduledValues {
+    const cosine = Math.cos((Math.PI * step) / this.#total);
+    return { learningRate: this.#min + ((initial - this.#min) * (1 + cosine)) / 2 };
+  }
+}

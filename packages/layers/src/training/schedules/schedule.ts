@@ -1,0 +1,108 @@
+import { InputError, WeightsError } from "@ai/tensor";
+
+/** What a schedule may set in a group of an optimizer. */
+export interface ScheduledOptions {
+  readonly learningRate: number;
+  readonly momentum?: number;
+  readonly betas?: readonly [number, number];
+}
+
+/** An optimizer, as a schedule sees it. */
+export interface ScheduledOptimizer {
+  readonly groups: readonly { options: object; initialLearningRate?: number }[];
+}
+
+/** What holds at one step in one group. */
+export interface ScheduledValues {
+  readonly learningRate: number;
+  /** SGD's momentum or Adam's first beta; left alone when absent. */
+  readonly momentum?: number;
+}
+
+/** Where a schedule stands: plain JSON. */
+export interface ScheduleState {
+  readonly name: string;
+  readonly steps: number;
+  readonly initialLearningRates: readonly number[];
+}
+
+/**
+ * Sets the learning rates of an optimizer's groups as a function of the number of steps.
+ * Step 0 holds from construction on; call {@link step} after each step (or epoch) of the optimizer.
+ */
+export abstract class LearningRateSchedule {
+  /** Calls of {@link step} so far. */
+  steps = 0;
+  /** The schedule's name in a saved state; class names do not survive bundlers. */
+  protected abstract readonly kind: string;
+  readonly #optimizer: ScheduledOptimizer;
+  #initial: readonly number[];
+
+  protected constructor(optimizer: ScheduledOptimizer) {
+    this.#optimizer = optimizer;
+    this.#initial = optimizer.groups.map((group) => {
+      group.initialLearningRate ??= rateOf(group.options);
+      return group.initialLearningRate;
+    });
+  }
+
+  /** What holds at a step, from 0. @param initial The group's learning rate before any schedule. */
+  abstract at(step: number, initial: number, group: number): ScheduledValues;
+
+  /** The learning rates in force, one a group. */
+  get learningRates(): number[] {
+    return this.#optimizer.groups.map(({ options }) => rateOf(options));
+  }
+
+  /** Goes to the next step. */
+  step(): void {
+    this.steps++;
+    this.apply();
+  }
+
+  /** Sets what holds at the current step. */
+  protected apply(): void {
+    this.#optimizer.groups.forEach((group, index) => {
+      const { learningRate, momentum } = this.at(this.steps, this.#initial[index], index);
+      group.options = { ...group.options, learningRate, ...momentumOptions(group.options, momentum) };
+    });
+  }
+
+  /** Where it stands. */
+  state(): ScheduleState {
+    return { name: this.kind, steps: this.steps, initialLearningRates: [...this.#initial] };
+  }
+
+  /** Goes on from a saved state and sets the rates of its step. @throws WeightsError for another schedule's state. */
+  loadState(state: ScheduleState): void {
+    if (state?.name !== this.kind || state.initialLearningRates.length !== this.#initial.length)
+      throw new WeightsError(
+        `${this.kind}.loadState: expected a state of ${this.kind} with ${this.#initial.length} groups, got ${JSON.stringify(state)}`,
+      );
+    this.steps = state.steps;
+    this.#initial = [...state.initialLearningRates];
+    this.apply();
+  }
+}
+
+function rateOf(options: object): number {
+  return (options as ScheduledOptions).learningRate;
+}
+
+function momentumOptions(options: object, momentum: number | undefined): object {
+  if (momentum === undefined) return {};
+  const { betas } = options as ScheduledOptions;
+  return betas === undefined ? { momentum } : { betas: [momentum, betas[1]] };
+}
+
+/** @throws InputError for a count that is not a positive integer. */
+export function assertCount(operation: string, name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new InputError(`${operation}: expected an integer ${name} of at least 1, got ${value}`);
+}
+
+/** @throws InputError for a number that is not finite or below 0. */
+export function assertRate(operation: string, name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value)))
+    throw new InputError(`${operation}: expected a finite ${name} of at least 0, got ${value}`);
+}

@@ -1,0 +1,36 @@
+import {
+  assertCount,
+  assertRate,
+  LearningRateSchedule,
+  type ScheduledOptimizer,
+  type ScheduledValues,
+} from "./schedule.js";
+
+/** Options of {@link StepLR}. */
+export interface StepLrOptions {
+  /** Steps between two changes. */
+  readonly stepSize: number;
+  /** Factor of each change. Default 0.1. */
+  readonly gamma?: number;
+}
+
+/** `initial · gamma^⌊step / stepSize⌋`, as `torch.optim.lr_scheduler.StepLR`. */
+export class StepLR extends LearningRateSchedule {
+  protected override readonly kind = "StepLR";
+  readonly #stepSize: number;
+  readonly #gamma: number;
+
+  /** @throws InputError for a stepSize below 1 or a negative gamma. */
+  constructor(optimizer: ScheduledOptimizer, { stepSize, gamma = 0.1 }: StepLrOptions) {
+    super(optimizer);
+    assertCount("StepLR", "stepSize", stepSize);
+    assertRate("StepLR", "gamma", gamma);
+    this.#stepSize = stepSize;
+    this.#gamma = gamma;
+    this.apply();
+  }
+
+  override at(step: number, initial: number): ScheduledValues {
+    return { learningRate: initial * this.#gamma ** Math.floor(step / this.#stepSize) };
+  }
+}

@@ -1,0 +1,173 @@
+import { dispose, KernelError, type Tensor } from "@ai/tensor";
+import type { Parameter } from "../parameter.js";
+import type { StepValues } from "./callbacks/callback.js";
+import type { TrainingHistory } from "./history.js";
+import { areFinite, clipGradNorm, clipGradValue } from "./optimizers/index.js";
+import type { TrainableModel, TrainerOptions } from "./trainer-options.js";
+import { GradientSum, itemsOf, type LossResult, lossAndGradients } from "./training-step.js";
+import { ValueReader } from "./value-reader.js";
+
+/** Steps that may be skipped in a row before a run is given up. */
+const MAX_SKIPPED_STEPS = 10;
+const ADVICE = "lower the learning rate, clip gradients, or run the step in detectAnomaly to find the op";
+
+/** Does optimizer steps: gradients of some batches, clipping, update, schedule. */
+export class Stepper<Batch, Model extends TrainableModel> {
+  /** Optimizer steps so far. */
+  step = 0;
+  /** Steps that were left out. */
+  skipped = 0;
+  /** Sums of the epoch in progress: loss times examples, and examples. */
+  lossSum = 0;
+  items = 0;
+  readonly reader = new ValueReader();
+  readonly #options: TrainerOptions<Batch, Model>;
+  readonly #history: TrainingHistory;
+  #skippedInARow = 0;
+  #trained: readonly Parameter[] = [];
+  #gradients = new GradientSum(0);
+  #losses: Tensor[] = [];
+  #batchItems: number[] = [];
+  /** Outputs and targets of the step in the making: metrics count what an update used. */
+  #observed: [output: Tensor, target: Tensor][] = [];
+
+  constructor(options: TrainerOptions<Batch, Model>, history: TrainingHistory) {
+    this.#options = options;
+    this.#history = history;
+  }
+
+  /** The loss of a batch, by the trainer's `loss` or `computeLoss`. */
+  lossOf(batch: Batch): Tensor | LossResult {
+    const { model, loss, computeLoss } = this.#options;
+    if (computeLoss !== undefined) return computeLoss(batch, model);
+    const [input, target] = batch as unknown as readonly Tensor[];
+    const output = (model as unknown as { call(input: Tensor): Tensor }).call(input);
+    return {
+      loss: typeof loss === "function" ? loss(output, target) : loss!.call(output, target),
+      output,
+      target,
+    };
+  }
+
+  /** Counts a batch in every metric. */
+  readonly observe = (output: Tensor, target: Tensor): void => {
+    for (const metric of Object.values(this.#options.metrics ?? {})) metric.update(output, target);
+  };
+
+  /** Batches that wait for {@link update}. */
+  get batches(): number {
+    return this.#gradients.batches;
+  }
+
+  /** Adds the gradients of a batch to the step in the making. */
+  accumulate(batch: Batch): void {
+    if (this.batches === 0) {
+      const trained = this.#options.optimizer.parameters.filter((parameter) => parameter.requiresGrad);
+      this.#trained = trained;
+      this.#gradients = new GradientSum(trained.length);
+    }
+    const { loss, gradients } = lossAndGradients(
+      this.#trained,
+      () => this.lossOf(batch),
+      (pair) => {
+        if (this.#options.metrics !== undefined) this.#observed.push(pair);
+        else dispose(pair);
+      },
+    );
+    this.#gradients.add(gradients);
+    this.#losses.push(loss);
+    this.#batchItems.push(itemsOf(batch));
+  }
+
+  /**
+   * Updates the weights with the mean gradient of the batches so far. @returns whether it did: not when it was skipped.
+   * @param onValues Called later, when the step's values are known.
+   */
+  async update(epoch: number, onValues: (values: StepValues) => void): Promise<boolean> {
+    this.reader.throwFailure();
+    const { optimizer, schedule, scheduleInterval = "step", nonFinite = "stop" } = this.#options;
+    let gradients = this.#gradients.take();
+    let norm: Tensor | undefined;
+    try {
+      if (nonFinite === "skip" && !(await areFinite(gradients))) {
+        this.#skip();
+        return false;
+      }
+      this.#skippedInARow = 0;
+      ({ gradients, norm } = this.#clip(gradients));
+      const byParameter = new Map(this.#trained.map((parameter, index) => [parameter, gradients[index]]));
+      const { learningRate } = optimizer.groups[0].options;
+      optimizer.step(optimizer.parameters.map((parameter) => byParameter.get(parameter) ?? null));
+      if (scheduleInterval === "step") schedule?.step();
+      this.step++;
+      for (const [output, target] of this.#observed) this.observe(output, target);
+      dispose(this.#observed);
+      this.#observed = [];
+      this.#readValues({ step: this.step, epoch, learningRate }, norm, onValues);
+      norm = undefined;
+      return true;
+    } finally {
+      dispose(gradients);
+      norm?.dispose();
+    }
+  }
+
+  #clip(gradients: (Tensor | null)[]): { gradients: (Tensor | null)[]; norm: Tensor | undefined } {
+    const { maxGradientNorm, maxGradientValue } = this.#options;
+    let clipped = gradients;
+    if (maxGradientValue !== undefined) {
+      clipped = clipGradValue(gradients, maxGradientValue);
+      dispose(gradients);
+    }
+    if (maxGradientNorm === undefined) return { gradients: clipped, norm: undefined };
+    const result = clipGradNorm(clipped, maxGradientNorm);
+    dispose(clipped);
+    return { gradients: result.gradients, norm: result.totalNorm };
+  }
+
+  #skip(): void {
+    this.discard();
+    this.skipped++;
+    this.#skippedInARow++;
+    if (this.#skippedInARow > MAX_SKIPPED_STEPS)
+      throw new KernelError(
+        `Trainer.fit: expected finite gradients, got none in ${this.#skippedInARow} steps in a row after step ${this.step}; ${ADVICE}`,
+      );
+  }
+
+  #readValues(
+    info: { step: number; epoch: number; learningRate: number },
+    norm: Tensor | undefined,
+    onValues: (values: StepValues) => void,
+  ): void {
+    const losses = this.#losses;
+    const counts = this.#batchItems;
+    this.#losses = [];
+    this.#batchItems = [];
+    this.reader.push(norm === undefined ? losses : [...losses, norm], (...values) => {
+      let sum = 0;
+      counts.forEach((count, index) => {
+        sum += values[index][0];
+        this.lossSum += values[index][0] * count;
+        this.items += count;
+      });
+      const loss = sum / counts.length;
+      if (!Number.isFinite(loss))
+        throw new KernelError(
+          `Trainer.fit: expected a finite loss, got ${loss} at step ${info.step}; ${ADVICE}`,
+        );
+      this.#history.losses[info.step - 1] = loss;
+      this.#history.learningRates[info.step - 1] = info.learningRate;
+      onValues({ ...info, loss, ...(norm === undefined ? {} : { gradientNorm: values[counts.length][0] }) });
+    });
+  }
+
+  /** Frees a step in the making. */
+  discard(): void {
+    this.#gradients.dispose();
+    dispose([this.#losses, this.#observed]);
+    this.#losses = [];
+    this.#observed = [];
+    this.#batchItems = [];
+  }
+}

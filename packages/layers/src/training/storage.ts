@@ -1,0 +1,180 @@
+import { InputError } from "@ai/tensor";
+
+/** Where training writes; paths use `/`. */
+export interface TrainingStorage {
+  /** Names directly inside a folder; none when there is no such folder. */
+  list(folder: string): Promise<string[]>;
+  /** @throws when there is no such file. */
+  read(path: string): Promise<Uint8Array>;
+  /** Writes a file as a whole: whoever reads it, now or after a crash, sees the old or the new contents. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Writes a folder of files as a whole, replacing it when it is there. */
+  writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  /** Adds to the end of a file, which may be new. */
+  append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file or a folder with all in it; nothing when it is not there. */
+  remove(path: string): Promise<void>;
+}
+
+/** Prefix of what is being written and of what is about to be removed; never part of a result. */
+const TEMPORARY = ".tmp-";
+
+/**
+ * The file system of Node. Contents are flushed to the disk before a rename puts them in place, so that a killed
+ * process or machine leaves nothing half-written under a real name.
+ * @throws InputError outside of Node.
+ */
+export async function nodeStorage(): Promise<TrainingStorage> {
+  if (typeof process === "undefined" || process.versions?.node === undefined)
+    throw new InputError(
+      "storage: expected Node for writing files, got another environment; pass { storage }",
+    );
+  const { mkdir, open, readdir, readFile, rename, rm } = await import("node:fs/promises");
+  const { basename, dirname, join } = await import("node:path");
+  let serial = 0;
+
+  const temporary = (path: string): string =>
+    join(dirname(path), `${TEMPORARY}${process.pid}-${serial++}-${basename(path)}`);
+
+  const writeFlushed = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const file = await open(path, "w");
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  };
+
+  /** Makes renames durable; Windows has no such call and refuses to open folders. */
+  const flushFolder = async (folder: string): Promise<void> => {
+    if (process.platform === "win32") return;
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  };
+
+  return {
+    async list(folder) {
+      try {
+        return (await readdir(folder)).filter((name) => !name.startsWith(TEMPORARY)).sort();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+        throw error;
+      }
+    },
+    read: (path) => readFile(path),
+    async write(path, bytes) {
+      await mkdir(dirname(path), { recursive: true });
+      const draft = temporary(path);
+      await writeFlushed(draft, bytes);
+      await rename(draft, path);
+      await flushFolder(dirname(path));
+    },
+    async writeFolder(folder, files) {
+      const parent = dirname(folder);
+      await mkdir(parent, { recursive: true });
+      await removeLeftovers(parent, await readdir(parent), rm, join);
+      const draft = temporary(folder);
+      await mkdir(draft);
+      for (const [name, bytes] of files) await writeFlushed(join(draft, name), bytes);
+      await flushFolder(draft);
+      const old = temporary(folder);
+      const replaced = await rename(folder, old).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === "ENOENT") return false;
+          throw error;
+        },
+      );
+      await rename(draft, folder);
+      await flushFolder(parent);
+      if (replaced) await rm(old, { recursive: true, force: true });
+    },
+    async append(path, bytes) {
+      await mkdir(dirname(path), { recursive: true });
+      const file = await open(path, "a");
+      try {
+        await file.writeFile(bytes);
+      } finally {
+        await file.close();
+      }
+    },
+    async remove(path) {
+      // out of sight first: a kill while removing must not leave a folder that looks whole
+      const hidden = temporary(path);
+      try {
+        await rename(path, hidden);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+        throw error;
+      }
+      await rm(hidden, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Removes what killed processes left half-written. */
+async function removeLeftovers(
+  parent: string,
+  names: readonly string[],
+  remove: (path: string, options: { recursive: boolean; force: boolean }) => Promise<void>,
+  join: (...parts: string[]) => string,
+): Promise<void> {
+  for (const name of names) {
+    const owner = name.startsWith(TEMPORARY) ? Number(name.slice(TEMPORARY.length).split("-")[0]) : undefined;
+    if (owner === undefined || owner === process.pid || isAlive(owner)) continue;
+    await remove(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** Files in memory: for pages, and for runs that need not outlive the program. */
+export function memoryStorage(): TrainingStorage {
+  const files = new Map<string, Uint8Array>();
+  const inside = (folder: string): string => (folder.endsWith("/") ? folder : `${folder}/`);
+  const remove = (path: string): void => {
+    files.delete(path);
+    for (const name of [...files.keys()]) if (name.startsWith(inside(path))) files.delete(name);
+  };
+  return {
+    async list(folder) {
+      const prefix = inside(folder);
+      const names = [...files.keys()].filter((path) => path.startsWith(prefix));
+      return [...new Set(names.map((path) => path.slice(prefix.length).split("/")[0]))].sort();
+    },
+    async read(path) {
+      const bytes = files.get(path);
+      if (bytes === undefined) throw new InputError(`storage: expected a file at ${path}, got none`);
+      return bytes;
+    },
+    async write(path, bytes) {
+      files.set(path, bytes.slice());
+    },
+    async writeFolder(folder, contents) {
+      remove(folder);
+      for (const [name, bytes] of contents) files.set(`${inside(folder)}${name}`, bytes.slice());
+    },
+    async append(path, bytes) {
+      const old = files.get(path) ?? new Uint8Array(0);
+      const joined = new Uint8Array(old.length + bytes.length);
+      joined.set(old);
+      joined.set(bytes, old.length);
+      files.set(path, joined);
+    },
+    async remove(path) {
+      remove(path);
+    },
+  };
+}

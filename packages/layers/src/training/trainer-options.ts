@@ -1,0 +1,110 @@
+import { InputError, type RandomGenerator, type Tensor } from "@ai/tensor";
+import type { Parameter } from "../parameter.js";
+import type { StateDict } from "../state-dict.js";
+import type { TrainingCallback } from "./callbacks/callback.js";
+import type { DataLoaderState } from "./data/index.js";
+import type { Metric } from "./metrics/index.js";
+import type { Optimizer, OptimizerOptions } from "./optimizers/index.js";
+import type { LearningRateSchedule } from "./schedules/index.js";
+import type { TrainingStorage } from "./storage.js";
+import type { ComputeLoss } from "./training-step.js";
+
+/** What a trainer needs of a model; every module has it. */
+export interface TrainableModel {
+  training: boolean;
+  train(training?: boolean): unknown;
+  eval(): unknown;
+  parameters(): Parameter[];
+  stateDict(): Promise<StateDict>;
+  loadStateDict(state: StateDict): unknown;
+}
+
+/** A loss of an output and a target: a function, or an object such as `CrossEntropyLoss`. */
+export type Loss =
+  | ((output: Tensor, target: Tensor) => Tensor)
+  | { call(output: Tensor, target: Tensor): Tensor };
+
+/** Batches that a run can be resumed in; a `DataLoader` is one. Each iteration is one epoch. */
+export interface BatchSource<Batch> extends AsyncIterable<Batch> {
+  /** Batches an epoch, when known. */
+  readonly length: number | undefined;
+  /** Inside an iteration: after the batch in hand. */
+  state(): DataLoaderState;
+  /** The next iteration continues there. */
+  loadState(state: DataLoaderState): void;
+}
+
+/** Options of a `Trainer`. */
+export interface TrainerOptions<Batch, Model extends TrainableModel> {
+  readonly model: Model;
+  readonly optimizer: Optimizer<OptimizerOptions>;
+  /** Compares `model.call(batch[0])` with `batch[1]`; either this or `computeLoss`. */
+  readonly loss?: Loss;
+  /** Computes the loss of a batch of any form; what it makes and does not return is freed. */
+  readonly computeLoss?: ComputeLoss<Batch, Model>;
+  readonly schedule?: LearningRateSchedule;
+  /** When the schedule goes on. Default "step". */
+  readonly scheduleInterval?: "step" | "epoch";
+  /** By name; over the training batches of an epoch, and over the evaluation data. */
+  readonly metrics?: Readonly<Record<string, Metric<number>>>;
+  /** Batches whose mean gradient makes one step. Default 1. */
+  readonly gradientAccumulation?: number;
+  /** Scale the gradients of a step down to this length, all as one vector. */
+  readonly maxGradientNorm?: number;
+  /** Bound every number of the gradients, before `maxGradientNorm`. */
+  readonly maxGradientValue?: number;
+  /**
+   * A loss or gradient that is NaN or infinite. "stop" (default) ends the run with an error that names the step.
+   * "skip" leaves such a step out, up to ten in a row; it waits for the device in every step.
+   */
+  readonly nonFinite?: "stop" | "skip";
+  /** Random generators of your own that training draws from: saved and restored with the default one. */
+  readonly generators?: Readonly<Record<string, RandomGenerator>>;
+}
+
+/** Options of `Trainer.fit`. */
+export interface FitOptions<Batch> {
+  /** Epochs to reach in all, those before a resume included. */
+  readonly epochs: number;
+  /** Evaluated after each epoch. */
+  readonly validation?: BatchSource<Batch>;
+  /** End after so many optimizer steps in all, even within an epoch. */
+  readonly maxSteps?: number;
+  readonly callbacks?: readonly TrainingCallback[];
+  readonly signal?: AbortSignal;
+  /** Time a few steps first, without a trace in the run, and tell the callbacks how long it will take. Default false. */
+  readonly estimate?: boolean;
+  /** Folder of checkpoints: continue from the last whole one; start anew when there is none. */
+  readonly resumeFrom?: string;
+  /** Where `resumeFrom` is. Default: the file system (Node). */
+  readonly storage?: TrainingStorage;
+}
+
+/** @throws InputError for options out of range or that exclude each other. */
+export function assertTrainerOptions<Batch, Model extends TrainableModel>(
+  options: TrainerOptions<Batch, Model>,
+): void {
+  const { loss, computeLoss, gradientAccumulation = 1, maxGradientNorm, maxGradientValue } = options;
+  if ((loss === undefined) === (computeLoss === undefined))
+    throw new InputError("Trainer: expected either loss or computeLoss, got both or none");
+  if (!Number.isInteger(gradientAccumulation) || gradientAccumulation < 1)
+    throw new InputError(
+      `Trainer: expected an integer gradientAccumulation of at least 1, got ${gradientAccumulation}`,
+    );
+  for (const [name, value] of Object.entries({ maxGradientNorm, maxGradientValue }))
+    if (value !== undefined && !(value > 0))
+      throw new InputError(`Trainer: expected a ${name} above 0, got ${value}`);
+  const { nonFinite = "stop", scheduleInterval = "step" } = options;
+  if (nonFinite !== "stop" && nonFinite !== "skip")
+    throw new InputError(`Trainer: expected nonFinite stop or skip, got ${String(nonFinite)}`);
+  if (scheduleInterval !== "step" && scheduleInterval !== "epoch")
+    throw new InputError(`Trainer: expected scheduleInterval step or epoch, got ${String(scheduleInterval)}`);
+}
+
+/** @throws InputError for counts that are not positive integers. */
+export function assertFitOptions<Batch>({ epochs, maxSteps }: FitOptions<Batch>): void {
+  for (const [name, value] of Object.entries({ epochs, maxSteps }))
+    if (name === "epochs" || value !== undefined)
+      if (!Number.isInteger(value) || (value as number) < 1)
+        throw new InputError(`Trainer.fit: expected an integer ${name} of at least 1, got ${value}`);
+}

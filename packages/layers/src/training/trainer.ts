@@ -1,0 +1,426 @@
+import { dispose, InputError, type Tensor } from "@ai/tensor";
+import type {
+  CallbackState,
+  FitEnd,
+  TrainerView,
+  TrainingCallback,
+  TrainingEstimate,
+  TrainingRun,
+} from "./callbacks/callback.js";
+import { loadLastCheckpoint } from "./checkpoint.js";
+import type { DataLoaderState } from "./data/index.js";
+import { timeEvaluation, timeSteps } from "./estimate.js";
+import { breathe } from "./event-loop.js";
+import { type EpochRecord, TrainingHistory } from "./history.js";
+import { Stepper } from "./stepper.js";
+import {
+  assertFitOptions,
+  assertTrainerOptions,
+  type BatchSource,
+  type FitOptions,
+  type TrainableModel,
+  type TrainerOptions,
+} from "./trainer-options.js";
+import { callbackStates, captureState, restoreState, type TrainingState } from "./training-state.js";
+import { itemsOf, lossOnly } from "./training-step.js";
+import { ValueReader } from "./value-reader.js";
+
+/** Batches whose values may be on their way while later ones are computed. */
+const MAX_PENDING = 4;
+
+/** What `fit` gives. */
+export interface FitResult extends FitEnd {
+  readonly history: TrainingHistory;
+}
+
+/**
+ * Trains a model: batches, gradients, clipping, optimizer, schedule, evaluation and callbacks. Nothing of a step stays
+ * in memory, and the values of a step are read while the next ones run.
+ *
+ * {@link state} holds everything that the rest of a run depends on: on the same device a run that is resumed from it
+ * ends with bit-identical weights.
+ * @typeParam Batch What the loader gives; without `computeLoss` its first tensor is the input and its second the target.
+ * @example
+ * const trainer = new Trainer({ model, loss: new CrossEntropyLoss(), optimizer: new AdamW(model.parameters()) });
+ * await trainer.fit(loader, { epochs: 3, validation, callbacks: [progressBar()] });
+ */
+export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = TrainableModel>
+  implements TrainerView
+{
+  readonly model: Model;
+  /** Values of all steps and epochs so far. */
+  readonly history = new TrainingHistory();
+  readonly #options: TrainerOptions<Batch, Model>;
+  readonly #stepper: Stepper<Batch, Model>;
+  #epoch = 0;
+  #data: DataLoaderState | undefined;
+  #evaluationData: DataLoaderState | undefined;
+  /** An epoch is in progress. */
+  #continues = false;
+  /** A state was loaded that no run continued yet. */
+  #restored = false;
+  #callbacks: readonly TrainingCallback[] = [];
+  /** States of callbacks that are not part of a run yet. */
+  #loadedCallbacks = new Map<string, CallbackState>();
+  #running = false;
+
+  /** @throws InputError for options out of range or that exclude each other. */
+  constructor(options: TrainerOptions<Batch, Model>) {
+    assertTrainerOptions(options);
+    this.#options = options;
+    this.model = options.model;
+    this.#stepper = new Stepper(options, this.history);
+  }
+
+  /** Optimizer steps so far. */
+  get step(): number {
+    return this.#stepper.step;
+  }
+
+  /** Finished epochs. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Steps that were left out because a gradient was not finite. */
+  get skippedSteps(): number {
+    return this.#stepper.skipped;
+  }
+
+  /** Learning rate of the optimizer's first group now. */
+  get learningRate(): number {
+    return this.#options.optimizer.groups[0].options.learningRate;
+  }
+
+  /**
+   * Trains until `epochs` epochs are done in all. The model is in evaluation mode afterwards. A run that was stopped,
+   * aborted or failed goes on with the very next batch when `fit` is called again.
+   * @returns how it ended, and all values.
+   * @throws the reason of `signal` once aborted; KernelError at a loss that is not finite, naming the step; InputError
+   * for options out of range or a source without batches.
+   */
+  async fit(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
+    assertFitOptions(options);
+    if (this.#running)
+      throw new InputError("Trainer.fit: expected one run at a time, got a second; await the first");
+    this.#running = true;
+    try {
+      options.signal?.throwIfAborted();
+      if (options.resumeFrom !== undefined) {
+        const saved = await loadLastCheckpoint(options.resumeFrom, { storage: options.storage });
+        if (saved !== undefined) this.#load(saved);
+      }
+      this.#useCallbacks(options.callbacks ?? []);
+      if (this.#restored || this.#continues) this.#moveLoaders(loader, options.validation);
+      return await this.#run(loader, options);
+    } finally {
+      this.#running = false;
+      this.model.eval();
+    }
+  }
+
+  async #run(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
+    const { epochs, validation, signal, maxSteps = Number.POSITIVE_INFINITY } = options;
+    const stepsPerEpoch = this.#stepsPerEpoch(loader);
+    const totalSteps = Math.min((stepsPerEpoch ?? Number.POSITIVE_INFINITY) * epochs, maxSteps);
+    let stopReason: string | undefined;
+    const run: TrainingRun = {
+      trainer: this,
+      epochs,
+      stepsPerEpoch,
+      totalSteps: Number.isFinite(totalSteps) ? totalSteps : undefined,
+      estimate: options.estimate ? await this.estimate(loader, { epochs, validation, maxSteps }) : undefined,
+      stop: (reason) => {
+        stopReason ??= reason;
+      },
+    };
+    const isStopped = (): boolean => {
+      if (this.step >= maxSteps) stopReason ??= `${maxSteps} steps are done`;
+      return stopReason !== undefined;
+    };
+    let end: FitEnd = { outcome: "finished" };
+    try {
+      for (const callback of this.#callbacks) await callback.onFitStart?.(run);
+      while (this.#epoch < epochs && !isStopped()) await this.#trainEpoch(loader, options, run, isStopped);
+      if (stopReason !== undefined) end = { outcome: "stopped", reason: stopReason };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      end = { outcome: signal?.aborted ? "aborted" : "failed", reason };
+      this.#stepper.discard();
+      await this.#stepper.reader.drain().catch(() => undefined); // the first error is the one to report
+      throw error;
+    } finally {
+      for (const callback of this.#callbacks) await callback.onFitEnd?.(end, run);
+    }
+    return { ...end, history: this.history };
+  }
+
+  /** One epoch or the rest of one; what it summed up is kept when it is stopped before its end. */
+  async #trainEpoch(
+    loader: BatchSource<Batch>,
+    { validation, signal }: FitOptions<Batch>,
+    run: TrainingRun,
+    isStopped: () => boolean,
+  ): Promise<void> {
+    const stepper = this.#stepper;
+    const { gradientAccumulation = 1, schedule, scheduleInterval } = this.#options;
+    const started = performance.now();
+    this.model.train();
+    if (!this.#continues) this.#resetRunning();
+    let isEmpty = !this.#continues;
+    this.#continues = true;
+    for (const callback of this.#callbacks) await callback.onEpochStart?.(run);
+    let position = this.#data;
+    const update = async (): Promise<void> => {
+      const isDone = await stepper.update(this.#epoch, (values) => {
+        for (const callback of this.#callbacks) callback.onStepValues?.(values, run);
+      });
+      this.#data = position;
+      if (isDone) for (const callback of this.#callbacks) await callback.onStepEnd?.(run);
+      await stepper.reader.atMost(MAX_PENDING);
+    };
+    for await (const batch of loader) {
+      try {
+        signal?.throwIfAborted();
+        stepper.accumulate(batch);
+      } finally {
+        dispose(batch);
+      }
+      isEmpty = false;
+      position = loader.state();
+      if (stepper.batches < gradientAccumulation) continue;
+      await update();
+      await breathe();
+      if (isStopped()) break;
+    }
+    if (isEmpty) throw new InputError("Trainer.fit: expected a loader with at least one batch, got none");
+    if (stepper.batches > 0) await update(); // the last step of an epoch may have fewer batches
+    await stepper.reader.drain();
+    signal?.throwIfAborted();
+    if (isStopped() && this.#data?.position !== loader.length) return;
+    const record = await this.#recordEpoch(validation, signal, run, started);
+    if (scheduleInterval === "epoch") schedule?.step();
+    this.history.epochs.push(record);
+    this.#data = loader.state();
+    this.#epoch++;
+    this.#continues = false;
+    this.#resetRunning();
+    for (const callback of this.#callbacks) await callback.onEpochEnd?.(record, run);
+  }
+
+  async #recordEpoch(
+    validation: BatchSource<Batch> | undefined,
+    signal: AbortSignal | undefined,
+    run: TrainingRun,
+    started: number,
+  ): Promise<EpochRecord> {
+    const values: Record<string, number> = {
+      loss: this.#stepper.lossSum / this.#stepper.items,
+      ...(await this.#metricValues()),
+    };
+    if (validation !== undefined) {
+      const onStep = (done: number): void => {
+        for (const callback of this.#callbacks)
+          callback.onEvaluationStep?.({ done, total: validation.length }, run);
+      };
+      const evaluated = await this.evaluate(validation, { signal, onStep });
+      this.#evaluationData = validation.state();
+      for (const [name, value] of Object.entries(evaluated)) values[`validation.${name}`] = value;
+    }
+    const seconds = (performance.now() - started) / 1000;
+    return { epoch: this.#epoch + 1, step: this.step, seconds, learningRate: this.learningRate, values };
+  }
+
+  /**
+   * Loss and metrics of the model over a set, in evaluation mode, without changing anything else.
+   * @returns `loss` (mean over the examples) and each metric by name.
+   * @throws the reason of `signal` once aborted; InputError for a source without batches.
+   */
+  async evaluate(
+    source: BatchSource<Batch>,
+    {
+      signal,
+      onStep,
+    }: { readonly signal?: AbortSignal | undefined; readonly onStep?: (done: number) => void } = {},
+  ): Promise<Record<string, number>> {
+    const metrics = Object.values(this.#options.metrics ?? {});
+    const saved = await Promise.all(metrics.map((metric) => metric.state()));
+    const wasTraining = this.model.training;
+    this.model.eval();
+    for (const metric of metrics) metric.reset();
+    const reader = new ValueReader();
+    let sum = 0;
+    let items = 0;
+    let done = 0;
+    try {
+      for await (const batch of source) {
+        const count = itemsOf(batch);
+        try {
+          signal?.throwIfAborted();
+          const loss = lossOnly(() => this.#stepper.lossOf(batch), this.#stepper.observe);
+          reader.push([loss], ([value]) => {
+            sum += value * count;
+          });
+        } finally {
+          dispose(batch);
+        }
+        items += count;
+        onStep?.(++done);
+        await reader.atMost(MAX_PENDING);
+        await breathe();
+      }
+      await reader.drain();
+      if (items === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
+      return { loss: sum / items, ...(await this.#metricValues()) };
+    } finally {
+      await reader.drain().catch(() => undefined); // an error on the way is the one to report
+      await this.#metricValues().catch(() => undefined); // nothing of this set may arrive later
+      metrics.forEach((metric, index) => {
+        metric.loadState(saved[index]);
+      });
+      this.model.train(wasTraining);
+    }
+  }
+
+  /**
+   * Times a few steps and says how long the run will take; afterwards everything is as before.
+   * @throws InputError when neither the loader's length nor `maxSteps` is known.
+   */
+  async estimate(
+    loader: BatchSource<Batch>,
+    { epochs, validation, maxSteps = Number.POSITIVE_INFINITY }: FitOptions<Batch>,
+  ): Promise<TrainingEstimate> {
+    const perEpoch = this.#stepsPerEpoch(loader);
+    const total = Math.min((perEpoch ?? Number.POSITIVE_INFINITY) * epochs, maxSteps);
+    if (!Number.isFinite(total))
+      throw new InputError(
+        "Trainer.estimate: expected a loader that knows its length, got one without; pass maxSteps",
+      );
+    const stepper = this.#stepper;
+    const before = await this.state();
+    const positions = [loader.state(), validation?.state()] as const;
+    const wasTraining = this.model.training;
+    try {
+      this.model.train();
+      const secondsPerStep = await timeSteps(
+        loader,
+        this.#options.gradientAccumulation ?? 1,
+        async (batch, isLast) => {
+          stepper.accumulate(batch);
+          if (isLast) await stepper.update(this.#epoch, () => undefined);
+          await stepper.reader.drain();
+        },
+      );
+      loader.loadState(positions[0]);
+      const perEvaluation =
+        validation === undefined ? 0 : await timeEvaluation(validation, (part) => this.evaluate(part));
+      const steps = Math.max(0, total - before.json.step);
+      const evaluations = perEpoch === undefined ? 0 : Math.floor(total / perEpoch) - this.#epoch;
+      return {
+        secondsPerStep,
+        steps,
+        seconds: steps * secondsPerStep + Math.max(0, evaluations) * perEvaluation,
+      };
+    } finally {
+      stepper.discard();
+      await stepper.reader.drain().catch(() => undefined);
+      loader.loadState(positions[0]);
+      if (positions[1] !== undefined) validation?.loadState(positions[1]);
+      this.#restore(before);
+      this.model.train(wasTraining);
+    }
+  }
+
+  #moveLoaders(loader: BatchSource<Batch>, validation: BatchSource<Batch> | undefined): void {
+    if (this.#data !== undefined) loader.loadState(this.#data);
+    if (this.#evaluationData !== undefined) validation?.loadState(this.#evaluationData);
+    this.#restored = false;
+  }
+
+  #stepsPerEpoch(loader: BatchSource<Batch>): number | undefined {
+    return loader.length === undefined
+      ? undefined
+      : Math.ceil(loader.length / (this.#options.gradientAccumulation ?? 1));
+  }
+
+  async #metricValues(): Promise<Record<string, number>> {
+    const entries = Object.entries(this.#options.metrics ?? {});
+    return Object.fromEntries(
+      await Promise.all(entries.map(async ([name, metric]) => [name, await metric.compute()] as const)),
+    );
+  }
+
+  #resetRunning(): void {
+    this.#stepper.lossSum = 0;
+    this.#stepper.items = 0;
+    for (const metric of Object.values(this.#options.metrics ?? {})) metric.reset();
+  }
+
+  #useCallbacks(callbacks: readonly TrainingCallback[]): void {
+    const names = callbacks.map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined)
+      throw new InputError(`Trainer.fit: expected callbacks of different names, got ${twice} twice`);
+    this.#callbacks = [...callbacks.filter(({ last }) => !last), ...callbacks.filter(({ last }) => last)];
+    for (const callback of this.#callbacks) {
+      const state = this.#loadedCallbacks.get(callback.name);
+      if (state === undefined || callback.loadState === undefined) continue;
+      callback.loadState(state);
+      this.#loadedCallbacks.delete(callback.name);
+    }
+  }
+
+  /**
+   * Copies everything that the rest of the run depends on to the host: model, optimizer, schedule, random generators,
+   * position in the data, sums of the epoch in progress, history and what callbacks remember.
+   */
+  async state(): Promise<TrainingState> {
+    await this.#stepper.reader.drain();
+    const callbacks = new Map(this.#loadedCallbacks);
+    for (const callback of this.#callbacks)
+      if (callback.state !== undefined) callbacks.set(callback.name, callback.state());
+    return captureState(this.#options, {
+      step: this.step,
+      epoch: this.#epoch,
+      continues: this.#continues,
+      ...(this.#data === undefined ? {} : { data: this.#data }),
+      ...(this.#evaluationData === undefined ? {} : { evaluationData: this.#evaluationData }),
+      running: { lossSum: this.#stepper.lossSum, items: this.#stepper.items },
+      skippedSteps: this.skippedSteps,
+      history: this.history,
+      callbacks,
+    });
+  }
+
+  /**
+   * Goes on from a saved state: the next `fit` continues there, with the same options and data.
+   * @throws WeightsError when it is of another model, optimizer, schedule or other metrics.
+   */
+  loadState(state: TrainingState): void {
+    if (this.#running)
+      throw new InputError("Trainer.loadState: expected no run in progress, got one; await it first");
+    this.#load(state);
+  }
+
+  #load(state: TrainingState): void {
+    this.#restore(state);
+    this.#restored = true;
+    this.#loadedCallbacks = callbackStates(state);
+  }
+
+  /** All but the callbacks. */
+  #restore(state: TrainingState): void {
+    restoreState(this.#options, state);
+    const { json } = state;
+    const stepper = this.#stepper;
+    stepper.step = json.step;
+    stepper.skipped = json.skippedSteps;
+    stepper.lossSum = json.running.lossSum;
+    stepper.items = json.running.items;
+    this.#epoch = json.epoch;
+    this.#data = json.data;
+    this.#evaluationData = json.evaluationData;
+    this.#continues = json.continues;
+    this.history.restore(json.epochs, state.losses, state.learningRates);
+  }
+}
