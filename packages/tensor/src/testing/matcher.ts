@@ -19,7 +19,10 @@ export interface ToleranceOptions {
   readonly absoluteScale?: number;
 }
 
-/** Compares shape, dtype, then `|a − b| ≤ scale·max|b| + relative·|b|`; NaN equals only NaN. @returns the difference in words, or undefined. */
+/**
+ * Compares shape, dtype, then floats by `|a − b| ≤ scale·max|b| + relative·|b|` and integers exactly; NaN equals only NaN.
+ * @returns the difference in words, or undefined.
+ */
 export async function difference(
   actual: Tensor,
   expected: Tensor | HostTensor,
@@ -31,14 +34,16 @@ export async function difference(
   const b = "values" in expected ? expected.values : await read(expected as Tensor);
   let largest = 0;
   for (const value of b) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-  const absolute = absoluteScale * largest;
+  const isFloat = actual.dtype === "float32";
+  const absolute = isFloat ? absoluteScale * largest : 0;
+  const allowed = isFloat ? relative : 0;
   let worst = -1;
   let worstExcess = 0;
   let bad = 0;
   for (let i = 0; i < b.length; i++) {
     if (Object.is(a[i], b[i]) || a[i] === b[i]) continue;
     const distance = Math.abs(a[i] - b[i]);
-    const excess = distance - absolute - relative * Math.abs(b[i]);
+    const excess = distance - absolute - allowed * Math.abs(b[i]);
     if (excess <= 0 && Number.isFinite(b[i])) continue;
     bad++;
     const size = Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
@@ -48,7 +53,7 @@ export async function difference(
     }
   }
   if (bad === 0) return undefined;
-  return `${bad} of ${b.length} values differ; worst at ${worst}: ${a[worst]} is not ${b[worst]} (relative ${relative}, absolute ${absolute.toExponential(1)})`;
+  return `${bad} of ${b.length} values differ; worst at ${worst}: ${a[worst]} is not ${b[worst]} (relative ${allowed}, absolute ${absolute.toExponential(1)})`;
 }
 
 expect.extend({
