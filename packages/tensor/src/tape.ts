@@ -18,8 +18,8 @@ interface TapeNode {
   readonly gradient?: (dys: (Tensor | null)[], lazy?: boolean) => Record<string, () => Tensor>;
 }
 
-type TapeEngine = Engine & {
-  state: Engine["state"] & { activeTape: TapeNode[] | null; nextTapeNodeId: number };
+type TapeEngine = Omit<Engine, "state"> & {
+  state: Omit<Engine["state"], "activeTape"> & { activeTape: TapeNode[] | null; nextTapeNodeId: number };
 };
 
 /** Wraps each recorded gradient function; `detectAnomaly` names the layer of a failing backward step with it. */
@@ -32,7 +32,7 @@ export function wrapGradients(factory: (() => GradientWrapper) | undefined): voi
 }
 
 /** A second reference to the same data, safe from the caller's `dispose`; constant to every gradient. */
-function alias(host: Engine, tensor: Tensor): Tensor {
+function alias(host: Pick<Engine, "runKernel">, tensor: Tensor): Tensor {
   return unrecorded(() => host.runKernel("Identity", { x: tensor }, {}) as Tensor);
 }
 
@@ -60,7 +60,7 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
   attrs: Attributes,
   recompute: (inputs: Inputs, attrs: Attributes) => Tensor[],
 ): void {
-  const host = engine() as TapeEngine;
+  const host = engine() as unknown as TapeEngine;
   const differentiable: Record<string, Tensor> = {};
   for (const name in inputs) if (inputs[name]!.dtype === "float32") differentiable[name] = inputs[name]!;
   if (Object.keys(differentiable).length === 0) return;
@@ -183,7 +183,7 @@ export function differentiate(
   inputs: readonly Tensor[],
   seed: Tensor | null,
 ): { value: Tensor; grads: (Tensor | undefined)[] } {
-  const host = engine() as TapeEngine;
+  const host = engine() as unknown as TapeEngine;
   const { state } = host;
   const outerTape = state.activeTape;
   const outermost = state.gradientDepth === 0;
