@@ -1,5 +1,5 @@
 import { backend_util, type TensorInfo } from "@tensorflow/tfjs-core";
-import { sizeOf } from "../../../shape.js";
+import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import type { WasmCall, WasmKernels } from "./kernel.js";
 
@@ -55,7 +55,9 @@ function geometryOf(
     pad,
     dimRoundingMode,
   );
-  if (sizeOf(shape) * sizeOf(info.outShape) === 0) return undefined;
+  const copies = info.filterHeight * info.filterWidth === 1 && sameShape(shape, info.outShape);
+  // tfjs takes a window of one cell for a copy, even where its stride and padding say otherwise
+  if (copies || sizeOf(shape) * sizeOf(info.outShape) === 0) return undefined;
   return {
     inputSize: [info.inHeight, info.inWidth],
     outputSize: [info.outHeight, info.outWidth],
