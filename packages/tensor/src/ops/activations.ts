@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/activations.js";
 import { defineKernel } from "../kernels/define-kernel.js";
@@ -21,6 +22,7 @@ export const SELU_ALPHA = 1.6732632423543772;
 
 const reluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Relu",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Relu") },
   stock: "Relu",
   saves: ["output"],
   gradient: gradients.reluGradient,
@@ -29,6 +31,7 @@ const reluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 /** `dy` where a ReLU let its input through: its output `y` is not ≤ 0 (NaN lets through, as in PyTorch). */
 export const reluGradKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; y: Tensor }, NoAttributes>({
   name: "ReluGrad",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "ReluGrad") },
   reference: ({ dy, y }) => where(lessEqual(y, 0), 0, dy),
   saves: ["y"],
   gradient: gradients.reluGradGradient,
@@ -36,6 +39,7 @@ export const reluGradKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; y: Tens
 
 const relu6Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Relu6",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Relu6") },
   stock: "Relu6",
   saves: ["x"],
   gradient: gradients.relu6Gradient,
@@ -43,6 +47,7 @@ const relu6Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const eluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { alpha: number; scale: number }>({
   name: "Elu",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Elu") },
   reference: ({ x }, { alpha, scale }) => {
     const curve = where(greater(x, 0), x, mul(expm1(minimum(x, 0)), alpha));
     return scale === 1 ? curve : mul(curve, scale);
@@ -53,6 +58,7 @@ const eluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { alpha: number; sca
 
 const leakyReluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { negativeSlope: number }>({
   name: "LeakyRelu",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "LeakyRelu") },
   stock: { kernel: "LeakyRelu", attrs: ({ negativeSlope }) => ({ alpha: negativeSlope }) },
   saves: ["x"],
   gradient: gradients.leakyReluGradient,
@@ -60,6 +66,7 @@ const leakyReluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { negativeSlop
 
 const softplusKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { beta: number; threshold: number }>({
   name: "Softplus",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Softplus") },
   reference: ({ x }, { beta, threshold }) => {
     const scaled = beta === 1 ? x : mul(x, beta);
     const curve = add(maximum(scaled, 0), log1p(exp(neg(abs(scaled)))));
@@ -71,6 +78,7 @@ const softplusKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { beta: number;
 
 const logSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "LogSigmoid",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "LogSigmoid") },
   reference: ({ x }) => sub(minimum(x, 0), log1p(exp(neg(abs(x))))),
   saves: ["x"],
   gradient: gradients.logSigmoidGradient,
@@ -78,6 +86,7 @@ const logSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>
 
 const siluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Silu",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Silu") },
   reference: ({ x }) => mul(x, sigmoid(x)),
   saves: ["x"],
   gradient: gradients.siluGradient,
@@ -85,6 +94,7 @@ const siluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const mishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Mish",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Mish") },
   reference: ({ x }) => mul(x, tanh(softplus(x))),
   saves: ["x"],
   gradient: gradients.mishGradient,
@@ -92,6 +102,7 @@ const mishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const hardSwishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "HardSwish",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "HardSwish") },
   reference: ({ x }) => div(mul(x, clip(add(x, 3), { min: 0, max: 6 })), 6),
   saves: ["x"],
   gradient: gradients.hardSwishGradient,
@@ -99,6 +110,7 @@ const hardSwishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>(
 
 const hardSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "HardSigmoid",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "HardSigmoid") },
   reference: ({ x }) => div(clip(add(x, 3), { min: 0, max: 6 }), 6),
   saves: ["x"],
   gradient: gradients.hardSigmoidGradient,

@@ -8,6 +8,7 @@ import {
   remainderFloat,
   remainderInt,
 } from "../backends/host/functions.js";
+import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { DTypeError } from "../errors.js";
 import {
   addGradient,
@@ -30,14 +31,20 @@ import { logicalAnd, logicalOr } from "./compare.js";
 const addKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Add",
   stock: "Add",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => a + b) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => a + b),
+    webgpu: (call) => elementwiseWebgpu(call, "Add"),
+  },
   gradient: addGradient,
 });
 
 const subKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Sub",
   stock: "Sub",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => a - b) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => a - b),
+    webgpu: (call) => elementwiseWebgpu(call, "Sub"),
+  },
   gradient: subGradient,
 });
 
@@ -48,6 +55,7 @@ const mulKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
     cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? (a, b) => a * b : Math.imul),
     // a product of integers beyond 2⁵³ is not exact in tfjs's kernel
     wasm: (call) => (call.inputs.a.dtype === "float32" ? null : binaryOnHost(call, Math.imul)),
+    webgpu: (call) => elementwiseWebgpu(call, "Multiply"),
   },
   saves: ["a", "b"],
   gradient: mulGradient,
@@ -56,7 +64,10 @@ const mulKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
 const divKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "RealDiv",
   stock: "RealDiv",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => a / b) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => a / b),
+    webgpu: (call) => elementwiseWebgpu(call, "RealDiv"),
+  },
   saves: ["a", "b"],
   gradient: divGradient,
 });
@@ -67,6 +78,7 @@ const floorDivideKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttribute
   implementations: {
     cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? floorDivideFloat : floorDivideInt),
     wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? floorDivideFloat : floorDivideInt),
+    webgpu: (call) => elementwiseWebgpu(call, "FloorDiv"),
   },
   gradient: floorDivideGradient,
 });
@@ -77,6 +89,7 @@ const remainderKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>
   implementations: {
     cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? remainderFloat : remainderInt),
     wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? remainderFloat : remainderInt),
+    webgpu: (call) => elementwiseWebgpu(call, "Mod"),
   },
   saves: ["a", "b"],
   gradient: remainderGradient,
@@ -88,6 +101,7 @@ const powKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   implementations: {
     cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? powFloat : powInt),
     wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? powFloat : powInt),
+    webgpu: (call) => elementwiseWebgpu(call, "Pow"),
   },
   saves: ["a", "b"],
   gradient: powGradient,
@@ -96,7 +110,10 @@ const powKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
 const maximumKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Maximum",
   stock: "Maximum",
-  implementations: { cpu: (call) => binaryOnHost(call, Math.max) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, Math.max),
+    webgpu: (call) => elementwiseWebgpu(call, "Maximum"),
+  },
   saves: ["a", "b"],
   gradient: (context) => extremumGradient(context, "maximum"),
 });
@@ -104,7 +121,10 @@ const maximumKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
 const minimumKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Minimum",
   stock: "Minimum",
-  implementations: { cpu: (call) => binaryOnHost(call, Math.min) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, Math.min),
+    webgpu: (call) => elementwiseWebgpu(call, "Minimum"),
+  },
   saves: ["a", "b"],
   gradient: (context) => extremumGradient(context, "minimum"),
 });
@@ -112,7 +132,10 @@ const minimumKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
 const squaredDifferenceKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "SquaredDifference",
   stock: "SquaredDifference",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a - b) * (a - b)) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a - b) * (a - b)),
+    webgpu: (call) => elementwiseWebgpu(call, "SquaredDifference"),
+  },
   saves: ["a", "b"],
   gradient: squaredDifferenceGradient,
 });
@@ -120,7 +143,10 @@ const squaredDifferenceKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAtt
 const atan2Kernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Atan2",
   stock: "Atan2",
-  implementations: { cpu: (call) => binaryOnHost(call, Math.atan2) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, Math.atan2),
+    webgpu: (call) => elementwiseWebgpu(call, "Atan2"),
+  },
   saves: ["a", "b"],
   gradient: atan2Gradient,
 });

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { broadcastOnHost } from "../backends/host/elementwise.js";
+import { broadcastWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { asDType, type DType, promote } from "../dtype.js";
 import { InputError } from "../errors.js";
 import { broadcastGradient } from "../gradients/shape-ops.js";
@@ -110,7 +111,11 @@ export const broadcastKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { shape
       reps: shape.map((length, axis) => (x.shape[axis] === length ? 1 : length)),
     }),
   },
-  implementations: { cpu: (call) => broadcastOnHost(call), wasm: (call) => broadcastOnHost(call) },
+  implementations: {
+    cpu: (call) => broadcastOnHost(call),
+    wasm: (call) => broadcastOnHost(call),
+    webgpu: (call) => broadcastWebgpu(call),
+  },
   gradient: broadcastGradient,
 });
 

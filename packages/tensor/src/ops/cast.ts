@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { unaryOnHost } from "../backends/host/elementwise.js";
 import { hostResult, valuesOf } from "../backends/host/values.js";
+import { castWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { asDType, type DType } from "../dtype.js";
 import { defineKernel, type KernelCall } from "../kernels/define-kernel.js";
 import { alias, assertTensor } from "./broadcast.js";
@@ -9,7 +10,7 @@ import { alias, assertTensor } from "./broadcast.js";
 export const castKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, { dtype: DType }>({
   name: "Cast",
   stock: "Cast",
-  implementations: { cpu: (call) => castOnHost(call) },
+  implementations: { cpu: (call) => castOnHost(call), webgpu: (call) => castWebgpu(call) },
 });
 
 /** tfjs's own shares the integers' memory, so that large ones would never be rounded to float32. */

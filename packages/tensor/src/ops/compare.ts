@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { binaryOnHost, unaryOnHost, whereOnHost } from "../backends/host/elementwise.js";
+import { elementwiseWebgpu, whereWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { promote } from "../dtype.js";
 import { whereGradient } from "../gradients/compare.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
@@ -21,55 +22,82 @@ import {
 const equalKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Equal",
   stock: "Equal",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a === b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a === b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "Equal"),
+  },
 });
 
 const notEqualKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "NotEqual",
   stock: "NotEqual",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a !== b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a !== b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "NotEqual"),
+  },
 });
 
 const lessKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Less",
   stock: "Less",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a < b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a < b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "Less"),
+  },
 });
 
 const lessEqualKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "LessEqual",
   stock: "LessEqual",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a <= b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a <= b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "LessEqual"),
+  },
 });
 
 const greaterKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Greater",
   stock: "Greater",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a > b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a > b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "Greater"),
+  },
 });
 
 const greaterEqualKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "GreaterEqual",
   stock: "GreaterEqual",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => (a >= b ? 1 : 0), "bool") },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => (a >= b ? 1 : 0), "bool"),
+    webgpu: (call) => elementwiseWebgpu(call, "GreaterEqual"),
+  },
 });
 
 const logicalAndKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "LogicalAnd",
   stock: "LogicalAnd",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => a & b) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => a & b),
+    webgpu: (call) => elementwiseWebgpu(call, "LogicalAnd"),
+  },
 });
 
 const logicalOrKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "LogicalOr",
   stock: "LogicalOr",
-  implementations: { cpu: (call) => binaryOnHost(call, (a, b) => a | b) },
+  implementations: {
+    cpu: (call) => binaryOnHost(call, (a, b) => a | b),
+    webgpu: (call) => elementwiseWebgpu(call, "LogicalOr"),
+  },
 });
 
 const logicalNotKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "LogicalNot",
   stock: "LogicalNot",
-  implementations: { cpu: (call) => unaryOnHost(call, (x) => 1 - x) },
+  implementations: {
+    cpu: (call) => unaryOnHost(call, (x) => 1 - x),
+    webgpu: (call) => elementwiseWebgpu(call, "LogicalNot"),
+  },
 });
 
 /** tfjs's choice between tensors of one shape. */
@@ -87,7 +115,11 @@ const whereKernel = /* @__PURE__ */ defineKernel<{ condition: Tensor; a: Tensor;
       NO_ATTRIBUTES,
     );
   },
-  implementations: { cpu: (call) => whereOnHost(call), wasm: (call) => whereOnHost(call) },
+  implementations: {
+    cpu: (call) => whereOnHost(call),
+    wasm: (call) => whereOnHost(call),
+    webgpu: (call) => whereWebgpu(call),
+  },
   saves: ["condition"],
   gradient: whereGradient,
 });

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { concatWebgpu, splitWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { type DType, promote } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
 import { concatGradient, splitGradient } from "../gradients/concat.js";
@@ -10,12 +11,14 @@ import { expandDims, reshape } from "./shape-ops.js";
 
 const concatKernel = /* @__PURE__ */ defineKernel<Record<string, Tensor>, { axis: number }>({
   name: "Concat",
+  implementations: { webgpu: (call) => concatWebgpu(call) },
   stock: { kernel: "Concat", inputs: (inputs) => Object.values(inputs) },
   gradient: concatGradient,
 });
 
 const splitKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { sizes: number[]; axis: number }>({
   name: "Split",
+  implementations: { webgpu: (call) => splitWebgpu(call) },
   stock: { kernel: "SplitV", attrs: ({ sizes, axis }) => ({ numOrSizeSplits: sizes, axis }) },
   gradient: splitGradient,
 });

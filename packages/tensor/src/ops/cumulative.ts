@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cumprodOnHost } from "../backends/host/reduce.js";
+import { cumulativeWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import { cumprodGradient, cumsumGradient } from "../gradients/cumulative.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
@@ -10,6 +11,7 @@ export type CumulativeAttributes = { axis: number; exclusive: boolean; reverse: 
 
 const cumsumKernel = /* @__PURE__ */ defineKernel<UnaryInputs, CumulativeAttributes>({
   name: "Cumsum",
+  implementations: { webgpu: (call) => cumulativeWebgpu(call, "Cumsum") },
   stock: "Cumsum",
   gradient: cumsumGradient,
 });
@@ -17,7 +19,11 @@ const cumsumKernel = /* @__PURE__ */ defineKernel<UnaryInputs, CumulativeAttribu
 const cumprodKernel = /* @__PURE__ */ defineKernel<UnaryInputs, CumulativeAttributes>({
   name: "Cumprod",
   stock: "Cumprod",
-  implementations: { cpu: (call) => cumprodOnHost(call), wasm: (call) => cumprodOnHost(call) },
+  implementations: {
+    cpu: (call) => cumprodOnHost(call),
+    wasm: (call) => cumprodOnHost(call),
+    webgpu: (call) => cumulativeWebgpu(call, "Cumprod"),
+  },
   saves: ["x"],
   gradient: cumprodGradient,
 });

@@ -8,6 +8,14 @@ import {
   takeAlongAxisOnHost,
 } from "../backends/host/indexing.js";
 import { hostValues } from "../backends/host/values.js";
+import {
+  flattenIndicesWebgpu,
+  gatherWebgpu,
+  oneHotWebgpu,
+  scatterAlongAxisWebgpu,
+  scatterRowsWebgpu,
+  takeAlongAxisWebgpu,
+} from "../backends/webgpu/kernels/indexing.js";
 import { asDType, type DType } from "../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../errors.js";
 import {
@@ -30,7 +38,7 @@ export type DepthAttributes = { depth: number; dtype: DType };
 /** x `[outer, length, inner]`, indices `[count]` → `[outer, count, inner]`. */
 const gatherKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
   name: "Gather",
-  implementations: { cpu: gatherOnHost, wasm: gatherOnHost },
+  implementations: { cpu: gatherOnHost, wasm: gatherOnHost, webgpu: (call) => gatherWebgpu(call) },
   saves: ["indices"],
   gradient: gatherGradient,
 });
@@ -41,7 +49,11 @@ const scatterRowsKernel = /* @__PURE__ */ defineKernel<
   LengthAttributes
 >({
   name: "ScatterRows",
-  implementations: { cpu: scatterRowsOnHost, wasm: scatterRowsOnHost },
+  implementations: {
+    cpu: scatterRowsOnHost,
+    wasm: scatterRowsOnHost,
+    webgpu: (call) => scatterRowsWebgpu(call),
+  },
   saves: ["indices"],
   gradient: scatterRowsGradient,
 });
@@ -49,7 +61,11 @@ const scatterRowsKernel = /* @__PURE__ */ defineKernel<
 /** x `[outer, length, inner]`, indices `[outer, count, inner]` → `[outer, count, inner]`. */
 const takeAlongAxisKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
   name: "TakeAlongAxis",
-  implementations: { cpu: takeAlongAxisOnHost, wasm: takeAlongAxisOnHost },
+  implementations: {
+    cpu: takeAlongAxisOnHost,
+    wasm: takeAlongAxisOnHost,
+    webgpu: (call) => takeAlongAxisWebgpu(call),
+  },
   saves: ["indices"],
   gradient: takeAlongAxisGradient,
 });
@@ -60,7 +76,11 @@ const scatterAlongAxisKernel = /* @__PURE__ */ defineKernel<
   LengthAttributes
 >({
   name: "ScatterAlongAxis",
-  implementations: { cpu: scatterAlongAxisOnHost, wasm: scatterAlongAxisOnHost },
+  implementations: {
+    cpu: scatterAlongAxisOnHost,
+    wasm: scatterAlongAxisOnHost,
+    webgpu: (call) => scatterAlongAxisWebgpu(call),
+  },
   saves: ["indices"],
   gradient: scatterAlongAxisGradient,
 });
@@ -68,13 +88,17 @@ const scatterAlongAxisKernel = /* @__PURE__ */ defineKernel<
 /** indices `[count, depth]` → positions `[count]` in a tensor of sizes `dims`. */
 const flattenIndicesKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, FlattenAttributes>({
   name: "FlattenIndices",
-  implementations: { cpu: flattenIndicesOnHost, wasm: flattenIndicesOnHost },
+  implementations: {
+    cpu: flattenIndicesOnHost,
+    wasm: flattenIndicesOnHost,
+    webgpu: (call) => flattenIndicesWebgpu(call),
+  },
 });
 
 /** indices `[count]` → `[count, depth]`. */
 const oneHotKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, DepthAttributes>({
   name: "OneHot",
-  implementations: { cpu: oneHotOnHost, wasm: oneHotOnHost },
+  implementations: { cpu: oneHotOnHost, wasm: oneHotOnHost, webgpu: (call) => oneHotWebgpu(call) },
 });
 
 /** Rows of `x` `[outer, length, inner]` at `indices` `[count]`, which are in range. @internal */

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { argExtremumOnHost, prodOnHost } from "../backends/host/reduce.js";
+import { argReduceWebgpu, reduceWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import type { DType } from "../dtype.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/reduce.js";
@@ -30,18 +31,21 @@ type Reduction = Kernel<UnaryInputs, ReduceAttributes>;
 
 const sumKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Sum",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "Sum") },
   stock: { kernel: "Sum", attrs: ({ axis }) => ({ axis, keepDims: false }) },
   gradient: gradients.sumGradient,
 });
 
 const meanKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Mean",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "Mean") },
   stock: { kernel: "Mean", attrs: ({ axis }) => ({ axis, keepDims: false }) },
   gradient: gradients.meanGradient,
 });
 
 const maxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Max",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "Max") },
   stock: { kernel: "Max", attrs: ({ axis }) => ({ reductionIndices: axis, keepDims: false }) },
   saves: ["x", "output"],
   gradient: gradients.extremumGradient,
@@ -49,6 +53,7 @@ const maxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
 
 const minKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Min",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "Min") },
   stock: { kernel: "Min", attrs: ({ axis }) => ({ axis, keepDims: false }) },
   saves: ["x", "output"],
   gradient: gradients.extremumGradient,
@@ -58,18 +63,24 @@ const prodKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Prod",
   stock: { kernel: "Prod", attrs: ({ axis }) => ({ axis, keepDims: false }) },
   // tfjs multiplies integers as doubles: not exact beyond 2⁵³
-  implementations: { cpu: (call) => prodOnHost(call), wasm: (call) => prodOnHost(call) },
+  implementations: {
+    cpu: (call) => prodOnHost(call),
+    wasm: (call) => prodOnHost(call),
+    webgpu: (call) => reduceWebgpu(call, "Prod"),
+  },
   saves: ["x"],
   gradient: gradients.prodGradient,
 });
 
 const anyKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "Any",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "Any") },
   stock: { kernel: "Any", attrs: ({ axis }) => ({ axis, keepDims: false }) },
 });
 
 const allKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   name: "All",
+  implementations: { webgpu: (call) => reduceWebgpu(call, "All") },
   stock: { kernel: "All", attrs: ({ axis }) => ({ axis, keepDims: false }) },
 });
 
@@ -77,7 +88,11 @@ const argMaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>
   name: "ArgMax",
   stock: "ArgMax",
   // tfjs never finds a NaN
-  implementations: { cpu: (call) => argExtremumOnHost(call, 1), wasm: (call) => argExtremumOnHost(call, 1) },
+  implementations: {
+    cpu: (call) => argExtremumOnHost(call, 1),
+    wasm: (call) => argExtremumOnHost(call, 1),
+    webgpu: (call) => argReduceWebgpu(call, "ArgMax"),
+  },
 });
 
 const argMinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>({
@@ -86,6 +101,7 @@ const argMinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>
   implementations: {
     cpu: (call) => argExtremumOnHost(call, -1),
     wasm: (call) => argExtremumOnHost(call, -1),
+    webgpu: (call) => argReduceWebgpu(call, "ArgMin"),
   },
 });
 

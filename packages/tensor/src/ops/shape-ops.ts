@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { reverseWebgpu, tileWebgpu, transposeWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { InputError, ShapeError } from "../errors.js";
 import { reshapeGradient, reverseGradient, tileGradient, transposeGradient } from "../gradients/shape-ops.js";
 import { defineKernel } from "../kernels/define-kernel.js";
@@ -23,18 +24,21 @@ const reshapeKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { shape: number[
 
 const transposeKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { permutation: number[] }>({
   name: "Transpose",
+  implementations: { webgpu: (call) => transposeWebgpu(call) },
   stock: { kernel: "Transpose", attrs: ({ permutation }) => ({ perm: permutation }) },
   gradient: transposeGradient,
 });
 
 const tileKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { repeats: number[] }>({
   name: "Tile",
+  implementations: { webgpu: (call) => tileWebgpu(call) },
   stock: { kernel: "Tile", attrs: ({ repeats }) => ({ reps: repeats }) },
   gradient: tileGradient,
 });
 
 const reverseKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axes: number[] }>({
   name: "Reverse",
+  implementations: { webgpu: (call) => reverseWebgpu(call) },
   stock: { kernel: "Reverse", attrs: ({ axes }) => ({ dims: axes }) },
   gradient: reverseGradient,
 });

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { placeOnHost, stridedSliceOnHost } from "../backends/host/slice.js";
+import { placeWebgpu, stridedSliceWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { asDType } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
 import { placeGradient, stridedSliceGradient } from "../gradients/slice.js";
@@ -17,13 +18,17 @@ export type PlaceAttributes = { shape: number[]; begin: number[]; strides: numbe
 
 const stridedSliceKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, StridedSliceAttributes>({
   name: "StridedSlice",
-  implementations: { cpu: stridedSliceOnHost, wasm: stridedSliceOnHost },
+  implementations: {
+    cpu: stridedSliceOnHost,
+    wasm: stridedSliceOnHost,
+    webgpu: (call) => stridedSliceWebgpu(call),
+  },
   gradient: stridedSliceGradient,
 });
 
 const placeKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PlaceAttributes>({
   name: "Place",
-  implementations: { cpu: placeOnHost, wasm: placeOnHost },
+  implementations: { cpu: placeOnHost, wasm: placeOnHost, webgpu: (call) => placeWebgpu(call) },
   gradient: placeGradient,
 });
 

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { softmaxWebgpu } from "../backends/webgpu/kernels/softmax.js";
 import { logSoftmaxGradient, softmaxGradient } from "../gradients/softmax.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
@@ -19,6 +20,7 @@ import { exp, log } from "./unary.js";
 /** Over the last axis. */
 const softmaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Softmax",
+  implementations: { webgpu: (call) => softmaxWebgpu(call, "Softmax") },
   stock: {
     kernel: "Softmax",
     inputs: ({ x }) => ({ logits: x }),
@@ -31,6 +33,7 @@ const softmaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 /** Over the last axis. */
 const logSoftmaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "LogSoftmax",
+  implementations: { webgpu: (call) => softmaxWebgpu(call, "LogSoftmax") },
   reference: ({ x }) => {
     const shifted = sub(x, max(x, { axes: -1, keepDims: true }));
     return sub(shifted, log(sum(exp(shifted), { axes: -1, keepDims: true })));

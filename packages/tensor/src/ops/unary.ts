@@ -525,6 +525,7 @@ export function isFinite(x: Tensor): Tensor {
 
 const clipKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { min: number; max: number }>({
   name: "ClipByValue",
+  implementations: { webgpu: (call) => elementwiseWebgpu(call, "ClipByValue") },
   stock: {
     kernel: "ClipByValue",
     attrs: ({ min, max }) => ({ clipValueMin: Math.min(min, max), clipValueMax: max }),

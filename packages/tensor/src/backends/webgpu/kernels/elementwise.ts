@@ -93,6 +93,7 @@ const BINARY = {
   LessEqual: ordered("a <= b"),
   Greater: ordered("a > b"),
   GreaterEqual: ordered("a >= b"),
+  ReluGrad: { float: "select(dy, 0.0, y <= 0.0 && !isNanBits(y))", functions: ["isNanBits"] },
   LogicalAnd: { int: "a & b", dtype: "bool" },
   LogicalOr: { int: "a | b", dtype: "bool" },
 } satisfies Readonly<Record<string, Formula>>;
@@ -133,28 +134,54 @@ const UNARY = {
   Erf: { float: "erfOf(x)", functions: ["erf"] },
   Sigmoid: { float: "sigmoidOf(x)", functions: ["sigmoid"] },
   Relu: { float: "maxOf(x, 0.0)", int: "max(x, 0)", functions: ["maxOf"] },
+  Relu6: { float: "minOf(maxOf(x, 0.0), 6.0)", int: "clamp(x, 0, 6)", functions: ["maxOf", "minOf"] },
+  Elu: {
+    float: "uniforms.scale * select(uniforms.alpha * expm1Of(minOf(x, 0.0)), x, x > 0.0)",
+    functions: ["expm1", "minOf"],
+  },
+  LeakyRelu: nanSafe("select(uniforms.negativeSlope * x, x, x > 0.0)"),
+  Softplus: {
+    float: "select(softplusOf(uniforms.beta * x) / uniforms.beta, x, uniforms.beta * x > uniforms.threshold)",
+    functions: ["softplus"],
+  },
+  LogSigmoid: { float: "-softplusOf(-x)", functions: ["softplus"] },
+  Silu: { float: "x * sigmoidOf(x)", functions: ["sigmoid"] },
+  Mish: { float: "x * tanhOf(softplusOf(x))", functions: ["softplus", "tanh"] },
+  HardSwish: { float: "x * (minOf(maxOf(x + 3.0, 0.0), 6.0) / 6.0)", functions: ["maxOf", "minOf"] },
+  HardSigmoid: { float: "minOf(maxOf(x + 3.0, 0.0), 6.0) / 6.0", functions: ["maxOf", "minOf"] },
+  ClipByValue: { float: "minOf(maxOf(x, uniforms.min), uniforms.max)", functions: ["maxOf", "minOf"] },
   LogicalNot: { int: "1 - x", dtype: "bool" },
   IsNan: { float: "select(0, 1, isNanBits(x))", functions: ["isNanBits"], dtype: "bool" },
   IsInf: { float: "select(0, 1, isInfBits(x))", functions: ["isInfBits"], dtype: "bool" },
   IsFinite: { float: "select(0, 1, (bitcast<u32>(x) & 0x7fffffffu) < 0x7f800000u)", dtype: "bool" },
 } satisfies Readonly<Record<string, Formula>>;
 
-function run(call: KernelCall, name: string, formula: Formula, dtype: string): TensorInfo | null {
-  const expression = dtype === "float32" ? formula.float : formula.int;
+const FORMULAS = { ...BINARY, ...UNARY };
+
+/**
+ * Any op that computes its result element by element from inputs of one dtype that broadcast; `name` is the kernel's.
+ * Numbers in its attributes are uniforms. `null` where the op has no formula for the dtype.
+ */
+export function elementwiseWebgpu(
+  { inputs, attrs, backend }: KernelCall,
+  name: keyof typeof FORMULAS,
+): TensorInfo | null {
+  const formula: Formula = FORMULAS[name];
+  const [{ dtype }] = Object.values(inputs);
+  const isFloat = dtype === "float32";
+  const expression = isFloat ? formula.float : formula.int;
   if (expression === undefined) return null;
-  const { functions, dtype: result = dtype as DType } = formula;
-  const called = functions?.filter((entry) => (dtype === "float32") !== entry.endsWith("Int"));
-  return elementwise(call.backend, call.inputs, { name, expression, functions: called, dtype: result });
-}
-
-/** An op of `a` and `b`, of one dtype, that broadcast; named as the kernel is. */
-export function binaryWebgpu(call: KernelCall, name: keyof typeof BINARY): TensorInfo | null {
-  return run(call, name, BINARY[name], call.inputs.a.dtype);
-}
-
-/** An op of `x` alone; named as the kernel is. */
-export function unaryWebgpu(call: KernelCall, name: keyof typeof UNARY): TensorInfo | null {
-  return run(call, name, UNARY[name], call.inputs.x.dtype);
+  const functions = formula.functions?.filter((called) => isFloat !== called.endsWith("Int"));
+  const uniforms = Object.fromEntries(
+    Object.entries(attrs).map(([key, value]) => [key, f32(value as number)]),
+  );
+  return elementwise(backend, inputs, {
+    name,
+    expression,
+    functions,
+    dtype: formula.dtype ?? (dtype as DType),
+    uniforms,
+  });
 }
 
 /** `ai/Where`: the bits of `a` where `condition` is true, else of `b`, with broadcasting of all three. */
@@ -195,25 +222,6 @@ export function castWebgpu({
       expression: CASTS[`${x.dtype} ${dtype}`],
       functions: x.dtype === "float32" && dtype === "int32" ? ["isNanBits"] : [],
       dtype,
-    },
-  );
-}
-
-/** `ai/ClipByValue`: NaN stays. */
-export function clipWebgpu({
-  inputs: { x },
-  attrs: { min, max },
-  backend,
-}: KernelCall<{ min: number; max: number }>): TensorInfo {
-  return elementwise(
-    backend,
-    { x },
-    {
-      name: "ClipByValue",
-      expression: "select(min(max(x, uniforms.low), uniforms.high), x, isNanBits(x))",
-      functions: ["isNanBits"],
-      dtype: "float32",
-      uniforms: { low: f32(min), high: f32(max) },
     },
   );
 }

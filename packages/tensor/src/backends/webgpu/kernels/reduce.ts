@@ -3,7 +3,7 @@ import type { DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf, stridesOf } from "../../../shape.js";
 import { gpuBackend } from "../backend.js";
-import { dispatch, u32 } from "../dispatch.js";
+import { dispatch, f32, u32 } from "../dispatch.js";
 import { walk, walkWgsl } from "./walk.js";
 import { wgslFunctions } from "./wgsl.js";
 
@@ -23,6 +23,7 @@ interface Reduction {
 
 const REDUCTIONS = {
   Sum: { combine: "a + b", start: { float32: "0.0", int32: "0" } },
+  Mean: { combine: "a + b", start: { float32: "0.0" } },
   Prod: { combine: "a * b", start: { float32: "1.0", int32: "1" } },
   Max: {
     combine: "max(a, b)",
@@ -40,12 +41,13 @@ const REDUCTIONS = {
   All: { combine: "a & b", start: { int32: "1" } },
 } satisfies Readonly<Record<string, Reduction>>;
 
-/** Reduces over the named axes; the axes are dropped. The order of additions depends on the shape alone. */
+/** Reduces over the named axes, which are dropped; a mean divides at the end. The order of additions depends on the shape alone. */
 function reduce(
   backend: KernelBackend,
   x: TensorInfo,
   axis: readonly number[],
   name: keyof typeof REDUCTIONS,
+  divisor = 1,
 ): TensorInfo {
   const reduction: Reduction = REDUCTIONS[name];
   const strides = stridesOf(x.shape);
@@ -82,6 +84,7 @@ function reduce(
       outputs: u32(Math.max(1, outputs)),
       size: u32(count),
       chunk: u32(chunk),
+      divisor: f32(chunks === 1 ? divisor : 1),
     },
     ...(together ? { groups: outputs * chunks } : { threads: outputs * chunks }),
     declarations: () => `${float ? wgslFunctions(reduction.functions ?? []) : ""}
@@ -97,10 +100,11 @@ for (var position = first${together ? " + lane" : ""}; position < end; position 
   ${walkWgsl("gone", inner.rank, ["step"], "position")}
   total = combine(total, x[baseAt + stepAt]);
 }
-${together ? groupTotal : "result[index] = total;"}`,
+${together ? groupTotal : ""}
+result[${worker}] = ${name === "Mean" ? "total / uniforms.divisor" : "total"};`,
   });
   if (chunks === 1) return partial;
-  const result = reduce(backend, partial, [0], name);
+  const result = reduce(backend, partial, [0], name, divisor);
   gpuBackend(backend).disposeData(partial.dataId);
   return { ...result, shape };
 }
@@ -113,14 +117,15 @@ for (var half = ${LANES / 2}u; half > 0u; half >>= 1u) {
   if (lane < half) { partials[lane] = combine(partials[lane], partials[lane + half]); }
   workgroupBarrier();
 }
-if (lane == 0u) { result[group] = partials[0]; }`;
+if (lane > 0u) { return; }
+total = partials[0];`;
 
-/** `ai/Sum`, `ai/Prod`, `ai/Max`, `ai/Min`, `ai/Any`, `ai/All` over the axes in `axis`, which are dropped. */
+/** `ai/Sum`, `ai/Mean`, `ai/Prod`, `ai/Max`, `ai/Min`, `ai/Any`, `ai/All` over the axes in `axis`, which are dropped. */
 export function reduceWebgpu(
   { inputs: { x }, attrs: { axis }, backend }: KernelCall<{ axis: number[] }>,
   name: keyof typeof REDUCTIONS,
 ): TensorInfo {
-  return reduce(backend, x, axis, name);
+  return reduce(backend, x, axis, name, name === "Mean" ? sizeOf(axis.map((index) => x.shape[index])) : 1);
 }
 
 /** The better of two candidates: NaN beats all, then the value, then the lower index. */

@@ -122,15 +122,15 @@ export function transposeWebgpu({
   });
 }
 
-/** `ai/Flip`: walks the named axes backwards. */
-export function flipWebgpu({
+/** `ai/Reverse`: walks the named axes backwards. */
+export function reverseWebgpu({
   inputs: { x },
   attrs: { axes },
   backend,
 }: KernelCall<{ axes: number[] }>): TensorInfo {
   const own = stridesOf(x.shape);
   return copyStrided(backend, {
-    name: "Flip",
+    name: "Reverse",
     x,
     size: x.shape,
     strides: own.map((stride, axis) => (axes.includes(axis) ? -stride : stride)),
@@ -152,4 +152,50 @@ export function tileWebgpu({
     strides: own.flatMap((stride) => [0, stride]),
     shape: x.shape.map((length, axis) => length * repeats[axis]),
   });
+}
+
+/** `ai/Split`: consecutive pieces of the given sizes along an axis. */
+export function splitWebgpu({
+  inputs: { x },
+  attrs: { sizes, axis },
+  backend,
+}: KernelCall<{ sizes: number[]; axis: number }>): TensorInfo[] {
+  const strides = stridesOf(x.shape);
+  let start = 0;
+  return sizes.map((length) => {
+    const offset = start * strides[axis];
+    start += length;
+    const size = x.shape.map((whole, index) => (index === axis ? length : whole));
+    return copyStrided(backend, { name: "Split", x, size, strides, offset });
+  });
+}
+
+/** `ai/Concat`: the inputs one after the other along an axis. */
+export function concatWebgpu({ inputs, attrs: { axis }, backend }: KernelCall<{ axis: number }>): TensorInfo {
+  const parts = Object.values(inputs);
+  const shape = [...parts[0].shape];
+  shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis], 0);
+  const dtype = parts[0].dtype as DType;
+  const strides = stridesOf(shape);
+  let result: TensorInfo | undefined;
+  let start = 0;
+  for (const part of parts) {
+    const offset = start * strides[axis];
+    start += part.shape[axis];
+    if (sizeOf(part.shape) === 0) continue;
+    const { rank, uniforms } = walk("axis", part.shape, { to: { strides, offset } });
+    const made = dispatch(backend, {
+      name: "Concat",
+      variant: `${rank}`,
+      inputs: { part: { tensor: part, element: "u32" } },
+      ...(result === undefined
+        ? { outputs: { result: { shape, dtype, element: "u32" } } }
+        : { inPlace: { result: { tensor: result, element: "u32" } } }),
+      uniforms,
+      threads: sizeOf(part.shape),
+      body: () => `${walkWgsl("axis", rank, ["to"], "index")}\nresult[toAt] = part[index];`,
+    });
+    result ??= made[0];
+  }
+  return result ?? fill(backend, shape, dtype);
 }

@@ -253,7 +253,7 @@ const FUNCTIONS: Readonly<Record<string, WgslFunction>> = {
   sqrt: {
     needs: ["isNanBits", "isInfBits", "nan"],
     code: `fn sqrtOf(x: f32) -> f32 {
-  if (isNanBits(x) || isInfBits(x) && x > 0.0) { return x; }
+  if (isNanBits(x) || (isInfBits(x) && x > 0.0)) { return x; }
   if (x < 0.0) { return nan(); }
   return sqrt(x);
 }`,
@@ -272,6 +272,10 @@ const FUNCTIONS: Readonly<Record<string, WgslFunction>> = {
   if (isNanBits(x)) { return x; }
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }`,
+  },
+  softplus: {
+    needs: ["exp", "log1p", "maxOf"],
+    code: "fn softplusOf(x: f32) -> f32 { return maxOf(x, 0.0) + log1pOf(expOf(-abs(x))); }",
   },
   maxOf: {
     needs: ["isNanBits"],
