@@ -41,10 +41,14 @@ function batchNormTrainingReference(
   { x, weight, bias }: BatchNormInputs,
   { epsilon }: EpsilonAttributes,
 ): Tensor[] {
+  const [mean, variance] = channelStatistics(x);
+  return [affine(mul(sub(x, mean), rsqrt(add(variance, epsilon))), weight, bias), mean, variance];
+}
+
+/** Mean and variance of each column. @param x `[rows, channels]` @internal */
+export function channelStatistics(x: Tensor): [Tensor, Tensor] {
   const mean = meanOf(x, { axes: 0 });
-  const centered = sub(x, mean);
-  const variance = meanOf(square(centered), { axes: 0 });
-  return [affine(mul(centered, rsqrt(add(variance, epsilon))), weight, bias), mean, variance];
+  return [mean, meanOf(square(sub(x, mean)), { axes: 0 })];
 }
 
 function batchNormBackpropReference(
