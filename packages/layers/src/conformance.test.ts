@@ -1,0 +1,206 @@
+import {
+  type AiError,
+  dispose,
+  isAiError,
+  RandomGenerator,
+  randomNormal,
+  type Tensor,
+  tensor,
+  zeros,
+} from "@ai/tensor";
+import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
+import { expect, it } from "vitest";
+import type { AnyModule } from "./index.js";
+import * as layers from "./index.js";
+
+/** A layer of every class, an input for it and one that it must refuse. */
+interface Subject {
+  readonly build: () => AnyModule;
+  readonly inputs: () => Tensor[];
+  readonly outputShapes: readonly (readonly number[])[];
+  /** Absent where a layer takes any tensor. */
+  readonly refuses?: () => Tensor[];
+}
+
+const normal = (...shape: number[]): Tensor => randomNormal(shape, { generator: new RandomGenerator(1) });
+const pool = { inputs: () => [normal(2, 4, 6, 3)], refuses: () => [zeros([2, 4, 6])] };
+const any = { inputs: () => [normal(2, 3)], outputShapes: [[2, 3]] };
+const image = { inputs: () => [normal(2, 5, 6, 4)], refuses: () => [zeros([2, 4, 5, 6])] };
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  Linear: {
+    build: () => new layers.Linear(3, 4),
+    inputs: () => [normal(2, 3)],
+    outputShapes: [[2, 4]],
+    refuses: () => [zeros([2, 4])],
+  },
+  Conv2d: { build: () => new layers.Conv2d(4, 2, 3, { padding: 1 }), ...image, outputShapes: [[2, 5, 6, 2]] },
+  BatchNorm1d: { build: () => new layers.BatchNorm1d(3), ...any, refuses: () => [zeros([2, 2])] },
+  BatchNorm2d: { build: () => new layers.BatchNorm2d(4), ...image, outputShapes: [[2, 5, 6, 4]] },
+  LayerNorm: { build: () => new layers.LayerNorm(3), ...any, refuses: () => [zeros([2, 4])] },
+  MaxPool2d: { build: () => new layers.MaxPool2d(2), ...pool, outputShapes: [[2, 2, 3, 3]] },
+  AvgPool2d: { build: () => new layers.AvgPool2d(2), ...pool, outputShapes: [[2, 2, 3, 3]] },
+  AdaptiveAvgPool2d: {
+    build: () => new layers.AdaptiveAvgPool2d([1, 2]),
+    ...pool,
+    outputShapes: [[2, 1, 2, 3]],
+  },
+  Dropout: { build: () => new layers.Dropout(0.5), ...any },
+  Embedding: {
+    build: () => new layers.Embedding(5, 3),
+    inputs: () => [tensor(Int32Array.of(0, 4, 1, 1), [2, 2])],
+    outputShapes: [[2, 2, 3]],
+    refuses: () => [zeros([2, 2])],
+  },
+  ReLU: { build: () => new layers.ReLU(), ...any },
+  GELU: { build: () => new layers.GELU(), ...any },
+  Softmax: { build: () => new layers.Softmax({ axis: 1 }), ...any, refuses: () => [zeros([2])] },
+  Flatten: {
+    build: () => new layers.Flatten(),
+    inputs: () => [normal(2, 3, 4, 5)],
+    outputShapes: [[2, 60]],
+    refuses: () => [zeros([2])],
+  },
+  Identity: { build: () => new layers.Identity(), ...any },
+  Sequential: {
+    build: () => new layers.Sequential(new layers.Linear(3, 4), new layers.ReLU(), new layers.Linear(4, 2)),
+    inputs: () => [normal(2, 3)],
+    outputShapes: [[2, 2]],
+    refuses: () => [zeros([2, 2])],
+  },
+  LSTM: {
+    build: () => new layers.LSTM(3, 2, { numLayers: 2, dropout: 0.5, bidirectional: true }),
+    inputs: () => [normal(2, 4, 3)],
+    outputShapes: [
+      [2, 4, 4],
+      [4, 2, 2],
+      [4, 2, 2],
+    ],
+    refuses: () => [zeros([2, 4, 2])],
+  },
+  GRU: {
+    build: () => new layers.GRU(3, 2),
+    inputs: () => [normal(2, 4, 3)],
+    outputShapes: [
+      [2, 4, 2],
+      [1, 2, 2],
+    ],
+    refuses: () => [zeros([4, 3])],
+  },
+  MultiheadAttention: {
+    build: () => new layers.MultiheadAttention(4, 2, { dropout: 0.5 }),
+    inputs: () => [normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 4]), zeros([2, 4, 4])],
+  },
+  TransformerEncoderLayer: {
+    build: () => new layers.TransformerEncoderLayer(4, 2, { dimFeedforward: 6 }),
+    inputs: () => [normal(2, 3, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 3, 5])],
+  },
+  TransformerDecoderLayer: {
+    build: () => new layers.TransformerDecoderLayer(4, 2, { dimFeedforward: 6, normFirst: true }),
+    inputs: () => [normal(2, 3, 4), normal(2, 5, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 3])],
+  },
+};
+
+/** Tensors of an output in the order of its fields. */
+function tensorsOf(output: unknown): Tensor[] {
+  if (typeof output !== "object" || output === null) return [];
+  return "dataId" in output ? [output as Tensor] : Object.values(output).flatMap(tensorsOf);
+}
+
+function callWith(module: AnyModule, inputs: Tensor[]): Tensor[] {
+  return tensorsOf(module.call(...inputs));
+}
+
+it("covers every layer that this package exports", () => {
+  const classes = Object.entries(layers).filter(
+    ([, value]) => typeof value === "function" && value.prototype instanceof layers.Module,
+  );
+  expect(Object.keys(SUBJECTS).sort()).toEqual(classes.map(([name]) => name).sort());
+});
+
+describeEachDevice("every layer", () => {
+  for (const [name, { build, inputs, outputShapes, refuses }] of Object.entries(SUBJECTS)) {
+    it(`${name} gives the promised shapes and leaks nothing, training and evaluating`, async () => {
+      const module = build();
+      for (const training of [true, false])
+        await expectNoLeak(() => {
+          module.train(training);
+          const given = inputs();
+          const outputs = callWith(module, given);
+          expect(outputs.map(({ shape }) => shape)).toEqual(outputShapes);
+          expect(outputs.some((output) => given.includes(output))).toBe(false);
+          dispose([...given, ...outputs]);
+        });
+      module.dispose();
+    });
+
+    it(`${name} loads what it saved and nothing else, and evaluates the same every time`, async () => {
+      const [source, target] = [
+        build().initialize({ seed: 1 }).eval(),
+        build().initialize({ seed: 2 }).eval(),
+      ];
+      const state = await source.stateDict();
+      expect([...state.keys()]).toEqual(
+        expect.arrayContaining(source.namedParameters().map(([path]) => path)),
+      );
+      const extra = new Map(state).set("no.such.name", {
+        dtype: "float32",
+        shape: [],
+        values: new Float32Array(1),
+      });
+      expect(() => target.loadStateDict(extra)).toThrow(/unused: no\.such\.name/);
+      const [first] = state.keys();
+      if (first !== undefined) {
+        const partial = new Map(state);
+        partial.delete(first);
+        expect(() => target.loadStateDict(partial)).toThrow(`missing: ${first}`);
+      }
+      target.loadStateDict(state);
+      const given = inputs();
+      const runs = [callWith(source, given), callWith(source, given), callWith(target, given)];
+      for (const [index, output] of runs[0].entries())
+        for (const run of runs.slice(1))
+          await expect(run[index]).toBeCloseToTensor(output, { relative: 0, absoluteScale: 0 });
+      dispose([...given, ...runs.flat()]);
+      source.dispose();
+      target.dispose();
+    });
+
+    it(`${name} summarizes itself`, () => {
+      const module = build();
+      const given = inputs();
+      const summary = module.summary(
+        ...given.map(({ shape, dtype }) => ({ shape, dtype: dtype as "float32" })),
+      );
+      expect(summary.rows[0]).toMatchObject({ path: "", layer: name, outputShapes });
+      expect(summary.parameters).toBe(summary.rows.reduce((total, { parameters }) => total + parameters, 0));
+      expect(summary.parameters).toBe(
+        module.parameters().reduce((total, { value }) => total + value.size, 0),
+      );
+      dispose(given);
+      module.dispose();
+    });
+
+    if (refuses !== undefined)
+      it(`${name} refuses what does not fit and says where`, () => {
+        const module = build();
+        const given = refuses();
+        let error: unknown;
+        try {
+          module.call(...given);
+        } catch (caught) {
+          error = caught;
+        }
+        expect(isAiError(error)).toBe(true);
+        expect((error as AiError).message).toMatch(new RegExp(`^${name}[.:]`));
+        dispose(given);
+        module.dispose();
+      });
+  }
+});

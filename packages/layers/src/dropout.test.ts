@@ -1,0 +1,62 @@
+import { checkpoint, grad, InputError, manualSeed, mean, ones, read, sum, type Tensor } from "@ai/tensor";
+import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
+import { describe, expect, it } from "vitest";
+import { Dropout } from "./index.js";
+
+describeEachDevice("Dropout", () => {
+  it("drops the given share, scales the rest and repeats under one seed", async () => {
+    const layer = new Dropout(0.25);
+    const x = ones([40, 50]);
+    manualSeed(5);
+    const first = layer.call(x);
+    const second = layer.call(x);
+    manualSeed(5);
+    const again = layer.call(x);
+    await expect(again).toBeCloseToTensor(first, { relative: 0 });
+    await expect(expect(second).toBeCloseToTensor(first)).rejects.toThrow();
+    const values = [...(await read(first))];
+    expect(new Set(values)).toEqual(new Set([0, Math.fround(4 / 3)]));
+    const dropped = values.filter((value) => value === 0).length / values.length;
+    expect(Math.abs(dropped - 0.25)).toBeLessThan(0.04); // 4 standard deviations of 2000 draws
+    for (const owner of [x, first, second, again]) owner.dispose();
+  });
+
+  it("gives its input back in evaluation and zeros for probability 1", async () => {
+    const x = ones([2, 3]);
+    const same = new Dropout(0.9).eval().call(x);
+    const none = new Dropout(1).call(x);
+    await expect(same).toBeCloseToTensor(x, { relative: 0 });
+    await expect(none).toBeCloseToTensor({ shape: [2, 3], dtype: "float32", values: Array(6).fill(0) });
+    for (const owner of [x, same, none]) owner.dispose();
+  });
+
+  it("recomputes the same mask under checkpoint", async () => {
+    const layer = new Dropout(0.5);
+    const x = ones([20]);
+    const gradientOf = (fn: (x: Tensor) => Tensor): Tensor => {
+      manualSeed(9);
+      return grad((input) => sum(fn(input)), [x])[0];
+    };
+    const plain = gradientOf((input) => layer.call(input));
+    const recomputed = gradientOf((input) => checkpoint((inner) => layer.call(inner), [input]));
+    await expect(recomputed).toBeCloseToTensor(plain, { relative: 0 });
+    for (const owner of [x, plain, recomputed]) owner.dispose();
+  });
+
+  it("does not leak", async () => {
+    const layer = new Dropout(0.5);
+    await expectNoLeak(() => {
+      const x = ones([2, 3]);
+      const y = layer.call(x);
+      const average = mean(y);
+      for (const owner of [x, y, average]) owner.dispose();
+    });
+  });
+});
+
+describe("Dropout", () => {
+  it("refuses a probability outside [0, 1]", () => {
+    expect(() => new Dropout(1.1)).toThrow(InputError);
+    expect(() => new Dropout(Number.NaN)).toThrow(InputError);
+  });
+});
