@@ -3,11 +3,11 @@ import type { GradientContext } from "../kernels/define-kernel.js";
 import { div, mul, pow, sub } from "../ops/arithmetic.js";
 import type { UnaryInputs } from "../ops/broadcast.js";
 import { cast } from "../ops/cast.js";
-import { equal, where } from "../ops/compare.js";
+import { equal, logicalOr, where } from "../ops/compare.js";
 import { mean, type ReduceAttributes, reducedShape, sum } from "../ops/reduce.js";
 import { reshape } from "../ops/shape-ops.js";
 import { degreesOfFreedom, type NormAttributes, type VarianceAttributes } from "../ops/statistics.js";
-import { abs, exp, sign } from "../ops/unary.js";
+import { abs, exp, isNaN as isNotANumber, sign } from "../ops/unary.js";
 
 type Context<Attributes extends ReduceAttributes> = GradientContext<UnaryInputs, Attributes>;
 
@@ -57,9 +57,10 @@ export function normGradient(context: Context<NormAttributes>) {
       if (order === 1) return mul(gradient, sign(x));
       if (order === 2) return mul(x, where(equal(norm, 0), 0, div(gradient, norm)));
       if (!Number.isFinite(order)) {
-        const chosen = cast(equal(abs(x), norm), "float32");
-        const shared = div(gradient, sum(chosen, { axes: axis, keepDims: true }));
-        return mul(mul(sign(x), chosen), shared);
+        // where the norm is NaN the NaNs are what was chosen
+        const chosen = logicalOr(equal(abs(x), norm), isNotANumber(x));
+        const count = sum(cast(chosen, "float32"), { axes: axis, keepDims: true });
+        return where(chosen, mul(sign(x), div(gradient, count)), 0);
       }
       const direction = mul(sign(x), pow(div(abs(x), norm), order - 1));
       // a norm of 0, and a root's infinite slope at 0, count as 0

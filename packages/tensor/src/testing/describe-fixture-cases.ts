@@ -7,8 +7,8 @@ import { expectFixtureCase } from "./expect-fixture-case.js";
 import type { Fixture } from "./fixtures.js";
 import type { ToleranceOptions } from "./matcher.js";
 
-/** An op as its stored cases call it: the inputs in order. */
-export type FixtureOp = (inputs: Tensor[]) => Tensor | Tensor[];
+/** An op as its stored case `OP/KIND` calls it: the inputs in order, and the kind, which may stand for options. */
+export type FixtureOp = (inputs: Tensor[], kind: string) => Tensor | Tensor[];
 
 /**
  * Declares one test an op and device, which runs every stored case `OP/…` of a fixture (values, gradients, second
@@ -32,7 +32,12 @@ export function describeFixtureCases(
         const before = memory().numTensors;
         for (const caseName of caseNames)
           if (opOf(caseName) === name)
-            await expectFixtureCase(fixture, caseName, op, tolerance(device, caseName));
+            await expectFixtureCase(
+              fixture,
+              caseName,
+              (inputs) => op(inputs, caseName.slice(name.length + 1)),
+              tolerance(device, caseName),
+            );
         expect(memory().numTensors, "live tensors").toBe(before);
       });
   });
