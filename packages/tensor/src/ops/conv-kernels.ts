@@ -1,6 +1,12 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { depthwiseFilterOnHost, depthwiseInputOnHost, depthwiseOnHost } from "../backends/host/depthwise.js";
 import {
+  depthwiseFilterWebgpu,
+  depthwiseInputWebgpu,
+  depthwiseWebgpu,
+} from "../backends/webgpu/kernels/depthwise.js";
+import { zerosForNothing } from "../backends/webgpu/kernels/strided.js";
+import {
   convFilterGradient,
   convGradient,
   convInputGradient,
@@ -59,6 +65,13 @@ const isDilated = ({ dilations }: ConvAttributes): boolean => dilations.some((di
 const convKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; filter: Tensor }, ConvAttributes>({
   name: "Conv2D",
   stock: { kernel: "Conv2D", attrs: stockAttributes },
+  implementations: {
+    webgpu: (call) =>
+      zerosForNothing(call, () => {
+        const { x, filter } = call.inputs;
+        return convOutputShape(x.shape, filter.shape, call.attrs, filter.shape[3]!);
+      }),
+  },
   saves: ["x", "filter"],
   gradient: convGradient,
 });
@@ -67,7 +80,11 @@ const convKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; filter: Tensor }, C
 const convInputKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; filter: Tensor }, ConvInputAttributes>({
   name: "Conv2DBackpropInput",
   stock: { kernel: "Conv2DBackpropInput", attrs: stockAttributes },
-  implementations: { cpu: dilatedInput, wasm: dilatedInput, webgpu: dilatedInput },
+  implementations: {
+    cpu: dilatedInput,
+    wasm: dilatedInput,
+    webgpu: (call) => zerosForNothing(call, () => call.attrs.inputShape) ?? dilatedInput(call),
+  },
   saves: ["dy", "filter"],
   gradient: convInputGradient,
 });
@@ -76,7 +93,11 @@ const convInputKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; filter: Tenso
 const convFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor }, ConvFilterAttributes>({
   name: "Conv2DBackpropFilter",
   stock: { kernel: "Conv2DBackpropFilter", attrs: stockAttributes },
-  implementations: { cpu: dilatedFilter, wasm: dilatedFilter, webgpu: dilatedFilter },
+  implementations: {
+    cpu: dilatedFilter,
+    wasm: dilatedFilter,
+    webgpu: (call) => zerosForNothing(call, () => call.attrs.filterShape) ?? dilatedFilter(call),
+  },
   saves: ["x", "dy"],
   gradient: convFilterGradient,
 });
@@ -85,7 +106,7 @@ const convFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor },
 const depthwiseKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; filter: Tensor }, ConvAttributes>({
   name: "DepthwiseConv2D",
   stock: { kernel: "DepthwiseConv2dNative", attrs: stockAttributes },
-  implementations: { cpu: depthwiseOnHost, wasm: depthwiseOnHost },
+  implementations: { cpu: depthwiseOnHost, wasm: depthwiseOnHost, webgpu: (call) => depthwiseWebgpu(call) },
   saves: ["x", "filter"],
   gradient: depthwiseGradient,
 });
@@ -95,14 +116,22 @@ const depthwiseInputKernel = /* @__PURE__ */ defineKernel<
   ConvInputAttributes
 >({
   name: "DepthwiseConv2DBackpropInput",
-  implementations: { cpu: depthwiseInputOnHost, wasm: depthwiseInputOnHost },
+  implementations: {
+    cpu: depthwiseInputOnHost,
+    wasm: depthwiseInputOnHost,
+    webgpu: (call) => depthwiseInputWebgpu(call),
+  },
   saves: ["dy", "filter"],
   gradient: depthwiseInputGradient,
 });
 
 const depthwiseFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor }, ConvFilterAttributes>({
   name: "DepthwiseConv2DBackpropFilter",
-  implementations: { cpu: depthwiseFilterOnHost, wasm: depthwiseFilterOnHost },
+  implementations: {
+    cpu: depthwiseFilterOnHost,
+    wasm: depthwiseFilterOnHost,
+    webgpu: (call) => depthwiseFilterWebgpu(call),
+  },
   saves: ["x", "dy"],
   gradient: depthwiseFilterGradient,
 });

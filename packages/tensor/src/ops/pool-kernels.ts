@@ -7,6 +7,18 @@ import {
   maxPoolOnHost,
 } from "../backends/host/pool.js";
 import {
+  avgPoolBackpropWasm,
+  avgPoolWasm,
+  maxPoolBackpropWasm,
+  maxPoolWasm,
+} from "../backends/wasm/ops/pool.js";
+import {
+  avgPoolBackpropWebgpu,
+  avgPoolWebgpu,
+  maxPoolBackpropWebgpu,
+  maxPoolWebgpu,
+} from "../backends/webgpu/kernels/pool.js";
+import {
   avgPoolBackpropGradient,
   avgPoolGradient,
   maxPoolBackpropGradient,
@@ -30,7 +42,11 @@ export type AveragePoolAttributes = PoolAttributes & { countIncludePad: boolean 
 /** x `[batch, height, width, channels]` → `[batch, outHeight, outWidth, channels]`. */
 const maxPoolKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PoolAttributes>({
   name: "MaxPool2D",
-  implementations: { cpu: maxPoolOnHost, wasm: maxPoolOnHost },
+  implementations: {
+    cpu: maxPoolOnHost,
+    wasm: (call) => maxPoolWasm(call) ?? maxPoolOnHost(call),
+    webgpu: (call) => maxPoolWebgpu(call, "value"),
+  },
   saves: ["x"],
   gradient: maxPoolGradient,
 });
@@ -38,13 +54,21 @@ const maxPoolKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PoolAttributes
 /** The same → int32, the maximum's `row·width + column` in its image. */
 const maxPoolIndicesKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PoolAttributes>({
   name: "MaxPool2DIndices",
-  implementations: { cpu: maxPoolIndicesOnHost, wasm: maxPoolIndicesOnHost },
+  implementations: {
+    cpu: maxPoolIndicesOnHost,
+    wasm: maxPoolIndicesOnHost,
+    webgpu: (call) => maxPoolWebgpu(call, "cell"),
+  },
 });
 
 /** x `[batch, height, width, channels]`, dy `[batch, outHeight, outWidth, channels]` → dx. */
 const maxPoolBackpropKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor }, PoolAttributes>({
   name: "MaxPool2DBackprop",
-  implementations: { cpu: maxPoolBackpropOnHost, wasm: maxPoolBackpropOnHost },
+  implementations: {
+    cpu: maxPoolBackpropOnHost,
+    wasm: (call) => maxPoolBackpropWasm(call) ?? maxPoolBackpropOnHost(call),
+    webgpu: (call) => maxPoolBackpropWebgpu(call),
+  },
   saves: ["x"],
   gradient: maxPoolBackpropGradient,
 });
@@ -52,14 +76,22 @@ const maxPoolBackpropKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tens
 /** x `[batch, height, width, channels]` → `[batch, outHeight, outWidth, channels]`. */
 const avgPoolKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, AveragePoolAttributes>({
   name: "AvgPool2D",
-  implementations: { cpu: avgPoolOnHost, wasm: avgPoolOnHost },
+  implementations: {
+    cpu: avgPoolOnHost,
+    wasm: (call) => avgPoolWasm(call) ?? avgPoolOnHost(call),
+    webgpu: (call) => avgPoolWebgpu(call),
+  },
   gradient: avgPoolGradient,
 });
 
 /** The transpose of AvgPool2D. */
 const avgPoolBackpropKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor }, AveragePoolAttributes>({
   name: "AvgPool2DBackprop",
-  implementations: { cpu: avgPoolBackpropOnHost, wasm: avgPoolBackpropOnHost },
+  implementations: {
+    cpu: avgPoolBackpropOnHost,
+    wasm: (call) => avgPoolBackpropWasm(call) ?? avgPoolBackpropOnHost(call),
+    webgpu: (call) => avgPoolBackpropWebgpu(call),
+  },
   gradient: avgPoolBackpropGradient,
 });
 

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { resampleOnHost } from "../backends/host/resample.js";
+import { resampleWebgpu } from "../backends/webgpu/kernels/resample.js";
 import { resampleGradient } from "../gradients/resample.js";
 import { defineKernel } from "../kernels/define-kernel.js";
 
@@ -19,7 +20,7 @@ export type ResampleAttributes = { table: ResampleTable };
 /** x `[outer, length, inner]` → `[outer, table.starts.length, inner]`. */
 const resampleKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, ResampleAttributes>({
   name: "Resample",
-  implementations: { cpu: resampleOnHost, wasm: resampleOnHost },
+  implementations: { cpu: resampleOnHost, wasm: resampleOnHost, webgpu: (call) => resampleWebgpu(call) },
   gradient: resampleGradient,
 });
 

@@ -120,7 +120,7 @@ async function requestDevice(
   ) as GPUFeatureName[];
   try {
     return {
-      device: await adapter.requestDevice({ label: "ai/tensor", requiredFeatures, requiredLimits }),
+      device: await adapter.requestDevice({ label: "ai", requiredFeatures, requiredLimits }),
       info: adapter.info,
     };
   } catch (error) {

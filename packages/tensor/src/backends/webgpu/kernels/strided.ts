@@ -52,6 +52,13 @@ export function fill(backend: KernelBackend, shape: Shape, dtype: DType, value =
   })[0];
 }
 
+/** Zeros where an input has no elements, since tfjs's kernels cannot bind an empty buffer; else null: they run. */
+export function zerosForNothing({ inputs, backend }: KernelCall, shape: () => Shape): TensorInfo | null {
+  return Object.values(inputs).some((input) => sizeOf(input.shape) === 0)
+    ? fill(backend, shape(), "float32")
+    : null;
+}
+
 /** `ai/StridedSlice`: element `i` along an axis comes from `begin + i·stride`. */
 export function stridedSliceWebgpu({
   inputs: { x },
