@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { stopGradient } from "../autograd.js";
 import { batchNormBackpropOnHost, batchNormTrainingOnHost } from "../backends/host/batch-norm.js";
+import { batchNormBackpropWebgpu, batchNormTrainingWebgpu } from "../backends/webgpu/kernels/batch-norm.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { batchNormTrainingGradient } from "../gradients/normalization.js";
 import { defineKernel } from "../kernels/define-kernel.js";
@@ -25,7 +26,11 @@ export type BatchNormBackpropInputs = {
 const batchNormTrainingKernel = /* @__PURE__ */ defineKernel<BatchNormInputs, EpsilonAttributes>({
   name: "BatchNormTraining",
   reference: batchNormTrainingReference,
-  implementations: { cpu: batchNormTrainingOnHost, wasm: batchNormTrainingOnHost },
+  implementations: {
+    cpu: batchNormTrainingOnHost,
+    wasm: batchNormTrainingOnHost,
+    webgpu: (call) => batchNormTrainingWebgpu(call),
+  },
   saves: ["x", "weight", "output"],
   gradient: batchNormTrainingGradient,
 });
@@ -34,7 +39,11 @@ const batchNormTrainingKernel = /* @__PURE__ */ defineKernel<BatchNormInputs, Ep
 const batchNormBackpropKernel = /* @__PURE__ */ defineKernel<BatchNormBackpropInputs, EpsilonAttributes>({
   name: "BatchNormBackprop",
   reference: batchNormBackpropReference,
-  implementations: { cpu: batchNormBackpropOnHost, wasm: batchNormBackpropOnHost },
+  implementations: {
+    cpu: batchNormBackpropOnHost,
+    wasm: batchNormBackpropOnHost,
+    webgpu: (call) => batchNormBackpropWebgpu(call),
+  },
 });
 
 function batchNormTrainingReference(

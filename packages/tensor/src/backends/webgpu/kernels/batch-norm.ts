@@ -15,22 +15,17 @@ function chunksOf(rows: number, channels: number): { chunkRows: number; chunks: 
   return { chunkRows, chunks: Math.ceil(rows / chunkRows) };
 }
 
-/**
- * Two sums over the rows of each channel, in two stages.
- * @param perRow WGSL that adds row `row`'s part to `first` and `second`; `at` is its element, `channel` its channel.
- */
-function sumRows(
+/** Over the rows of each channel, in two stages: the sum of dy times the normalised input, and the sum of dy. */
+function gradientSums(
   backend: KernelBackend,
-  name: string,
-  inputs: Readonly<Record<string, TensorInfo>>,
-  [rows, channels]: readonly number[],
+  inputs: Record<string, TensorInfo>,
   epsilon: number,
-  perRow: string,
-): [TensorInfo, TensorInfo] {
+): TensorInfo[] {
+  const [rows, channels] = inputs.x.shape;
   const { chunkRows, chunks } = chunksOf(rows, channels);
   const partial = { shape: [chunks, channels], dtype: "float32" } as const;
   const [firsts, seconds] = dispatch(backend, {
-    name: `${name}Sums`,
+    name: "BatchNormBackpropChunks",
     inputs,
     outputs: { firsts: partial, seconds: partial },
     uniforms: { rows: u32(rows), channels: u32(channels), chunkRows: u32(chunkRows), epsilon: f32(epsilon) },
@@ -38,11 +33,13 @@ function sumRows(
     body: () => `
 let channel = index % uniforms.channels;
 let start = index / uniforms.channels * uniforms.chunkRows;
+let inverse = 1.0 / sqrt(variance[channel] + uniforms.epsilon);
 var first = 0.0;
 var second = 0.0;
 for (var row = start; row < min(start + uniforms.chunkRows, uniforms.rows); row++) {
   let at = row * uniforms.channels + channel;
-  ${perRow}
+  first += dy[at] * (x[at] - mean[channel]) * inverse;
+  second += dy[at];
 }
 firsts[index] = first;
 seconds[index] = second;`,
@@ -68,33 +65,78 @@ second[index] = total.y;`,
   return [first, second];
 }
 
-/** `ai/BatchNormTraining`: x `[rows, channels]` → y, mean and variance. */
-export function batchNormTrainingWebgpu({ inputs, attrs, backend }: KernelCall<EpsilonAttributes>): TensorInfo[] {
-  const { x, weight, bias } = inputs;
+/**
+ * Mean and variance of each channel: of chunks of rows first, then of all (Chan's rule), so that a large mean does not eat
+ * the digits of the variance. @see Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance"
+ */
+function statistics(backend: KernelBackend, x: TensorInfo): [TensorInfo, TensorInfo] {
   const [rows, channels] = x.shape;
-  // shifted by the first row, so that a large mean does not eat the digits of the variance
-  const [first, second] = sumRows(
-    backend,
-    "BatchNormTraining",
-    { x },
-    x.shape,
-    attrs.epsilon,
-    "let shifted = x[at] - x[channel]; first += shifted; second += shifted * shifted;",
-  );
+  const { chunkRows, chunks } = chunksOf(rows, channels);
+  const partial = { shape: [chunks, channels], dtype: "float32" } as const;
+  const uniforms = {
+    rows: u32(rows),
+    channels: u32(channels),
+    chunkRows: u32(chunkRows),
+    chunks: u32(chunks),
+  };
+  const [means, deviations] = dispatch(backend, {
+    name: "BatchNormChunks",
+    inputs: { x },
+    outputs: { means: partial, deviations: partial },
+    uniforms,
+    threads: chunks * channels,
+    body: () => `
+let channel = index % uniforms.channels;
+let start = index / uniforms.channels * uniforms.chunkRows;
+let end = min(start + uniforms.chunkRows, uniforms.rows);
+var total = 0.0;
+for (var row = start; row < end; row++) { total += x[row * uniforms.channels + channel]; }
+let center = total / f32(end - start);
+var squares = 0.0;
+for (var row = start; row < end; row++) {
+  let distance = x[row * uniforms.channels + channel] - center;
+  squares += distance * distance;
+}
+means[index] = center;
+deviations[index] = squares;`,
+  });
   const whole = { shape: [channels], dtype: "float32" } as const;
   const [mean, variance] = dispatch(backend, {
     name: "BatchNormStatistics",
-    inputs: { x, first, second },
+    inputs: { means, deviations },
     outputs: { mean: whole, variance: whole },
-    uniforms: { rows: f32(rows) },
+    uniforms,
     threads: channels,
     body: () => `
-let offset = first[index] / uniforms.rows;
-mean[index] = x[index] + offset;
-variance[index] = max(0.0, second[index] / uniforms.rows - offset * offset);`,
+var total = 0.0;
+for (var chunk = 0u; chunk < uniforms.chunks; chunk++) {
+  let count = min(uniforms.chunkRows, uniforms.rows - chunk * uniforms.chunkRows);
+  total += f32(count) * means[chunk * uniforms.channels + index];
+}
+let center = total / f32(uniforms.rows);
+var squares = 0.0;
+for (var chunk = 0u; chunk < uniforms.chunks; chunk++) {
+  let count = min(uniforms.chunkRows, uniforms.rows - chunk * uniforms.chunkRows);
+  let distance = means[chunk * uniforms.channels + index] - center;
+  squares += deviations[chunk * uniforms.channels + index] + f32(count) * distance * distance;
+}
+mean[index] = center;
+variance[index] = squares / f32(uniforms.rows);`,
   });
-  backend.disposeData(first.dataId);
-  backend.disposeData(second.dataId);
+  backend.disposeData(means.dataId);
+  backend.disposeData(deviations.dataId);
+  return [mean, variance];
+}
+
+/** `ai/BatchNormTraining`: x `[rows, channels]` → y, mean and variance. */
+export function batchNormTrainingWebgpu({
+  inputs,
+  attrs,
+  backend,
+}: KernelCall<EpsilonAttributes>): TensorInfo[] {
+  const { x, weight, bias } = inputs;
+  const [rows, channels] = x.shape;
+  const [mean, variance] = statistics(backend, x);
   const [y] = dispatch(backend, {
     name: "BatchNormTraining",
     inputs: { x, mean, variance, ...(weight && { weight }), ...(bias && { bias }) },
@@ -110,18 +152,14 @@ y[index] = (x[index] - mean[channel]) * scale${bias ? " + bias[channel]" : ""};`
 }
 
 /** `ai/BatchNormBackprop` → dx, dweight, dbias. */
-export function batchNormBackpropWebgpu({ inputs, attrs, backend }: KernelCall<EpsilonAttributes>): TensorInfo[] {
+export function batchNormBackpropWebgpu({
+  inputs,
+  attrs,
+  backend,
+}: KernelCall<EpsilonAttributes>): TensorInfo[] {
   const { x, dy, mean, variance, weight } = inputs;
   const [rows, channels] = x.shape;
-  const [along, total] = sumRows(
-    backend,
-    "BatchNormBackprop",
-    { x, dy, mean, variance },
-    x.shape,
-    attrs.epsilon,
-    `first += dy[at] * (x[at] - mean[channel]) / sqrt(variance[channel] + uniforms.epsilon);
-  second += dy[at];`,
-  );
+  const [along, total] = gradientSums(backend, { x, dy, mean, variance }, attrs.epsilon);
   const [dx] = dispatch(backend, {
     name: "BatchNormBackprop",
     inputs: { x, dy, mean, variance, along, total, ...(weight && { weight }) },

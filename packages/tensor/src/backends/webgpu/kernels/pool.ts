@@ -61,13 +61,18 @@ const INPUT_AT =
 const OUTPUT_AT =
   "((image * uniforms.outputRows + outRow) * uniforms.outputColumns + outColumn) * uniforms.channels + channel";
 
-function maxima({ inputs: { x }, attrs, backend }: KernelCall<PoolAttributes>, wanted: "value" | "place"): TensorInfo {
-  const shape = [x.shape[0], ...attrs.outputSize, x.shape[3]];
+/** `ai/MaxPool2D` (the value) and `ai/MaxPool2DIndices` (its cell in the image). */
+export function maxPoolWebgpu(
+  { inputs: { x }, attrs, backend }: KernelCall<PoolAttributes>,
+  wanted: "value" | "cell",
+): TensorInfo {
+  const [batch, , , channels] = x.shape as number[];
+  const shape = [batch, ...attrs.outputSize, channels];
   return dispatch(backend, {
     name: wanted === "value" ? "MaxPool2D" : "MaxPool2DIndices",
     inputs: { x },
     outputs: { result: { shape, dtype: wanted === "value" ? "float32" : "int32" } },
-    uniforms: windowUniforms(x.shape[3], attrs),
+    uniforms: windowUniforms(channels, attrs),
     threads: sizeOf(shape),
     declarations: () => wgslFunctions(["isNanBits", "infinity"]),
     // as in PyTorch: the first of equal maxima, a NaN always
@@ -83,35 +88,25 @@ result[index] = ${wanted === "value" ? "value" : "max(place, 0)"};`,
   })[0];
 }
 
-/** `ai/MaxPool2D`. */
-export function maxPoolWebgpu(call: KernelCall<PoolAttributes>): TensorInfo {
-  return maxima(call, "value");
-}
-
-/** `ai/MaxPool2DIndices`. */
-export function maxPoolIndicesWebgpu(call: KernelCall<PoolAttributes>): TensorInfo {
-  return maxima(call, "place");
-}
-
 /** `ai/MaxPool2DBackprop`: each input cell collects from the windows whose maximum it is; no atomics. */
 export function maxPoolBackpropWebgpu(call: KernelCall<PoolAttributes>): TensorInfo {
   const { inputs, attrs, backend } = call;
   const { x, dy } = inputs;
-  const places = maxima(call, "place");
+  const cells = maxPoolWebgpu(call, "cell");
   const [result] = dispatch(backend, {
     name: "MaxPool2DBackprop",
-    inputs: { places, dy },
+    inputs: { cells, dy },
     outputs: { result: { shape: x.shape, dtype: "float32" } },
-    uniforms: windowUniforms(x.shape[3], attrs),
+    uniforms: windowUniforms(x.shape[3] as number, attrs),
     threads: sizeOf(x.shape),
     body: () => `${coordinates("input")}
 let own = row * uniforms.inputColumns + column;
 var total = 0.0;
 ${forEachWindow(`let output = ${OUTPUT_AT};
-    if (places[output] == own) { total += dy[output]; }`)}
+    if (cells[output] == own) { total += dy[output]; }`)}
 result[index] = total;`,
   });
-  backend.disposeData(places.dataId);
+  backend.disposeData(cells.dataId);
   return result;
 }
 
@@ -128,14 +123,19 @@ fn share(row: i32, column: i32) -> f32 {
 }`;
 
 /** `ai/AvgPool2D`. */
-export function avgPoolWebgpu({ inputs: { x }, attrs, backend }: KernelCall<AveragePoolAttributes>): TensorInfo {
-  const shape = [x.shape[0], ...attrs.outputSize, x.shape[3]];
+export function avgPoolWebgpu({
+  inputs: { x },
+  attrs,
+  backend,
+}: KernelCall<AveragePoolAttributes>): TensorInfo {
+  const [batch, , , channels] = x.shape as number[];
+  const shape = [batch, ...attrs.outputSize, channels];
   return dispatch(backend, {
     name: "AvgPool2D",
     variant: String(attrs.countIncludePad),
     inputs: { x },
     outputs: { result: { shape, dtype: "float32" } },
-    uniforms: windowUniforms(x.shape[3], attrs),
+    uniforms: windowUniforms(channels, attrs),
     threads: sizeOf(shape),
     declarations: () => divisor(attrs.countIncludePad),
     body: () => `${coordinates("output")}
@@ -151,13 +151,14 @@ export function avgPoolBackpropWebgpu({
   attrs,
   backend,
 }: KernelCall<AveragePoolAttributes>): TensorInfo {
-  const shape = [dy.shape[0], ...attrs.inputSize, dy.shape[3]];
+  const [batch, , , channels] = dy.shape as number[];
+  const shape = [batch, ...attrs.inputSize, channels];
   return dispatch(backend, {
     name: "AvgPool2DBackprop",
     variant: String(attrs.countIncludePad),
     inputs: { dy },
     outputs: { result: { shape, dtype: "float32" } },
-    uniforms: windowUniforms(dy.shape[3], attrs),
+    uniforms: windowUniforms(channels, attrs),
     threads: sizeOf(shape),
     declarations: () => divisor(attrs.countIncludePad),
     body: () => `${coordinates("input")}

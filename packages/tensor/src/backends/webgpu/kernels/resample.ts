@@ -6,7 +6,11 @@ import { gpuBackend } from "../backend.js";
 import { dispatch, u32 } from "../dispatch.js";
 
 /** `ai/Resample`: a banded matrix along the middle axis of `[outer, length, inner]`. */
-export function resampleWebgpu({ inputs: { x }, attrs: { table }, backend }: KernelCall<ResampleAttributes>): TensorInfo {
+export function resampleWebgpu({
+  inputs: { x },
+  attrs: { table },
+  backend,
+}: KernelCall<ResampleAttributes>): TensorInfo {
   const [outer, length, inner] = x.shape;
   const { starts, offsets, weights } = table;
   const shape = [outer, starts.length, inner];
