@@ -1,4 +1,4 @@
-import { advance, axisLength, movedA, movedB, strideA, strideB } from "./strided";
+import { advance, axisLength, movedA, movedB, movedC, strideA, strideB, strideC } from "./strided";
 
 // Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
 const ADD: i32 = 0;
@@ -193,19 +193,48 @@ export function integerBroadcast(operation: i32, a: usize, b: usize, output: usi
   } while (true);
 }
 
-/** `output[i] = condition[i] ? a[i] : b[i]` on 4-byte elements; the condition is bytes. */
-export function select(condition: usize, a: usize, b: usize, output: usize, count: i32): void {
+/** `output = condition ? a : b` over `axes` axes on 4-byte elements; the condition is bytes. */
+export function select(condition: usize, a: usize, b: usize, output: usize, axes: i32): void {
+  const last = axes - 1,
+    count = axisLength(last),
+    moveCondition = strideA(last),
+    moveA = strideB(last),
+    moveB = strideC(last);
+  do {
+    if (moveCondition && moveA <= 1 && moveB <= 1) selectRun(condition, a, b, output, count, moveA, moveB);
+    else
+      for (let i = 0; i < count; i++)
+        store<i32>(
+          output + (<usize>i << 2),
+          load<u8>(condition + <usize>(i * moveCondition))
+            ? load<i32>(a + (<usize>(i * moveA) << 2))
+            : load<i32>(b + (<usize>(i * moveB) << 2)),
+        );
+    output += <usize>count << 2;
+    if (!advance(last)) return;
+    condition += <usize>movedA();
+    a += <usize>(movedB() << 2);
+    b += <usize>(movedC() << 2);
+  } while (true);
+}
+
+function selectRun(condition: usize, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  const oneA = v128.load_splat<i32>(a),
+    oneB = v128.load_splat<i32>(b);
   let f: usize = 0,
     i: usize = 0;
   for (; i + 4 <= <usize>count; i += 4) {
     const bytes = i32x4.splat(load<i32>(condition + i));
     const wide = v128.shuffle<i8>(bytes, i32x4.splat(0), 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);
     const mask = i32x4.ne(wide, i32x4.splat(0));
-    v128.store(output + f, v128.bitselect(v128.load(a + f), v128.load(b + f), mask));
+    v128.store(output + f, v128.bitselect(moveA ? v128.load(a + f) : oneA, moveB ? v128.load(b + f) : oneB, mask));
     f += 16;
   }
   for (; i < <usize>count; i++) {
-    store<i32>(output + f, load<u8>(condition + i) ? load<i32>(a + f) : load<i32>(b + f));
+    store<i32>(
+      output + f,
+      load<u8>(condition + i) ? load<i32>(moveA ? a + f : a) : load<i32>(moveB ? b + f : b),
+    );
     f += 4;
   }
 }

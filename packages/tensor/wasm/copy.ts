@@ -27,6 +27,18 @@ export function copyRuns(source: usize, target: usize, axes: i32, size: i32): vo
   } while (true);
 }
 
+/** Repeats one 4-byte element along the last axis, over the axes before it. */
+export function repeatElements(source: usize, target: usize, axes: i32): void {
+  const last = axes - 1,
+    count = axisLength(last);
+  do {
+    fill(target, count, load<i32>(source));
+    if (!advance(last)) return;
+    source += <usize>(movedA() << 2);
+    target += <usize>(movedB() << 2);
+  } while (true);
+}
+
 /**
  * Copies 4-byte elements over axes of any strides. The last two axes make a plane: A is contiguous along the last,
  * B along the one before it, so that the plane is a matrix transpose.

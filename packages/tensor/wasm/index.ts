@@ -13,7 +13,7 @@ export {
   castFloatsToBooleans,
   castIntegersToBooleans,
 } from "./unary";
-export { copyRuns, copyTransposed, fill, gather, scatterAdd } from "./copy";
+export { copyRuns, copyTransposed, fill, repeatElements, gather, scatterAdd } from "./copy";
 export {
   reduceRows,
   reduceColumns,

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { reluGradWasm } from "../backends/wasm/ops/elementwise.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/activations.js";
@@ -31,7 +32,10 @@ const reluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 /** `dy` where a ReLU let its input through: its output `y` is not ≤ 0 (NaN lets through, as in PyTorch). */
 export const reluGradKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; y: Tensor }, NoAttributes>({
   name: "ReluGrad",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "ReluGrad") },
+  implementations: {
+    wasm: (call) => reluGradWasm(call),
+    webgpu: (call) => elementwiseWebgpu(call, "ReluGrad"),
+  },
   reference: ({ dy, y }) => where(lessEqual(y, 0), 0, dy),
   saves: ["y"],
   gradient: gradients.reluGradGradient,

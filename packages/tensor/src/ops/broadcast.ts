@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { broadcastOnHost } from "../backends/host/elementwise.js";
+import { broadcastToWasm } from "../backends/wasm/ops/elementwise.js";
 import { broadcastWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { asDType, type DType, promote } from "../dtype.js";
 import { InputError } from "../errors.js";
@@ -113,7 +114,7 @@ export const broadcastKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { shape
   },
   implementations: {
     cpu: (call) => broadcastOnHost(call),
-    wasm: (call) => broadcastOnHost(call),
+    wasm: (call) => broadcastToWasm(call) ?? broadcastOnHost(call),
     webgpu: (call) => broadcastWebgpu(call),
   },
   gradient: broadcastGradient,

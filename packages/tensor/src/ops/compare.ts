@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { binaryOnHost, unaryOnHost, whereOnHost } from "../backends/host/elementwise.js";
+import { whereWasm } from "../backends/wasm/ops/elementwise.js";
 import { elementwiseWebgpu, whereWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { promote } from "../dtype.js";
 import { whereGradient } from "../gradients/compare.js";
@@ -117,7 +118,7 @@ const whereKernel = /* @__PURE__ */ defineKernel<{ condition: Tensor; a: Tensor;
   },
   implementations: {
     cpu: (call) => whereOnHost(call),
-    wasm: (call) => whereOnHost(call),
+    wasm: (call) => whereWasm(call) ?? whereOnHost(call),
     webgpu: (call) => whereWebgpu(call),
   },
   saves: ["condition"],

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { logSoftmaxWasm } from "../backends/wasm/ops/softmax.js";
 import { softmaxWebgpu } from "../backends/webgpu/kernels/softmax.js";
 import { logSoftmaxGradient, softmaxGradient } from "../gradients/softmax.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
@@ -33,7 +34,10 @@ const softmaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 /** Over the last axis. */
 const logSoftmaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "LogSoftmax",
-  implementations: { webgpu: (call) => softmaxWebgpu(call, "LogSoftmax") },
+  implementations: {
+    wasm: (call) => logSoftmaxWasm(call),
+    webgpu: (call) => softmaxWebgpu(call, "LogSoftmax"),
+  },
   reference: ({ x }) => {
     const shifted = sub(x, max(x, { axes: -1, keepDims: true }));
     return sub(shifted, log(sum(exp(shifted), { axes: -1, keepDims: true })));

@@ -223,7 +223,6 @@ const erfKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   implementations: {
     // tfjs's polynomial is only good to 1.5e-7 absolute
     cpu: (call) => unaryOnHost(call, erfFloat),
-    wasm: (call) => unaryOnHost(call, erfFloat),
     webgpu: (call) => elementwiseWebgpu(call, "Erf"),
   },
   saves: ["x"],

@@ -16,7 +16,7 @@ export interface WasmExports {
   binaryBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
   compareBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
   integerBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
-  select(condition: number, a: number, b: number, output: number, count: number): void;
+  select(condition: number, a: number, b: number, output: number, axes: number): void;
   unary(operation: number, x: number, output: number, count: number, first: number, second: number): void;
   castIntegers(x: number, output: number, count: number): void;
   castFloats(x: number, output: number, count: number): void;
@@ -27,6 +27,7 @@ export interface WasmExports {
   copyRuns(source: number, target: number, axes: number, size: number): void;
   copyTransposed(source: number, target: number, axes: number): void;
   fill(target: number, count: number, value: number): void;
+  repeatElements(source: number, target: number, axes: number): void;
   gather(source: number, indices: number, target: number, outer: number, axisSize: number, count: number, innerBytes: number): void;
   scatterAdd(source: number, indices: number, target: number, count: number, size: number, inner: number): void;
   reduceRows(operation: number, x: number, output: number, rows: number, length: number): void;

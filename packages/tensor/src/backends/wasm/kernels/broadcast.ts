@@ -20,7 +20,8 @@ export function mergeAxes(axes: readonly WalkAxis[]): WalkAxis[] {
       merged[merged.length - 1] = { length: outer.length * axis.length, strides: axis.strides };
     else merged.push(axis);
   }
-  if (merged.length === 0) merged.push({ length: 1, strides: axes[0]?.strides.map(() => 1) ?? [1, 1, 1] });
+  // a run of one element: its strides do not matter
+  if (merged.length === 0) merged.push({ length: 1, strides: [1, 1, 1] });
   return merged;
 }
 
@@ -32,7 +33,7 @@ export function setAxes(backend: WasmBackend, axes: readonly WalkAxis[]): void {
 }
 
 /** Strides of a shape seen as `target`: 0 along the axes that it repeats. */
-function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
+export function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
   const strides = new Array<number>(target.length).fill(0);
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -42,19 +43,15 @@ function broadcastStrides(shape: readonly number[], target: readonly number[]): 
   return strides;
 }
 
-/** The walk of a binary operation; undefined when it is empty or has too many axes. */
-export function binaryWalk(
-  a: readonly number[],
-  b: readonly number[],
+/** The walk of an operation whose operands broadcast; undefined when it is empty or has too many axes. */
+export function broadcastWalk(
+  shapes: readonly (readonly number[])[],
 ): { shape: number[]; axes: WalkAxis[] } | undefined {
-  const shape = broadcastShapes("broadcast", a, b);
+  const shape = shapes.reduce<number[]>((joined, next) => broadcastShapes("broadcast", joined, next), []);
   if (sizeOf(shape) === 0) return undefined;
-  const [stridesA, stridesB] = [broadcastStrides(a, shape), broadcastStrides(b, shape)];
+  const strides = shapes.map((each) => broadcastStrides(each, shape));
   const axes = mergeAxes(
-    shape.map((length, axis) => ({ length, strides: [stridesA[axis], stridesB[axis]] })),
+    shape.map((length, axis) => ({ length, strides: strides.map((each) => each[axis]) })),
   );
-  const last = axes.at(-1)!;
-  // both repeat along the last axis only when the whole result is one element repeated; the run handles strides 0 and 1
-  if (axes.length > MAXIMUM_AXES || last.strides.some((stride) => stride > 1)) return undefined;
-  return { shape, axes };
+  return axes.length > MAXIMUM_AXES ? undefined : { shape, axes };
 }

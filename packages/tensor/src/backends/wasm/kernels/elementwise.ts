@@ -1,8 +1,8 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { DType } from "../../../dtype.js";
-import { sizeOf } from "../../../shape.js";
+import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
-import { binaryWalk, setAxes } from "./broadcast.js";
+import { broadcastWalk, setAxes } from "./broadcast.js";
 import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 
 /** Numbers of wasm/unary.ts. */
@@ -40,6 +40,8 @@ export const BINARY = {
   Minimum: 5,
   SquaredDifference: 6,
 } as const;
+/** Gradients by an output, of the same file: `a` is dy, `b` the output. */
+export const GRADIENTS = { Relu: 7, Sigmoid: 8, Tanh: 9 } as const;
 const COMPARISONS = { Equal: 0, NotEqual: 1, Less: 2, LessEqual: 3, Greater: 4, GreaterEqual: 5 } as const;
 
 /** `f(x)` of each element; null when x is not float32 or empty. */
@@ -71,7 +73,7 @@ export function binary(
   b: TensorInfo,
 ): TensorInfo | null {
   if (!backend.isFloat32(a) || !backend.isFloat32(b)) return integerBinary(backend, operation, a, b);
-  const walk = binaryWalk(a.shape, b.shape);
+  const walk = broadcastWalk([a.shape, b.shape]);
   if (walk === undefined) return null;
   const [pointerA, pointerB] = [backend.pointer(a), backend.pointer(b)];
   const output = backend.allocateOutput(walk.shape);
@@ -109,7 +111,7 @@ function walked(
   dtype: DType,
   run: (axes: number, a: number, b: number, output: number) => void,
 ): TensorInfo | null {
-  const walk = binaryWalk(a.shape, b.shape);
+  const walk = broadcastWalk([a.shape, b.shape]);
   if (walk === undefined) return null;
   const [pointerA, pointerB] = [backend.pointer(a), backend.pointer(b)];
   const output = backend.allocateOutput(walk.shape, dtype);
@@ -132,22 +134,29 @@ const comparisonKernel =
     );
   };
 
-function select({ inputs: { condition, t, e }, backend }: WasmCall): TensorInfo | null {
-  const count = sizeOf(t.shape);
-  const stored = [condition, t, e].map((tensor) => backend.storedDType(tensor));
-  const plain =
-    stored[0] === "bool" && stored[1] === stored[2] && stored[1] === t.dtype && t.dtype === e.dtype;
-  if (
-    !plain ||
-    (t.dtype !== "float32" && t.dtype !== "int32") ||
-    sizeOf(condition.shape) !== count ||
-    count === 0
-  )
-    return null;
-  const [conditions, a, b] = [condition, t, e].map((tensor) => backend.pointer(tensor));
-  const output = backend.allocateOutput(t.shape, t.dtype);
-  backend.exports.select(conditions, a, b, backend.pointer(output), count);
+/** `condition ? a : b` with broadcasting of all three; null when the fallback should take it. */
+export function choose(
+  backend: WasmBackend,
+  condition: TensorInfo,
+  a: TensorInfo,
+  b: TensorInfo,
+): TensorInfo | null {
+  const { dtype } = a;
+  const stored = [condition, a, b].map((tensor) => backend.storedDType(tensor));
+  const plain = stored[0] === "bool" && stored[1] === dtype && stored[2] === dtype && b.dtype === dtype;
+  if (!plain || (dtype !== "float32" && dtype !== "int32")) return null;
+  const walk = broadcastWalk([condition.shape, a.shape, b.shape]);
+  if (walk === undefined) return null;
+  const [conditions, first, second] = [condition, a, b].map((tensor) => backend.pointer(tensor));
+  const output = backend.allocateOutput(walk.shape, dtype);
+  setAxes(backend, walk.axes);
+  backend.exports.select(conditions, first, second, backend.pointer(output), walk.axes.length);
   return output;
+}
+
+function select({ inputs: { condition, t, e }, backend }: WasmCall): TensorInfo | null {
+  // tfjs lets a vector choose whole rows
+  return sameShape(condition.shape, t.shape) ? choose(backend, condition, t, e) : null;
 }
 
 /** Every conversion between our dtypes: tfjs's JavaScript kernel relabels some without converting the values. */

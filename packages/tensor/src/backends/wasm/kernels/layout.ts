@@ -6,7 +6,7 @@ import { MAXIMUM_AXES, mergeAxes, setAxes, type WalkAxis } from "./broadcast.js"
 import type { WasmCall, WasmKernels } from "./kernel.js";
 
 /** Whether the values are stored in the dtype that the tensor says, one of ours. */
-function isPlain(backend: WasmBackend, { dataId, shape, dtype }: TensorInfo): boolean {
+export function isPlain(backend: WasmBackend, { dataId, shape, dtype }: TensorInfo): boolean {
   return (
     (dtype === "float32" || dtype === "int32" || dtype === "bool") &&
     backend.storedDType({ dataId, shape, dtype }) === dtype
@@ -14,7 +14,7 @@ function isPlain(backend: WasmBackend, { dataId, shape, dtype }: TensorInfo): bo
 }
 
 /** Copies `shape` elements between two places with strides of their own; both contiguous along the last axis. */
-function copyBlock(
+export function copyBlock(
   backend: WasmBackend,
   dtype: DType,
   shape: readonly number[],

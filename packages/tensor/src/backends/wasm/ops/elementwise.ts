@@ -1,0 +1,51 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { DType } from "../../../dtype.js";
+import type { KernelCall } from "../../../kernels/define-kernel.js";
+import { sizeOf, stridesOf } from "../../../shape.js";
+import type { WasmBackend } from "../backend.js";
+import { broadcastStrides, MAXIMUM_AXES, mergeAxes, setAxes } from "../kernels/broadcast.js";
+import { binary, choose, GRADIENTS } from "../kernels/elementwise.js";
+import { copyBlock, isPlain } from "../kernels/layout.js";
+
+/** `ai/ReluGrad` in WebAssembly: `dy` where the output is not ≤ 0. */
+export function reluGradWasm({ inputs: { dy, y }, backend }: KernelCall): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  return wasm.isFloat32(dy) && wasm.isFloat32(y) ? binary(wasm, GRADIENTS.Relu, dy, y) : null;
+}
+
+/** `ai/Where` in WebAssembly. */
+export function whereWasm({ inputs: { condition, a, b }, backend }: KernelCall): TensorInfo | null {
+  return choose(backend as WasmBackend, condition, a, b);
+}
+
+/** `ai/BroadcastTo` in WebAssembly. */
+export function broadcastToWasm({
+  inputs: { x },
+  attrs: { shape },
+  backend,
+}: KernelCall<{ shape: number[] }>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  if (!isPlain(wasm, x) || sizeOf(shape) === 0 || shape.length >= MAXIMUM_AXES) return null;
+  const strides = broadcastStrides(x.shape, shape);
+  const targetStrides = stridesOf(shape);
+  const axes = mergeAxes(
+    shape.map((length, axis) => ({ length, strides: [strides[axis], targetStrides[axis]] })),
+  );
+  const repeats = axes.at(-1)!.strides[0] === 0;
+  if (repeats && x.dtype === "bool") return null;
+  const source = wasm.pointer(x);
+  const output = wasm.allocateOutput(shape, x.dtype as DType);
+  const target = wasm.pointer(output);
+  if (repeats) {
+    setAxes(wasm, axes);
+    wasm.exports.repeatElements(source, target, axes.length);
+  } else
+    copyBlock(
+      wasm,
+      x.dtype as DType,
+      shape,
+      { pointer: source, strides, offset: 0 },
+      { pointer: target, strides: targetStrides, offset: 0 },
+    );
+  return output;
+}
