@@ -107,7 +107,7 @@ const nanSafe = (expression: string): Formula => ({
 const UNARY = {
   Neg: { float: "-x", int: "-x" },
   Abs: { float: "bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu)", int: "abs(x)" },
-  Sign: { ...nanSafe("sign(x)"), int: "sign(x)" },
+  Sign: { float: "select(sign(x), 0.0, isNanBits(x))", int: "sign(x)", functions: ["isNanBits"] },
   Floor: nanSafe("floor(x)"),
   Ceil: nanSafe("ceil(x)"),
   Round: nanSafe("round(x)"),

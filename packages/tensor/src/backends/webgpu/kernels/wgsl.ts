@@ -259,9 +259,9 @@ const FUNCTIONS: Readonly<Record<string, WgslFunction>> = {
 }`,
   },
   rsqrt: {
-    needs: ["sqrt", "infinity"],
+    needs: ["sqrt", "infinity", "withSign"],
     code: `fn rsqrtOf(x: f32) -> f32 {
-  if (x == 0.0) { return infinity(); }
+  if (x == 0.0) { return withSign(infinity(), x); }
   return 1.0 / sqrtOf(x);
 }`,
   },
@@ -320,9 +320,10 @@ const FUNCTIONS: Readonly<Record<string, WgslFunction>> = {
 }`,
   },
   floorDivide: {
-    needs: ["remainderExact"],
+    needs: ["remainderExact", "nan"],
     code: `fn floorDivideOf(a: f32, b: f32) -> f32 {
-  if (b == 0.0 || isNanBits(a) || isNanBits(b) || isInfBits(a)) { return a / b; }
+  if (b == 0.0 || isNanBits(a) || isNanBits(b)) { return a / b; }
+  if (isInfBits(a)) { return nan(); }
   let rest = remainderExact(a, b);
   var quotient = (a - rest) / b;
   if (rest != 0.0 && (b < 0.0) != (rest < 0.0)) { quotient -= 1.0; }
