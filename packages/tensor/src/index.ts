@@ -21,6 +21,7 @@ export { gruCell } from "./kernels/gru-cell/gru-cell.js";
 export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
 export { type LayerNormOptions, layerNorm } from "./kernels/layer-norm/layer-norm.js";
 export { lstmCell } from "./kernels/lstm-cell/lstm-cell.js";
+export { type LstmSequenceOptions, lstmSequence } from "./kernels/lstm-sequence/lstm-sequence.js";
 export { type RmsNormOptions, rmsNorm } from "./kernels/rms-norm/rms-norm.js";
 export {
   type RotaryEmbeddingOptions,
@@ -145,3 +146,25 @@ export * from "./random.js";
 export type { Shape } from "./shape.js";
 export * from "./tensor.js";
 export { dataVersion, raiseVersion } from "./versions.js";
+export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
+export {
+  type ReadManyOptions,
+  type ReadOptions,
+  readSafetensors,
+  type SafetensorsFile,
+} from "./weights/read-safetensors.js";
+export {
+  encodeSafetensors,
+  type ParsedSafetensors,
+  parseSafetensors,
+  type SafetensorsEntry,
+  type SafetensorsOptions,
+} from "./weights/safetensors.js";
+export type { WeightsSource } from "./weights/sources.js";
+export {
+  type SafetensorsInput,
+  type SafetensorsInputs,
+  saveSafetensors,
+  type WriteOptions,
+  writeSafetensors,
+} from "./weights/write-safetensors.js";

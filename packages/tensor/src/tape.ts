@@ -101,10 +101,14 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
       recomputed ??= savedOutputs ?? recompute(savedInputs as Inputs, attrs);
       return recomputed;
     };
-    const allDys = dys.map((dy, index) => dy ?? zeros(outputs[index].shape));
+    const given = dys.map((dy) => dy !== null);
+    const allDys = withZeros(dys, outputs);
     const context: GradientContext<Inputs, Attributes> = {
-      dy: allDys[0],
+      get dy() {
+        return allDys[0];
+      },
       dys: allDys,
+      given,
       saved: savedInputs as GradientContext<Inputs, Attributes>["saved"],
       get output() {
         return results()[0];
@@ -117,7 +121,7 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
     };
     const functions = gradient!(context);
     const guarded: Record<string, () => Tensor> = {};
-    const borrowed = new Set<Tensor>([...allDys, ...saved]);
+    const borrowed = new Set<Tensor | null>([...dys, ...saved]);
     for (const name in differentiable)
       guarded[name] = () => {
         const compute = functions[name];
@@ -142,6 +146,22 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
     saved,
     ...(gradient === undefined ? {} : { gradient: backward }),
   });
+}
+
+/** The gradients of all outputs; zeros are made for the outputs without one only when somebody looks. */
+function withZeros(dys: readonly (Tensor | null)[], outputs: readonly Tensor[]): Tensor[] {
+  const all = [...dys] as Tensor[];
+  dys.forEach((dy, index) => {
+    if (dy !== null) return;
+    let made: Tensor | undefined;
+    Object.defineProperty(all, index, {
+      get: () => {
+        made ??= zeros(outputs[index].shape);
+        return made;
+      },
+    });
+  });
+  return all;
 }
 
 /** Frees what a tape saved. */

@@ -40,6 +40,8 @@ export interface GradientContext<Inputs extends KernelInputs, Attributes extends
   readonly dy: Tensor;
   /** The same for every output; zeros where an output does not matter. */
   readonly dys: readonly Tensor[];
+  /** Which outputs the loss depends on: the gradients of the others are those zeros. */
+  readonly given: readonly boolean[];
   /** The inputs named in `saves`. */
   readonly saved: { readonly [Name in keyof Inputs]-?: NonNullable<Inputs[Name]> };
   /** The first output (`saves` must name "output"); recomputed from the inputs where a second derivative needs it. */

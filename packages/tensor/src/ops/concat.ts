@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { splitNothingOnHost } from "../backends/host/split.js";
 import { concatWebgpu, splitWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { type DType, promote } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
@@ -18,7 +19,7 @@ const concatKernel = /* @__PURE__ */ defineKernel<Record<string, Tensor>, { axis
 
 const splitKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { sizes: number[]; axis: number }>({
   name: "Split",
-  implementations: { webgpu: (call) => splitWebgpu(call) },
+  implementations: { cpu: splitNothingOnHost, wasm: splitNothingOnHost, webgpu: (call) => splitWebgpu(call) },
   stock: { kernel: "SplitV", attrs: ({ sizes, axis }) => ({ numOrSizeSplits: sizes, axis }) },
   gradient: splitGradient,
 });
