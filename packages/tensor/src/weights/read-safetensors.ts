@@ -1,0 +1,257 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { TypedArray } from "../dtype.js";
+import { InputError, WeightsError } from "../errors.js";
+import { fromValues } from "../tensor.js";
+import { decode, type HostEntry } from "./dtypes.js";
+import {
+  headerLength,
+  PREFIX_BYTES,
+  parseHeader,
+  type SafetensorsHeader,
+  type SafetensorsInfo,
+} from "./header.js";
+import { metadataRecord, type SafetensorsEntry } from "./safetensors.js";
+import { type ByteSource, openSource, type WeightsSource } from "./sources.js";
+
+/** Options of what reads weights. */
+export interface ReadOptions {
+  /** Aborts what has not been read yet. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of reading several tensors at once. */
+export interface ReadManyOptions extends ReadOptions {
+  /** Which; all when left out. */
+  readonly names?: readonly string[];
+}
+
+interface Stored extends SafetensorsInfo {
+  readonly source: ByteSource;
+}
+
+/** Neighbouring tensors are read together up to this many bytes. */
+const MOST_BYTES_AT_ONCE = 2 ** 26;
+
+/** Opened weights: the header is known, the tensors are read when they are asked for. Nothing stays open. */
+export class SafetensorsFile {
+  /** Names in the order of the file; those of a sharded model, file after file. */
+  readonly names: readonly string[];
+  /** Text by name. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #tensors: ReadonlyMap<string, Stored>;
+
+  /** @internal Use {@link readSafetensors}. */
+  constructor(files: readonly { readonly source: ByteSource; readonly header: SafetensorsHeader }[]) {
+    const tensors = new Map<string, Stored>();
+    const metadata = new Map<string, string>();
+    for (const { source, header } of files) {
+      for (const [name, info] of header.tensors) {
+        if (tensors.has(name))
+          throw new WeightsError(
+            `${source.name}: expected tensor ${JSON.stringify(name)} in one file, got it in two`,
+          );
+        tensors.set(name, { ...info, source });
+      }
+      for (const [key, text] of header.metadata) metadata.set(key, text);
+    }
+    this.#tensors = tensors;
+    this.names = [...tensors.keys()];
+    this.metadata = metadataRecord(metadata);
+  }
+
+  /** Whether there is a tensor of that name. */
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  /** Stored dtype and shape of a tensor. @throws WeightsError when there is none of that name. */
+  info(name: string): Pick<SafetensorsInfo, "dtype" | "shape"> {
+    const { dtype, shape } = this.#stored(name);
+    return { dtype, shape };
+  }
+
+  /** A tensor's bytes as they are stored, of any dtype. @throws WeightsError when there is none of that name. */
+  async entry(name: string, options: ReadOptions = {}): Promise<SafetensorsEntry> {
+    const [[, entry]] = await this.#read([name], options);
+    return entry;
+  }
+
+  /**
+   * A tensor's values on the host; F64, F16 and BF16 as float32, small integers as int32, I64 exactly.
+   * @throws WeightsError when there is none of that name, or its dtype or a value has no place in a tensor.
+   */
+  async host(name: string, options: ReadOptions = {}): Promise<HostEntry> {
+    return decode(this.#where(name), await this.entry(name, options), true);
+  }
+
+  /**
+   * A new tensor on the device in use; F64, F16 and BF16 become float32, integers int32.
+   * @throws WeightsError when there is none of that name, its dtype has no tensor (F8 …) or an integer does not fit int32.
+   */
+  async tensor(name: string, options: ReadOptions = {}): Promise<Tensor> {
+    return toTensor(decode(this.#where(name), await this.entry(name, options), false));
+  }
+
+  /** Several as {@link SafetensorsFile.host} gives them, neighbours in one read. */
+  async hosts({ names = this.names, signal }: ReadManyOptions = {}): Promise<Map<string, HostEntry>> {
+    const entries = await this.#read(names, signal === undefined ? {} : { signal });
+    return new Map(entries.map(([name, entry]) => [name, decode(this.#where(name), entry, true)]));
+  }
+
+  /** Several as {@link SafetensorsFile.tensor} gives them, neighbours in one read. All are the caller's. */
+  async tensors({ names = this.names, signal }: ReadManyOptions = {}): Promise<Map<string, Tensor>> {
+    const entries = await this.#read(names, signal === undefined ? {} : { signal });
+    const hosts = entries.map(([name, entry]) => [name, decode(this.#where(name), entry, false)] as const);
+    return new Map(hosts.map(([name, host]) => [name, toTensor(host)]));
+  }
+
+  #where(name: string): string {
+    return `${this.#stored(name).source.name}: tensor ${JSON.stringify(name)}`;
+  }
+
+  #stored(name: string): Stored {
+    const stored = this.#tensors.get(name);
+    if (stored === undefined) {
+      const some = this.names.slice(0, 5).join(", ");
+      throw new WeightsError(
+        `readSafetensors: expected a tensor of the file, got ${JSON.stringify(name)}; there are ${this.names.length}: ${some} …`,
+      );
+    }
+    return stored;
+  }
+
+  /** Entries in the order of `names`. */
+  async #read(names: readonly string[], { signal }: ReadOptions): Promise<[string, SafetensorsEntry][]> {
+    const wanted = [...new Set(names)].map((name) => ({ name, stored: this.#stored(name) }));
+    wanted.sort((a, b) => a.stored.start - b.stored.start || a.stored.end - b.stored.end);
+    const entries = new Map<string, SafetensorsEntry>();
+    for (const source of new Set(wanted.map(({ stored }) => stored.source))) {
+      const members = wanted.filter(({ stored }) => stored.source === source);
+      for (let first = 0; first < members.length; ) {
+        const { start } = members[first].stored;
+        let { end } = members[first].stored;
+        let next = first + 1;
+        for (; next < members.length; next++) {
+          const { stored } = members[next];
+          if (stored.start !== end || stored.end - start > MOST_BYTES_AT_ONCE) break;
+          end = stored.end;
+        }
+        const bytes = start === end ? new Uint8Array(0) : await source.read(start, end, signal);
+        for (const { name, stored } of members.slice(first, next)) {
+          const { dtype, shape } = stored;
+          entries.set(name, {
+            dtype,
+            shape,
+            bytes: bytes.subarray(stored.start - start, stored.end - start),
+          });
+        }
+        first = next;
+      }
+    }
+    return names.map((name) => [name, entries.get(name)!]);
+  }
+}
+
+function toTensor({ values, shape, dtype }: HostEntry): Tensor {
+  if (dtype === "int64")
+    throw new InputError("readSafetensors: expected values that a tensor has, got int64");
+  return fromValues(values as TypedArray, shape, dtype);
+}
+
+async function openFile(source: ByteSource, signal: AbortSignal | undefined) {
+  const prefix = await source.read(0, Math.min(PREFIX_BYTES, source.size), signal);
+  const length = headerLength(source.name, prefix, source.size);
+  const bytes = await source.read(PREFIX_BYTES, PREFIX_BYTES + length, signal);
+  return { source, header: parseHeader(source.name, bytes, source.size) };
+}
+
+/** Files of a sharded model, next to its index: `{ "weight_map": { NAME: FILE } }`. */
+async function openShards(
+  index: ByteSource,
+  sibling: (file: string) => WeightsSource,
+  signal: AbortSignal | undefined,
+): Promise<SafetensorsFile> {
+  const fail = (problem: string): never => {
+    throw new WeightsError(
+      `${index.name}: expected an index with a weight_map of names to files, got ${problem}`,
+    );
+  };
+  let map: unknown;
+  try {
+    map = JSON.parse(new TextDecoder().decode(await index.read(0, index.size, signal))).weight_map;
+  } catch (error) {
+    signal?.throwIfAborted();
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+  if (typeof map !== "object" || map === null) return fail(String(map));
+  const places = Object.entries(map as Record<string, unknown>);
+  const files: { source: ByteSource; header: SafetensorsHeader }[] = [];
+  for (const file of new Set(places.map(([, place]) => place))) {
+    // a name in a downloaded index must not lead out of its folder
+    if (typeof file !== "string" || /[/\\:]|^\.+$|^$/.test(file))
+      return fail(`the file name ${JSON.stringify(file)}`);
+    files.push(await openFile(await openSource(sibling(file), signal), signal));
+    const { source, header } = files[files.length - 1];
+    for (const [name, place] of places)
+      if (place === file && !header.tensors.has(name))
+        throw new WeightsError(
+          `${source.name}: expected tensor ${JSON.stringify(name)}, as ${index.name} says, got a file without it`,
+        );
+  }
+  return new SafetensorsFile(files);
+}
+
+/** @returns the file of weights in a folder of Node's file system; undefined when `source` is none. */
+async function inFolder(source: WeightsSource): Promise<{ folder: string; file: string } | undefined> {
+  if (typeof globalThis.process?.versions?.node !== "string") return undefined;
+  const isPath = typeof source === "string" && !/^[a-z][a-z\d+.-]+:\/\//i.test(source);
+  const isFileUrl = (typeof source === "string" || source instanceof URL) && /^file:/i.test(String(source));
+  if (!isPath && !isFileUrl) return undefined;
+  const { stat } = await import("node:fs/promises");
+  const { join } = await import("node:path");
+  const { fileURLToPath } = await import("node:url");
+  const folder = isFileUrl ? fileURLToPath(String(source)) : (source as string);
+  const kind = await stat(folder).catch(() => undefined);
+  if (!kind?.isDirectory()) return undefined;
+  for (const file of ["model.safetensors", "model.safetensors.index.json"])
+    if ((await stat(join(folder, file)).catch(() => undefined))?.isFile()) return { folder, file };
+  throw new WeightsError(
+    `${folder}: expected model.safetensors or model.safetensors.index.json in the folder, got neither`,
+  );
+}
+
+/**
+ * Opens safetensors weights. Only headers are read now; each tensor is read when asked for, by range where the
+ * source can.
+ * @param source A path of a file or a model folder (Node), an `http(s)` or `file` URL, a `Blob` or `File`, or bytes.
+ * A name that ends in `.index.json` is the index of a sharded model, whose files lie beside it.
+ * @throws WeightsError for a damaged file, DownloadError when a server does not give it, and the signal's reason.
+ * @example
+ * const weights = await readSafetensors("models/tiny");
+ * const tensors = await weights.tensors();
+ */
+export async function readSafetensors(
+  source: WeightsSource,
+  { signal }: ReadOptions = {},
+): Promise<SafetensorsFile> {
+  signal?.throwIfAborted();
+  const found = await inFolder(source);
+  if (found !== undefined) {
+    const { join } = await import("node:path");
+    return readSafetensors(join(found.folder, found.file), signal === undefined ? {} : { signal });
+  }
+  const opened = await openSource(source, signal);
+  const { name } = opened;
+  if (!(typeof source === "string" || source instanceof URL) || !/\.index\.json(?:[?#]|$)/.test(name))
+    return new SafetensorsFile([await openFile(opened, signal)]);
+  const isRemote = /^[a-z][a-z\d+.-]+:\/\//i.test(name);
+  const folder = isRemote ? "" : name.replace(/[^/\\]*$/, "");
+  return openShards(opened, (file) => (isRemote ? siblingUrl(name, file) : `${folder}${file}`), signal);
+}
+
+/** A file beside a URL; the query goes along, since it may carry a token. */
+function siblingUrl(href: string, file: string): URL {
+  const url = new URL(encodeURIComponent(file), href);
+  url.search = new URL(href).search;
+  return url;
+}
