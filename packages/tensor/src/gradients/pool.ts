@@ -27,7 +27,7 @@ export function maxPoolBackpropGradient({
       const [batch, height, width, channels] = shapes.x;
       const indices = maxPoolIndices(saved.x, attrs); // [batch, outHeight, outWidth, channels]
       const cells = reshape(dy, [batch, height * width, channels]);
-      const taken = takeAlong(cells, reshape(indices, [batch, -1, channels]));
+      const taken = takeAlong(cells, reshape(indices, [batch, -1, channels]), "maxPool");
       return reshape(taken, shapes.dy);
     },
   };

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import {
+  add,
   dispose,
   gather,
   gatherNd,
@@ -7,12 +8,14 @@ import {
   indexAdd,
   oneHot,
   read,
+  reshape,
   scatterAdd,
   scatterNd,
   sum,
   type Tensor,
   takeAlongAxis,
   tensor,
+  tidy,
   zeros,
 } from "../index.js";
 import { describeEachDevice, expectFixtureCase, expectNoLeak, loadFixture } from "../testing/index.js";
@@ -42,7 +45,7 @@ const CASES: Record<string, (inputs: Tensor[]) => Tensor> = {
 
 const int32 = (...values: number[]): Tensor => tensor(Int32Array.from(values));
 
-describeEachDevice("indexing", () => {
+describeEachDevice("indexing", (device) => {
   for (const [name, compute] of Object.entries(CASES))
     it(`${name} equals PyTorch`, () => expectFixtureCase(fixture, name, compute));
 
@@ -109,6 +112,34 @@ describeEachDevice("indexing", () => {
     expect(() => indexAdd(x, high, zeros([2, 4]))).toThrow(/indexAdd: expected indices in \[0, 3\), got 3/);
     expect(() => oneHot(high, 3)).toThrow(/oneHot: expected indices in \[0, 3\), got 3/);
     dispose([x, high, negative, wide, updates]);
+  });
+
+  it("names the op of an index that was computed on the device", async () => {
+    const x = zeros([3, 4]);
+    const one = int32(1);
+    const four = tidy(() => add(one, 3)); // never on the host of a GPU
+    const pair = tidy(() => reshape(four, [1, 1]));
+    const row = zeros([1, 4]);
+    const cell = zeros([1, 1]);
+    const single = zeros([1]);
+    const calls: Record<string, () => Tensor> = {
+      gather: () => gather(x, four),
+      takeAlongAxis: () => takeAlongAxis(x, pair, { axis: 1 }),
+      indexAdd: () => indexAdd(x, four, row),
+      scatterAdd: () => scatterAdd(x, pair, cell, { axis: 1 }),
+      gatherNd: () => gatherNd(single, pair),
+      scatterNd: () => scatterNd(pair, single, [3]),
+      oneHot: () => oneHot(four, 3),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const message = new RegExp(`^${name}: expected indices in \\[0, \\d\\), got 4`);
+      if (device === "webgpu") {
+        const y = call();
+        await expect(read(y)).rejects.toThrow(message);
+        y.dispose();
+      } else expect(call).toThrow(message);
+    }
+    dispose([x, one, four, pair, row, cell, single]);
   });
 
   it("leaks nothing", async () => {

@@ -31,12 +31,14 @@ import { add } from "./arithmetic.js";
 import { reshape } from "./shape-ops.js";
 import { place, takeStrided } from "./slice.js";
 
-export type LengthAttributes = { length: number };
-export type FlattenAttributes = { dims: number[] };
+/** The op that the user called: a GPU finds an index out of range later and must say where it came from. */
+export type OperationAttributes = { operation: string };
+export type LengthAttributes = OperationAttributes & { length: number };
+export type FlattenAttributes = OperationAttributes & { dims: number[] };
 export type DepthAttributes = { depth: number; dtype: DType };
 
 /** x `[outer, length, inner]`, indices `[count]` → `[outer, count, inner]`. */
-const gatherKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
+const gatherKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }, OperationAttributes>({
   name: "Gather",
   implementations: { cpu: gatherOnHost, wasm: gatherOnHost, webgpu: (call) => gatherWebgpu(call) },
   saves: ["indices"],
@@ -59,16 +61,18 @@ const scatterRowsKernel = /* @__PURE__ */ defineKernel<
 });
 
 /** x `[outer, length, inner]`, indices `[outer, count, inner]` → `[outer, count, inner]`. */
-const takeAlongAxisKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }>({
-  name: "TakeAlongAxis",
-  implementations: {
-    cpu: takeAlongAxisOnHost,
-    wasm: takeAlongAxisOnHost,
-    webgpu: (call) => takeAlongAxisWebgpu(call),
+const takeAlongAxisKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }, OperationAttributes>(
+  {
+    name: "TakeAlongAxis",
+    implementations: {
+      cpu: takeAlongAxisOnHost,
+      wasm: takeAlongAxisOnHost,
+      webgpu: (call) => takeAlongAxisWebgpu(call),
+    },
+    saves: ["indices"],
+    gradient: takeAlongAxisGradient,
   },
-  saves: ["indices"],
-  gradient: takeAlongAxisGradient,
-});
+);
 
 /** updates and indices `[outer, count, inner]` → sums in `[outer, length, inner]`. */
 const scatterAlongAxisKernel = /* @__PURE__ */ defineKernel<
@@ -102,23 +106,23 @@ const oneHotKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, DepthAttr
 });
 
 /** Rows of `x` `[outer, length, inner]` at `indices` `[count]`, which are in range. @internal */
-export function gatherRows(x: Tensor, indices: Tensor): Tensor {
-  return gatherKernel({ x, indices }, {});
+export function gatherRows(x: Tensor, indices: Tensor, operation: string): Tensor {
+  return gatherKernel({ x, indices }, { operation });
 }
 
 /** The transpose of {@link gatherRows}. @internal */
-export function scatterRows(updates: Tensor, indices: Tensor, length: number): Tensor {
-  return scatterRowsKernel({ updates, indices }, { length });
+export function scatterRows(updates: Tensor, indices: Tensor, attributes: LengthAttributes): Tensor {
+  return scatterRowsKernel({ updates, indices }, attributes);
 }
 
 /** Elements of `x` `[outer, length, inner]` at `indices` `[outer, count, inner]`, which are in range. @internal */
-export function takeAlong(x: Tensor, indices: Tensor): Tensor {
-  return takeAlongAxisKernel({ x, indices }, {});
+export function takeAlong(x: Tensor, indices: Tensor, operation: string): Tensor {
+  return takeAlongAxisKernel({ x, indices }, { operation });
 }
 
 /** The transpose of {@link takeAlong}. @internal */
-export function scatterAlong(updates: Tensor, indices: Tensor, length: number): Tensor {
-  return scatterAlongAxisKernel({ updates, indices }, { length });
+export function scatterAlong(updates: Tensor, indices: Tensor, attributes: LengthAttributes): Tensor {
+  return scatterAlongAxisKernel({ updates, indices }, attributes);
 }
 
 function assertIndices(operation: string, indices: Tensor): void {
@@ -170,7 +174,8 @@ export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions =
   const [outer, length, inner] = around(x.shape, dimension);
   assertInRange("gather", indices, length);
   return tidy(() => {
-    const picked = gatherRows(reshape(x, [outer, length, inner]), reshape(indices, [indices.size])); // [outer, count, inner]
+    const lines = reshape(x, [outer, length, inner]);
+    const picked = gatherRows(lines, reshape(indices, [indices.size]), "gather"); // [outer, count, inner]
     return reshape(picked, [
       ...x.shape.slice(0, dimension),
       ...indices.shape,
@@ -205,7 +210,10 @@ export function indexAdd(
   const [outer, length, inner] = around(x.shape, dimension);
   assertInRange("indexAdd", indices, length);
   return tidy(() => {
-    const added = scatterRows(reshape(updates, [outer, indices.size, inner]), indices, length);
+    const added = scatterRows(reshape(updates, [outer, indices.size, inner]), indices, {
+      length,
+      operation: "indexAdd",
+    });
     return add(x, reshape(added, x.shape));
   });
 }
@@ -252,6 +260,7 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOpt
     const taken = takeAlong(
       reshape(source, around(source.shape, dimension)),
       reshape(indices, around(indices.shape, dimension)),
+      "takeAlongAxis",
     ); // [outer, count, inner]
     return reshape(taken, indices.shape);
   });
@@ -282,7 +291,7 @@ export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }
     const sums = scatterAlong(
       reshape(source, around(source.shape, dimension)),
       reshape(indices, around(indices.shape, dimension)),
-      x.shape[dimension],
+      { length: x.shape[dimension], operation: "scatterAdd" },
     ); // [outer, length, inner]
     const added = reshape(sums, region);
     if (formatShape(region) === formatShape(x.shape)) return add(x, added);
@@ -302,7 +311,7 @@ function flattenIndices(operation: string, indices: Tensor, dims: number[]): Ten
       if (values[position] < 0 || values[position] >= length)
         throw outOfRange(operation, values[position], length, position);
     }
-  return flattenIndicesKernel({ indices: reshape(indices, [count, depth]) }, { dims });
+  return flattenIndicesKernel({ indices: reshape(indices, [count, depth]) }, { dims, operation });
 }
 
 function assertCoordinates(operation: string, indices: Tensor, shape: Shape): number {
@@ -329,7 +338,7 @@ export function gatherNd(x: Tensor, indices: Tensor): Tensor {
   const dims = x.shape.slice(0, depth);
   return tidy(() => {
     const rows = reshape(x, [1, sizeOf(dims), sizeOf(x.shape.slice(depth))]);
-    const picked = gatherRows(rows, flattenIndices("gatherNd", indices, dims)); // [1, count, inner]
+    const picked = gatherRows(rows, flattenIndices("gatherNd", indices, dims), "gatherNd"); // [1, count, inner]
     return reshape(picked, [...indices.shape.slice(0, -1), ...x.shape.slice(depth)]);
   });
 }
@@ -354,7 +363,8 @@ export function scatterNd(indices: Tensor, updates: Tensor, shape: Shape): Tenso
     );
   return tidy(() => {
     const rows = reshape(updates, [1, count, sizeOf(shape.slice(depth))]);
-    return reshape(scatterRows(rows, flattenIndices("scatterNd", indices, dims), sizeOf(dims)), shape);
+    const positions = flattenIndices("scatterNd", indices, dims);
+    return reshape(scatterRows(rows, positions, { length: sizeOf(dims), operation: "scatterNd" }), shape);
   });
 }
 

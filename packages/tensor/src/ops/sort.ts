@@ -61,7 +61,7 @@ function ordered(
 ): SortResult {
   return tidy(() => {
     const { flat, indices, shape } = order(operation, x, axis, descending, wanted);
-    return { values: reshape(takeAlong(flat, indices), shape), indices: reshape(indices, shape) };
+    return { values: reshape(takeAlong(flat, indices, operation), shape), indices: reshape(indices, shape) };
   });
 }
 

@@ -1,17 +1,28 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
+import type {
+  DepthAttributes,
+  FlattenAttributes,
+  LengthAttributes,
+  OperationAttributes,
+} from "../../../ops/indexing.js";
 import { sizeOf } from "../../../shape.js";
 import { dispatch, i32, u32 } from "../dispatch.js";
 import { fill } from "./strided.js";
 
 /** `ai/Gather`: x `[outer, length, inner]` at indices `[count]` → `[outer, count, inner]`. */
-export function gatherWebgpu({ inputs: { x, indices }, backend }: KernelCall): TensorInfo {
+export function gatherWebgpu({
+  inputs: { x, indices },
+  attrs: { operation },
+  backend,
+}: KernelCall<OperationAttributes>): TensorInfo {
   const [outer, length, inner] = x.shape;
   const count = sizeOf(indices.shape);
   const shape = [outer, count, inner];
   return dispatch(backend, {
-    name: "gather",
+    name: operation,
+    variant: "Gather",
     inputs: { x: { tensor: x, element: "u32" }, indices },
     outputs: { result: { shape, dtype: x.dtype as DType, element: "u32" } },
     uniforms: { length: i32(length), rows: u32(count), inner: u32(inner) },
@@ -26,11 +37,16 @@ result[index] = x[(row / uniforms.rows * u32(uniforms.length) + source) * unifor
 }
 
 /** `ai/TakeAlongAxis`: x `[outer, length, inner]`, indices `[outer, count, inner]` → `[outer, count, inner]`. */
-export function takeAlongAxisWebgpu({ inputs: { x, indices }, backend }: KernelCall): TensorInfo {
+export function takeAlongAxisWebgpu({
+  inputs: { x, indices },
+  attrs: { operation },
+  backend,
+}: KernelCall<OperationAttributes>): TensorInfo {
   const [, count, inner] = indices.shape;
   const [, length] = x.shape;
   return dispatch(backend, {
-    name: "takeAlongAxis",
+    name: operation,
+    variant: "TakeAlongAxis",
     inputs: { x: { tensor: x, element: "u32" }, indices },
     outputs: { result: { shape: indices.shape, dtype: x.dtype as DType, element: "u32" } },
     uniforms: { length: i32(length), block: u32(count * inner), inner: u32(inner) },
@@ -43,19 +59,15 @@ result[index] = x[(index / uniforms.block * u32(uniforms.length) + source) * uni
 }
 
 /** `ai/ScatterRows`: rows of updates `[outer, count, inner]` added into zeros `[outer, length, inner]` at indices `[count]`. */
-export function scatterRowsWebgpu({ inputs, attrs, backend }: KernelCall<{ length: number }>): TensorInfo {
+export function scatterRowsWebgpu({ inputs, attrs, backend }: KernelCall<LengthAttributes>): TensorInfo {
   const [, count] = inputs.updates.shape;
-  const chain = successors(backend, inputs.indices, attrs.length, [1, count, 1]);
+  const chain = successors(backend, inputs.indices, attrs, [1, count, 1]);
   return scatter({ inputs, attrs, backend }, chain, "row");
 }
 
 /** `ai/ScatterAlongAxis`: updates and indices `[outer, count, inner]` → sums in `[outer, length, inner]`. */
-export function scatterAlongAxisWebgpu({
-  inputs,
-  attrs,
-  backend,
-}: KernelCall<{ length: number }>): TensorInfo {
-  const chain = successors(backend, inputs.indices, attrs.length, inputs.updates.shape);
+export function scatterAlongAxisWebgpu({ inputs, attrs, backend }: KernelCall<LengthAttributes>): TensorInfo {
+  const chain = successors(backend, inputs.indices, attrs, inputs.updates.shape);
   return scatter({ inputs, attrs, backend }, chain, "element");
 }
 
@@ -64,7 +76,7 @@ export function scatterAlongAxisWebgpu({
  * in every run. Frees the chain.
  */
 function scatter(
-  { inputs: { updates, indices }, attrs: { length }, backend }: KernelCall<{ length: number }>,
+  { inputs: { updates, indices }, attrs: { length }, backend }: KernelCall<LengthAttributes>,
   chain: TensorInfo,
   linkEach: "row" | "element",
 ): TensorInfo {
@@ -107,11 +119,12 @@ const IS_FIRST = "0x40000000";
 function successors(
   backend: KernelCall["backend"],
   indices: TensorInfo,
-  length: number,
+  { length, operation }: LengthAttributes,
   [outer, count, inner]: readonly number[],
 ): TensorInfo {
   return dispatch(backend, {
-    name: "scatter",
+    name: operation,
+    variant: "Successors",
     inputs: { indices },
     outputs: { next: { shape: [outer, count, inner], dtype: "int32" } },
     uniforms: { length: i32(length), rows: u32(count), inner: u32(inner) },
@@ -136,13 +149,13 @@ next[index] = link | i32(after);`,
 /** `ai/FlattenIndices`: coordinates `[count, depth]` → positions `[count]` in a tensor of sizes `dims`. */
 export function flattenIndicesWebgpu({
   inputs: { indices },
-  attrs: { dims },
+  attrs: { dims, operation },
   backend,
-}: KernelCall<{ dims: number[] }>): TensorInfo {
+}: KernelCall<FlattenAttributes>): TensorInfo {
   const uniforms = Object.fromEntries(dims.map((length, axis) => [`length${axis}`, i32(length)]));
   return dispatch(backend, {
-    name: "indices of gatherNd or scatterNd",
-    variant: `${dims.length}`,
+    name: operation,
+    variant: `FlattenIndices${dims.length}`,
     inputs: { indices },
     outputs: { result: { shape: [indices.shape[0]], dtype: "int32" } },
     uniforms,
@@ -165,7 +178,7 @@ export function oneHotWebgpu({
   inputs: { indices },
   attrs: { depth, dtype },
   backend,
-}: KernelCall<{ depth: number; dtype: DType }>): TensorInfo {
+}: KernelCall<DepthAttributes>): TensorInfo {
   const shape = [indices.shape[0], depth];
   return dispatch(backend, {
     name: "oneHot",
