@@ -83,9 +83,14 @@ async function errorsArrived(device: GPUDevice, health: GpuHealth): Promise<void
   await Promise.all([device.popErrorScope().catch(() => null), ...health.scopes]);
 }
 
-/** Throws the oldest error that nobody was told of, naming how many followed it. */
+/** GPU's words for an error that only follows from another one. */
+const CONSEQUENCE = "due to a previous error";
+
+/** Throws the oldest error that nobody was told of, a cause before its consequences, naming how many followed it. */
 function throwPending(health: GpuHealth): void {
-  const [first, ...rest] = health.pending.splice(0);
+  const pending = health.pending.splice(0);
+  const isCause = ({ message }: AiError): boolean => !message.includes(CONSEQUENCE);
+  const [first, ...rest] = [...pending.filter(isCause), ...pending.filter((error) => !isCause(error))];
   if (first === undefined) return;
   if (rest.length === 0) throw first;
   const text = `${first.message} (and ${rest.length} more GPU errors)`;
