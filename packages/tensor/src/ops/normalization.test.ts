@@ -54,7 +54,14 @@ describeEachDevice("normalization", () => {
     const ones = tensor([1, 1, 1]);
     const normalized = batchNorm(empty, { mean: ones, variance: ones });
     expect(normalized.shape).toEqual([0, 3]);
-    dispose([x, output, mean, variance, empty, ones, normalized]);
+    const nothing = batchNormTraining(empty, { weight: ones });
+    const [, dWeight] = grad(
+      (value, weight) => sum(batchNormTraining(value, { weight }).output),
+      [empty, ones],
+    );
+    expect(nothing.output.shape).toEqual([0, 3]);
+    await expect(dWeight).toBeCloseToTensor({ shape: [3], dtype: "float32", values: [0, 0, 0] });
+    dispose([x, output, mean, variance, empty, ones, normalized, nothing, dWeight]);
   });
 
   it("leaks nothing", async () => {
@@ -77,6 +84,7 @@ describeEachDevice("normalization", () => {
     expect(() => batchNormTraining(zeros([1, 4]))).toThrow(/more than one value a channel/);
     expect(() => batchNormTraining(four)).toThrow(/x \[batch, ..., channels\]/);
     expect(() => groupNorm(x, { numGroups: 3 })).toThrow(/channels that 3 groups divide/);
+    expect(() => groupNorm(zeros([1, 4]), { numGroups: 4 })).toThrow(/more than one value a group/);
     expect(() => groupNorm(x, { numGroups: 0 })).toThrow(/numGroups of at least 1/);
     dispose([x, four]);
   });

@@ -159,7 +159,8 @@ export interface BatchNormTrainingResult {
 
 /**
  * Normalises each channel by its own mean and variance over all other axes, in one kernel; the gradient flows through
- * both. The statistics come back for running averages (PyTorch keeps `variance · n / (n − 1)` there).
+ * both. The statistics come back for running averages (PyTorch keeps `variance · n / (n − 1)` there); those of an
+ * empty batch are NaN, and PyTorch leaves the running averages alone then.
  * @param x `[batch, ..., channels]` with more than one value a channel.
  * @returns `output` with the shape of `x`, `mean` and `variance` `[channels]`.
  * @throws ShapeError for a single value a channel, or a weight or bias that is not `[channels]`. @throws InputError for a negative epsilon.
@@ -201,7 +202,7 @@ export interface GroupNormOptions {
  * Normalises each group of channels of each sample by its own mean and variance, then scales and shifts each channel.
  * @param x `[batch, ..., channels]`
  * @returns the shape of `x`.
- * @throws ShapeError when the groups do not divide the channels. @throws InputError for a number of groups below 1 or a negative epsilon.
+ * @throws ShapeError when the groups do not divide the channels, or a single sample has one value a group (as PyTorch refuses). @throws InputError for a number of groups below 1 or a negative epsilon.
  * @see Wu and He 2018, "Group Normalization", https://arxiv.org/abs/1803.08494
  */
 export function groupNorm(x: Tensor, { numGroups, weight, bias, epsilon = 1e-5 }: GroupNormOptions): Tensor {
@@ -211,6 +212,10 @@ export function groupNorm(x: Tensor, { numGroups, weight, bias, epsilon = 1e-5 }
     throw new InputError(`groupNorm: expected numGroups of at least 1, got ${numGroups}`);
   if (channels % numGroups !== 0)
     throw new ShapeError(`groupNorm: expected channels that ${numGroups} groups divide, got ${channels}`);
+  if (x.size === numGroups)
+    throw new ShapeError(
+      `groupNorm: expected more than one value a group, got ${formatShape(x.shape)} in ${numGroups} groups; use fewer groups`,
+    );
   return tidy(() => {
     const cells = sizeOf(x.shape.slice(1, -1));
     const groups = reshape(x, [x.shape[0], cells, numGroups, channels / numGroups]);
