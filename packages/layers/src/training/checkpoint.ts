@@ -1,6 +1,6 @@
-import { InputError, isAiError, WeightsError } from "@ai/tensor";
+import { encodeSafetensors, InputError, readSafetensors, WeightsError } from "@ai/tensor";
+import type { StateDict } from "../state-dict.js";
 import { crc32c } from "./crc32c.js";
-import { decodeStateDict, encodeStateDict } from "./state-file.js";
 import { nodeStorage, type TrainingStorage } from "./storage.js";
 import type { TrainingState, TrainingStateJson } from "./training-state.js";
 
@@ -26,6 +26,8 @@ export interface CheckpointInfo {
   /** Path of the checkpoint's own folder; `model.safetensors` is in it. */
   readonly path: string;
   readonly step: number;
+  /** Finished epochs. */
+  readonly epoch: number;
   /** The value that it was saved with, if any. */
   readonly monitored: number | undefined;
 }
@@ -36,6 +38,12 @@ export interface SaveCheckpointOptions {
   readonly storage?: TrainingStorage;
   /** A value to find the best checkpoint by. */
   readonly monitored?: number;
+}
+
+/** The end of an epoch has a name of its own: its last step may have been saved before the evaluation. */
+function nameOf({ step, epoch, continues }: TrainingStateJson): string {
+  const name = `${PREFIX}${String(step).padStart(STEP_DIGITS, "0")}`;
+  return continues || epoch === 0 ? name : `${name}-epoch-${epoch}`;
 }
 
 /** JSON with numbers that JSON lacks as `{ "$number": "NaN" }`. */
@@ -54,7 +62,7 @@ function parse(text: string): unknown {
 }
 
 /**
- * Writes a training state as `FOLDER/step-NNNNNNNNNN/`: `model.safetensors` (PyTorch's names and layouts),
+ * Writes a training state as `FOLDER/step-NNNNNNNNNN[-epoch-N]/`: `model.safetensors` (PyTorch's names and layouts),
  * `optimizer.safetensors`, `callbacks.safetensors`, `history.f64` and `state.json`. All or nothing: a process that is
  * killed meanwhile leaves the earlier checkpoints and no part of this one.
  * @returns where it is.
@@ -75,9 +83,9 @@ export async function saveCheckpoint(
   history.set(state.losses);
   history.set(state.learningRates, state.losses.length);
   const contents = new Map<string, Uint8Array>([
-    ["model.safetensors", encodeStateDict(state.model)],
-    ["optimizer.safetensors", encodeStateDict(state.optimizer)],
-    ["callbacks.safetensors", encodeStateDict(state.callbacks)],
+    ["model.safetensors", encodeSafetensors(state.model)],
+    ["optimizer.safetensors", encodeSafetensors(state.optimizer)],
+    ["callbacks.safetensors", encodeSafetensors(state.callbacks)],
     ["history.f64", new Uint8Array(history.buffer)],
   ]);
   const files = [...contents].map(
@@ -90,9 +98,9 @@ export async function saveCheckpoint(
   };
   contents.set(MANIFEST, new TextEncoder().encode(stringify(manifest)));
   const { step } = state.json;
-  const path = `${folder}/${PREFIX}${String(step).padStart(STEP_DIGITS, "0")}`;
+  const path = `${folder}/${nameOf(state.json)}`;
   await target.writeFolder(path, contents);
-  return { path, step, monitored };
+  return { path, step, epoch: state.json.epoch, monitored };
 }
 
 async function readManifest(path: string, storage: TrainingStorage): Promise<Manifest> {
@@ -118,7 +126,7 @@ export async function loadCheckpoint(
     manifest = await readManifest(path, source);
     for (const name of Object.keys(manifest.files)) contents.set(name, await source.read(`${path}/${name}`));
   } catch (error) {
-    if (isAiError(error)) throw error;
+    if (error instanceof WeightsError) throw error;
     throw new WeightsError(
       `loadCheckpoint: expected a whole checkpoint in ${path}, got one without a readable file; use another`,
       {
@@ -138,12 +146,13 @@ export async function loadCheckpoint(
     if (found === undefined) throw new WeightsError(`loadCheckpoint: expected ${name} in ${path}, got none`);
     return found;
   };
+  const stateDict = async (name: string): Promise<StateDict> => (await readSafetensors(file(name))).hosts();
   const numbers = new Float64Array(file("history.f64").slice().buffer);
   return {
     json: manifest.state,
-    model: decodeStateDict(file("model.safetensors")),
-    optimizer: decodeStateDict(file("optimizer.safetensors")),
-    callbacks: decodeStateDict(file("callbacks.safetensors")),
+    model: await stateDict("model.safetensors"),
+    optimizer: await stateDict("optimizer.safetensors"),
+    callbacks: await stateDict("callbacks.safetensors"),
     losses: numbers.slice(0, numbers.length / 2),
     learningRates: numbers.slice(numbers.length / 2),
   };
@@ -161,12 +170,12 @@ export async function listCheckpoints(
     const path = `${folder}/${name}`;
     try {
       const { state, monitored } = await readManifest(path, source);
-      found.push({ path, step: state.step, monitored });
+      found.push({ path, step: state.step, epoch: state.epoch, monitored });
     } catch {
       // a manifest that cannot be read is no checkpoint; the ones before it are
     }
   }
-  return found.sort((a, b) => a.step - b.step);
+  return found.sort((a, b) => a.step - b.step || a.epoch - b.epoch);
 }
 
 /**

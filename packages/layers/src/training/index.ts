@@ -1,4 +1,13 @@
 export * from "./callbacks/index.js";
+export {
+  type CheckpointInfo,
+  findBestCheckpoint,
+  listCheckpoints,
+  loadCheckpoint,
+  loadLastCheckpoint,
+  type SaveCheckpointOptions,
+  saveCheckpoint,
+} from "./checkpoint.js";
 export * from "./data/index.js";
 export { type EpochRecord, TrainingHistory } from "./history.js";
 export * from "./losses/index.js";

@@ -7,5 +7,8 @@ export type {
   TrainingEstimate,
   TrainingRun,
 } from "./callback.js";
+export { type CheckpointsOptions, checkpoints } from "./checkpoints.js";
+export { type CsvHistoryOptions, csvHistory, historyToCsv } from "./csv-history.js";
 export { EarlyStopping, type EarlyStoppingOptions, earlyStopping } from "./early-stopping.js";
 export { formatDuration, type ProgressBarOptions, type ProgressOutput, progressBar } from "./progress-bar.js";
+export { type TensorBoardOptions, TensorBoardWriter, tensorBoard } from "./tensor-board.js";

@@ -31,7 +31,7 @@ export interface CollateOptions {
  */
 export function createCollate<Item>({
   numberDtype = "float32",
-}: CollateOptions = {}): (items: readonly Item[]) => unknown {
+}: CollateOptions = {}): (items: readonly Item[]) => Collated<Item> {
   if (numberDtype !== "float32" && numberDtype !== "int32")
     throw new InputError(`createCollate: expected numberDtype float32 or int32, got ${String(numberDtype)}`);
   return (items) => {

@@ -43,10 +43,10 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as
 
 /** A zeroed host array of a dtype. @throws DTypeError for another dtype. */
 export function hostArray(operation: string, dtype: DType, length: number): TypedArray {
-  const constructor = ARRAYS[dtype];
-  if (constructor === undefined)
+  const kind = ARRAYS[dtype];
+  if (kind === undefined)
     throw new DTypeError(`${operation}: expected float32, int32 or bool, got ${String(dtype)}`);
-  return new constructor(length);
+  return new kind(length);
 }
 
 /** The dtype that a typed array stands for by itself. @throws InputError for an array of another kind. */

@@ -72,7 +72,7 @@ export class Adam extends AdamFamily {
     parameters: readonly Parameter[] | readonly OptimizerGroupInput<AdamOptions>[],
     options: Partial<AdamOptions> = {},
   ) {
-    super(parameters, { ...DEFAULTS, ...options });
+    super(parameters, DEFAULTS, options);
   }
 }
 
@@ -92,6 +92,6 @@ export class AdamW extends AdamFamily {
     parameters: readonly Parameter[] | readonly OptimizerGroupInput<AdamOptions>[],
     options: Partial<AdamOptions> = {},
   ) {
-    super(parameters, { ...DEFAULTS, weightDecay: 1e-2, ...options });
+    super(parameters, { ...DEFAULTS, weightDecay: 1e-2 }, options);
   }
 }

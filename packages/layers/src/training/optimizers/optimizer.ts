@@ -80,6 +80,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   protected constructor(
     parameters: readonly Parameter[] | readonly OptimizerGroupInput<Options>[],
     defaults: Options,
+    options: Partial<Options>,
   ) {
     const { name } = new.target;
     const inputs = [...parameters];
@@ -87,8 +88,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
       throw new InputError(`${name}: expected parameters, got none; pass model.parameters()`);
     const isGroup = (input: object): input is OptimizerGroupInput<Options> => "parameters" in input;
     const groups = inputs.every(isGroup) ? inputs : [{ parameters: inputs as Parameter[] }];
-    this.groups = groups.map(({ parameters: members, options }) => {
-      const merged = { ...defaults, ...options };
+    this.groups = groups.map(({ parameters: members, options: own }) => {
+      const merged = { ...defaults, ...options, ...own };
       const unknown = Object.keys(merged).filter((key) => !(key in defaults));
       if (unknown.length > 0)
         throw new InputError(

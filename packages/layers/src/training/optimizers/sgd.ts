@@ -17,6 +17,15 @@ export interface SgdOptions {
   readonly maximize: boolean;
 }
 
+const DEFAULTS: SgdOptions = {
+  learningRate: Number.NaN, // none: it must be given
+  momentum: 0,
+  dampening: 0,
+  weightDecay: 0,
+  nesterov: false,
+  maximize: false,
+};
+
 /**
  * Stochastic gradient descent with momentum, as `torch.optim.SGD`:
  * `g ← gradient + weightDecay·p`, `b ← momentum·b + (1 − dampening)·g`, `p ← p − learningRate·(nesterov ? g + momentum·b : b)`.
@@ -32,14 +41,7 @@ export class SGD extends Optimizer<SgdOptions> {
     parameters: readonly Parameter[] | readonly OptimizerGroupInput<SgdOptions>[],
     options: Partial<SgdOptions> & Pick<SgdOptions, "learningRate">,
   ) {
-    super(parameters, {
-      momentum: 0,
-      dampening: 0,
-      weightDecay: 0,
-      nesterov: false,
-      maximize: false,
-      ...options,
-    });
+    super(parameters, DEFAULTS, options);
   }
 
   protected override assertOptions(options: SgdOptions): void {

@@ -1,0 +1,40 @@
+import type { EpochRecord } from "../history.js";
+import { nodeStorage, type TrainingStorage } from "../storage.js";
+import type { TrainingCallback } from "./callback.js";
+
+/** Options of {@link csvHistory}. */
+export interface CsvHistoryOptions {
+  /** The file; it is replaced. */
+  readonly path: string;
+  /** Default: the file system (Node). */
+  readonly storage?: TrainingStorage;
+}
+
+function quote(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** The epochs as a table: `epoch,step,seconds,learningRate` and every value; empty where an epoch lacks one. */
+export function historyToCsv(epochs: readonly EpochRecord[]): string {
+  const names = [...new Set(epochs.flatMap(({ values }) => Object.keys(values)))];
+  const rows = epochs.map(({ epoch, step, seconds, learningRate, values }) => [
+    epoch,
+    step,
+    seconds,
+    learningRate,
+    ...names.map((name) => values[name] ?? ""),
+  ]);
+  const header = ["epoch", "step", "seconds", "learningRate", ...names].map(quote);
+  return [header, ...rows].map((row) => `${row.join(",")}\n`).join("");
+}
+
+/** Keeps a CSV file of all epochs so far, those before a resume included. */
+export function csvHistory({ path, storage }: CsvHistoryOptions): TrainingCallback {
+  return {
+    name: "csv-history",
+    async onEpochEnd(_, { trainer }) {
+      const target = storage ?? (await nodeStorage());
+      await target.write(path, new TextEncoder().encode(historyToCsv(trainer.history.epochs)));
+    },
+  };
+}
