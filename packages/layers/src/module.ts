@@ -4,10 +4,15 @@ import {
   defaultGenerator,
   moveTo,
   RandomGenerator,
+  type ReadOptions,
+  readSafetensors,
   reshape,
   type Shape,
+  saveSafetensors,
   type Tensor,
   tidy,
+  type WeightsSource,
+  type WriteOptions,
   withinLayer,
 } from "@ai/tensor";
 import { nameLayer } from "./layer-error.js";
@@ -228,6 +233,30 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     const report = loadIntoTargets(this.constructor.name, this.#targets(), state, options);
     this.#ensureValues();
     return report;
+  }
+
+  /**
+   * Writes {@link Module.stateDict} to a safetensors file (Node), all or nothing. PyTorch loads it with `strict=True`.
+   * @param options `metadata`: text to store beside the tensors; `signal` aborts.
+   * @throws WeightsError when the file cannot be written; InputError in a browser: there, `writeSafetensors(await module.stateDict())`.
+   */
+  async save(path: string, { metadata, signal }: WriteOptions = {}): Promise<void> {
+    // Hugging Face refuses a file without a format
+    await saveSafetensors(path, await this.stateDict(), { metadata: { format: "pt", ...metadata }, signal });
+  }
+
+  /**
+   * Reads a safetensors file and passes it to {@link Module.loadStateDict}.
+   * @param source A path of a file or a model folder (Node), a URL, a `Blob` or bytes.
+   * @param options `strict` as there; `signal` aborts.
+   * @throws WeightsError for a damaged file or names and shapes that do not fit, DownloadError when a server does not give it.
+   */
+  async load(
+    source: WeightsSource,
+    { signal, ...options }: LoadOptions & ReadOptions = {},
+  ): Promise<LoadReport> {
+    const file = await readSafetensors(source, { signal });
+    return this.loadStateDict(await file.hosts({ signal }), options);
   }
 
   /**

@@ -1,12 +1,17 @@
-import { InputError, noGrad, read, type Shape, type Tensor, tensor, WeightsError } from "@ai/tensor";
+import {
+  type HostEntry,
+  InputError,
+  noGrad,
+  read,
+  type Shape,
+  type Tensor,
+  tensor,
+  WeightsError,
+} from "@ai/tensor";
 import { StateCounter, type StoredTensor } from "./parameter.js";
 
 /** Values of one entry of a checkpoint on the host, in PyTorch's layout. */
-export type StateEntry =
-  | { readonly dtype: "float32"; readonly shape: Shape; readonly values: Float32Array }
-  | { readonly dtype: "int32"; readonly shape: Shape; readonly values: Int32Array }
-  | { readonly dtype: "bool"; readonly shape: Shape; readonly values: Uint8Array }
-  | { readonly dtype: "int64"; readonly shape: Shape; readonly values: BigInt64Array };
+export type StateEntry = HostEntry;
 
 /** Parameters and state of a module by path. */
 export type StateDict = ReadonlyMap<string, StateEntry>;
