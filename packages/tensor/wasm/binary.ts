@@ -1,3 +1,4 @@
+import { scratch } from "./layout";
 import { advance, axisLength, movedA, movedB, movedC, strideA, strideB, strideC } from "./strided";
 
 // Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
@@ -102,12 +103,33 @@ export function binary(operation: i32, a: usize, b: usize, output: usize, count:
   }
 }
 
+/** Floats of a row below which a call a row costs more than the row. */
+const SHORT: i32 = 256;
+
+/** `output = a ∘ b` where one short row `b` meets every row of `a`, such as a bias: `b` is written out many times first. */
+function repeatRow(operation: i32, a: usize, b: usize, output: usize, rows: i32, count: i32): void {
+  const copies = min(rows, 4 * SHORT / count),
+    bytes = <usize>count << 2,
+    row = scratch();
+  for (let i = 0; i < copies; i++) memory.copy(row + <usize>i * bytes, b, bytes);
+  for (let done = 0; done < rows; done += copies) {
+    const length = min(copies, rows - done) * count;
+    binary(operation, a, row, output, length, 1, 1);
+    a += <usize>length << 2;
+    output += <usize>length << 2;
+  }
+}
+
 /** The same over `axes` axes set by `setAxis`; strides of the last are 0 or 1. The output is contiguous. */
 export function binaryBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
   const last = axes - 1,
     count = axisLength(last),
     moveA = strideA(last),
     moveB = strideB(last);
+  if (axes == 2 && count < SHORT && moveA == 1 && moveB == 1 && strideA(0) == count && strideB(0) == 0) {
+    repeatRow(operation, a, b, output, axisLength(0), count);
+    return;
+  }
   do {
     binary(operation, a, b, output, count, moveA, moveB);
     output += <usize>count << 2;

@@ -176,8 +176,8 @@ function gradientSource(place: usize, tapY: i32, tapX: i32, offset: i32, channel
   if (top < 0 || start < 0) return ZEROS;
   const strideHeight = word(STRIDE_HEIGHT),
     strideWidth = word(STRIDE_WIDTH),
-    y = top / strideHeight,
-    x = start / strideWidth;
+    y = strideHeight == 1 ? top : top / strideHeight, // a division costs more than the test
+    x = strideWidth == 1 ? start : start / strideWidth;
   if (y * strideHeight != top || x * strideWidth != start || y >= word(OUT_HEIGHT) || x >= word(OUT_WIDTH)) return ZEROS;
   const pixel = (load<i32>(place) * word(OUT_HEIGHT) + y) * word(OUT_WIDTH) + x;
   return address(IMAGE) + ((<usize>pixel * <usize>channels + <usize>offset) << 2);

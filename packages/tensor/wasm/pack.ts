@@ -57,7 +57,13 @@ export function packMatrixA(
   const panelBytes = <usize>depth << 4;
   if (transposed) {
     let source = a + <usize>step * stride + (<usize>row << 2);
-    for (let i = 0; i < rows; i += 4) {
+    let i = 0;
+    for (; i + 16 <= rows; i += 16) {
+      packSixteenColumns(source, stride, depth, output, panelBytes);
+      source += 64;
+      output += panelBytes << 2;
+    }
+    for (; i < rows; i += 4) {
       packColumns(source, stride, depth, min(4, rows - i), output);
       source += 16;
       output += panelBytes;
@@ -77,6 +83,22 @@ export function packMatrixA(
     );
     source += 4 * stride;
     output += panelBytes;
+  }
+}
+
+/** Copies four strips of four columns at once: a cache line of the source is read once. */
+function packSixteenColumns(source: usize, stride: usize, depth: i32, output: usize, panelBytes: usize): void {
+  const o1 = output + panelBytes,
+    o2 = o1 + panelBytes,
+    o3 = o2 + panelBytes;
+  let f: usize = 0;
+  for (let k = 0; k < depth; k++) {
+    v128.store(output + f, v128.load(source));
+    v128.store(o1 + f, v128.load(source, 16));
+    v128.store(o2 + f, v128.load(source, 32));
+    v128.store(o3 + f, v128.load(source, 48));
+    source += stride;
+    f += 16;
   }
 }
 
