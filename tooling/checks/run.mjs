@@ -34,7 +34,7 @@ export const CHECKS = [
   { name: "errors of our kinds", run: script("thrown-errors") },
   { name: "file length", run: script("file-length") },
   { name: "no paths of a machine", run: script("machine-paths") },
-  { name: "formatting and lint", run: tool("biome", "ci", ".") },
+  { name: "formatting and lint", run: tool("biome", "ci", "--colors=off", "--max-diagnostics=40", ".") },
   { name: "wasm binary", run: wasmBinary },
   { name: "build", run: tool("turbo", "run", "build", "--filter=./packages/*", "--output-logs=errors-only") },
   { name: "types", run: tool("tsc", "-b") },
