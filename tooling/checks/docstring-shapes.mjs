@@ -16,9 +16,7 @@ function docstringOf(declaration) {
   let node = declaration;
   if (ts.isVariableDeclaration(node)) node = node.parent.parent;
   const comments = ts.getLeadingCommentRanges(file.text, node.getFullStart()) ?? [];
-  const last = comments.at(-1);
-  const text = last === undefined ? "" : file.text.slice(last.pos, last.end);
-  return text.startsWith("/**") ? text : undefined;
+  return comments.map(({ pos, end }) => file.text.slice(pos, end)).findLast((text) => text.startsWith("/**"));
 }
 
 /** What a docstring says of a parameter: the text from its `@param` to the next tag. */

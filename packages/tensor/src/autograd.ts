@@ -17,7 +17,7 @@ export interface GradientOptions {
 /**
  * The value of a function and its gradients. May be nested for second derivatives.
  * @param fn Computes a scalar (or any shape with `seed`) from the inputs; tensors that it closes over count too when they are listed.
- * @param inputs Tensors to differentiate with respect to, float32.
+ * @param inputs `[...]` each, float32: what to differentiate with respect to.
  * @returns `value`, and in `grads` one tensor of the input's shape an input. All are the caller's.
  * @throws InputError for a non-scalar result without a seed, or an input without influence (unless `allowUnused`).
  * @example
@@ -59,6 +59,7 @@ export function valueAndGrad(
 
 /**
  * Gradients of a function, like {@link valueAndGrad} without the value.
+ * @param inputs `[...]` each, float32.
  * @returns one tensor an input, the input's shape.
  */
 export function grad(

@@ -8,8 +8,8 @@ import { zeros } from "./tensor.js";
  * Runs `fn` without saving its intermediate results; the backward pass computes them again. Trades time for memory.
  * Random numbers drawn from the default generator are the same both times.
  * @param fn Computes one tensor from the inputs; may be called twice.
- * @param inputs Tensors that `fn` gets as arguments.
- * @param parameters Tensors that `fn` closes over and that need gradients, such as a module's parameters.
+ * @param inputs `[...]` each; tensors that `fn` gets as arguments.
+ * @param parameters `[...]` each; tensors that `fn` closes over and that need gradients, such as a module's parameters.
  * @see Chen, Xu, Zhang, Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174
  * @example
  * const y = checkpoint((h) => block.call(h), [x], block.parameters().map((p) => p.value));

@@ -30,7 +30,7 @@ function cotangent(size: number): Float32Array {
  * Compares the gradients of a function with finite differences, at every element of every input.
  * The function must be smooth within two steps of the inputs. Cost: four evaluations an element.
  * @param fn Computes one float32 tensor of any shape.
- * @param inputs float32 tensors.
+ * @param inputs `[...]` each, float32.
  * @throws KernelError that names the first element whose gradient is wrong.
  * @example
  * await gradcheck((x) => tanh(x), [randomNormal([3, 4])]);

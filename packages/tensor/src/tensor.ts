@@ -182,7 +182,11 @@ export async function toArray(value: Tensor): Promise<NestedArray> {
   return nest(0, 0, flat.length);
 }
 
-/** The value of a tensor with one element. @throws ShapeError for any other number of elements. */
+/**
+ * The value of a tensor with one element.
+ * @param value any shape with one element, any dtype.
+ * @throws ShapeError for any other number of elements.
+ */
 export async function item(value: Tensor): Promise<number> {
   if (value.size !== 1)
     throw new ShapeError(

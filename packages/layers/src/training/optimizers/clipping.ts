@@ -76,7 +76,10 @@ export function clipGradValue(gradients: readonly (Tensor | null)[], limit: numb
   );
 }
 
-/** Whether every number of the gradients is finite: one read from the device. */
+/**
+ * Whether every number of the gradients is finite: one read from the device.
+ * @param gradients `[...]` each; null counts as finite.
+ */
 export async function areFinite(gradients: readonly (Tensor | null)[]): Promise<boolean> {
   const largest = gradientNorm(gradients, { order: Number.POSITIVE_INFINITY });
   try {
