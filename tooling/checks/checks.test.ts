@@ -155,6 +155,11 @@ describe("docstrings with shapes", () => {
       /parameter list/,
     ],
     [
+      "a forward that nobody describes",
+      "/** A layer. */\nexport class Layer {\n  protected forward(x: Tensor) {}\n}",
+      /Layer\.forward: tensor parameter x/,
+    ],
+    [
       "a documented method",
       "/** A layer. */\nexport class Layer {\n  /** Runs. @param x input */\n  call(x: Tensor) {}\n  private hidden(x: Tensor) {}\n}",
       /Layer\.call: tensor parameter x/,

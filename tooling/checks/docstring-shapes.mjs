@@ -45,6 +45,16 @@ const isHidden = (member) =>
   (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) !== 0 ||
   ts.isPrivateIdentifier(member.name);
 
+/**
+ * Methods whose parameters must tell their shapes: public ones with a docstring of their own, and a module's `forward`,
+ * unless the docstring of its class does.
+ */
+function isDescribed(member, declaration) {
+  if (member.name.getText() === "forward")
+    return docstringOf(member) !== undefined || !SHAPE.test(docstringOf(declaration) ?? "");
+  return !isHidden(member) && docstringOf(member) !== undefined;
+}
+
 /** The problems of what one entry file exports. `sources` replaces files by text, for tests. */
 export function problemsOf(entries, root = ROOT, sources = new Map()) {
   const options = {
@@ -95,7 +105,7 @@ export function problemsOf(entries, root = ROOT, sources = new Map()) {
         for (const problem of signatureProblems(symbol.name, first, place)) problems.add(problem);
       if (ts.isClassDeclaration(first))
         for (const member of first.members)
-          if (ts.isMethodDeclaration(member) && !isHidden(member) && docstringOf(member) !== undefined)
+          if (ts.isMethodDeclaration(member) && isDescribed(member, first))
             for (const problem of signatureProblems(`${symbol.name}.${member.name.getText()}`, member, place))
               problems.add(problem);
     }
