@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { channelsFirst, filterOutFirst } from "./onnxruntime.mjs";
+import { channelsFirst, filterOutFirst } from "./engines/onnxruntime.mjs";
 
 /** Small enough for every engine to do in a moment; sizes differ so that a swapped axis shows. */
 const CONV = {
@@ -16,7 +16,7 @@ const CONV = {
 const GEMM = { name: "gemm", kind: "gemm", batch: 2, m: 3, k: 4, n: 5 };
 
 async function resultOf(name: string, workload: object) {
-  const engine = await import(`./${name}.mjs`);
+  const engine = await import(`./engines/${name}.mjs`);
   await engine.start("cpu");
   const prepared = await engine.prepare(workload);
   const result = await prepared.run(true);
