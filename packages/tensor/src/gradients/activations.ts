@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { GradientContext } from "../kernels/define-kernel.js";
-import { reluGradKernel, softplus } from "../ops/activations.js";
+import { reluGradKernel, siluGradKernel } from "../ops/activation-gradients.js";
+import { softplus } from "../ops/activations.js";
 import { add, div, mul, sub } from "../ops/arithmetic.js";
 import { NO_ATTRIBUTES, type NoAttributes, type UnaryInputs } from "../ops/broadcast.js";
 import { greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, where } from "../ops/compare.js";
@@ -62,12 +63,7 @@ export function logSigmoidGradient({ dy, saved: { x } }: Context) {
 }
 
 export function siluGradient({ dy, saved: { x } }: Context) {
-  return {
-    x: () => {
-      const gate = sigmoid(x);
-      return mul(mul(dy, gate), add(mul(x, sub(1, gate)), 1));
-    },
-  };
+  return { x: (): Tensor => siluGradKernel({ dy, x }, NO_ATTRIBUTES) };
 }
 
 export function mishGradient({ dy, saved: { x } }: Context) {

@@ -1,6 +1,8 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { GradientContext } from "../kernels/define-kernel.js";
+import { sigmoidGradKernel, tanhGradKernel } from "../ops/activation-gradients.js";
 import { add, div, mul, sub } from "../ops/arithmetic.js";
-import type { NoAttributes, UnaryInputs } from "../ops/broadcast.js";
+import { NO_ATTRIBUTES, type NoAttributes, type UnaryInputs } from "../ops/broadcast.js";
 import { greaterEqual, lessEqual, logicalAnd, where } from "../ops/compare.js";
 import { cos, cosh, exp, neg, rsqrt, sign, sin, sinh, square } from "../ops/unary.js";
 
@@ -84,7 +86,7 @@ export function coshGradient({ dy, saved: { x } }: Context) {
 }
 
 export function tanhGradient(context: Context) {
-  return { x: () => mul(context.dy, sub(1, square(context.output))) };
+  return { x: (): Tensor => tanhGradKernel({ dy: context.dy, y: context.output }, NO_ATTRIBUTES) };
 }
 
 export function asinhGradient({ dy, saved: { x } }: Context) {
@@ -104,7 +106,7 @@ export function erfGradient({ dy, saved: { x } }: Context) {
 }
 
 export function sigmoidGradient(context: Context) {
-  return { x: () => mul(context.dy, mul(context.output, sub(1, context.output))) };
+  return { x: (): Tensor => sigmoidGradKernel({ dy: context.dy, y: context.output }, NO_ATTRIBUTES) };
 }
 
 export function clipGradient({

@@ -1,5 +1,4 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { reluGradWasm } from "../backends/wasm/ops/elementwise.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/activations.js";
@@ -14,7 +13,7 @@ import {
   toDType,
   type UnaryInputs,
 } from "./broadcast.js";
-import { greater, lessEqual, where } from "./compare.js";
+import { greater, where } from "./compare.js";
 import { abs, clip, exp, expm1, log1p, neg, sigmoid, tanh } from "./unary.js";
 
 /** Scale and slope of SELU, from the paper's appendix. */
@@ -27,18 +26,6 @@ const reluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   stock: "Relu",
   saves: ["output"],
   gradient: gradients.reluGradient,
-});
-
-/** `dy` where a ReLU let its input through: its output `y` is not ≤ 0 (NaN lets through, as in PyTorch). */
-export const reluGradKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; y: Tensor }, NoAttributes>({
-  name: "ReluGrad",
-  implementations: {
-    wasm: (call) => reluGradWasm(call),
-    webgpu: (call) => elementwiseWebgpu(call, "ReluGrad"),
-  },
-  reference: ({ dy, y }) => where(lessEqual(y, 0), 0, dy),
-  saves: ["y"],
-  gradient: gradients.reluGradGradient,
 });
 
 const relu6Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({

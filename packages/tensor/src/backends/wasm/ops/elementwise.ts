@@ -7,10 +7,13 @@ import { broadcastStrides, MAXIMUM_AXES, mergeAxes, setAxes } from "../kernels/b
 import { binary, choose, GRADIENTS } from "../kernels/elementwise.js";
 import { copyBlock, isPlain } from "../kernels/layout.js";
 
-/** `ai/ReluGrad` in WebAssembly: `dy` where the output is not ≤ 0. */
-export function reluGradWasm({ inputs: { dy, y }, backend }: KernelCall): TensorInfo | null {
+/** `ai/ReluGrad`, `ai/SigmoidGrad` and `ai/TanhGrad` in WebAssembly: `dy` through an op whose output was `y`. */
+export function outputGradientWasm(
+  { inputs: { dy, y }, backend }: KernelCall,
+  operation: keyof typeof GRADIENTS,
+): TensorInfo | null {
   const wasm = backend as WasmBackend;
-  return wasm.isFloat32(dy) && wasm.isFloat32(y) ? binary(wasm, GRADIENTS.Relu, dy, y) : null;
+  return wasm.isFloat32(dy) && wasm.isFloat32(y) ? binary(wasm, GRADIENTS[operation], dy, y) : null;
 }
 
 /** `ai/Where` in WebAssembly. */

@@ -94,6 +94,12 @@ const BINARY = {
   Greater: ordered("a > b"),
   GreaterEqual: ordered("a >= b"),
   ReluGrad: { float: "select(dy, 0.0, y <= 0.0 && !isNanBits(y))", functions: ["isNanBits"] },
+  SigmoidGrad: { float: "dy * (y * (1.0 - y))" },
+  TanhGrad: { float: "dy * (1.0 - y * y)" },
+  SiluGrad: {
+    float: "dy * sigmoidOf(x) * (x * (1.0 - sigmoidOf(x)) + 1.0)",
+    functions: ["sigmoid"],
+  },
   LogicalAnd: { int: "a & b", dtype: "bool" },
   LogicalOr: { int: "a | b", dtype: "bool" },
 } satisfies Readonly<Record<string, Formula>>;
