@@ -107,13 +107,13 @@ function copyOf(backend: KernelBackend, device: DeviceName, tensor: Tensor): Ten
 }
 
 /**
- * The values of a target on a host backend, to be overwritten. On `cpu` they are a fresh copy that takes the old
- * array's place: slices and values that were read may be views of the old one.
+ * The values of a target on the `cpu` device, to be overwritten: a fresh copy that takes the old array's place,
+ * because slices and values that were read may be views of the old one.
  */
 export function overwritableValues(backend: KernelBackend, target: Tensor): Float32Array {
   const store = backend as unknown as { data: { get(dataId: object): { values: Float32Array } } };
   const record = store.data.get(target.dataId);
-  if (engine().backendName === "cpu") record.values = record.values.slice();
+  record.values = record.values.slice();
   return record.values;
 }
 

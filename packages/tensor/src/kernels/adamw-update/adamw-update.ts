@@ -3,8 +3,9 @@ import { InputError } from "../../errors.js";
 import { keep } from "../../memory.js";
 import { zerosLike } from "../../tensor.js";
 import { defineInPlaceKernel, type InPlaceBuffer, type InPlaceTarget } from "../in-place.js";
-import { adamwUpdateHost } from "./adamw-update.host.js";
+import { adamwUpdateCpu } from "./adamw-update.cpu.js";
 import { adamwUpdateReference } from "./adamw-update.reference.js";
+import { adamwUpdateWasm } from "./adamw-update.wasm.js";
 import { adamwUpdateWebgpu } from "./adamw-update.webgpu.js";
 
 /** Options of {@link adamwUpdate}; the defaults are PyTorch's. */
@@ -50,7 +51,7 @@ export interface AdamwUpdateAttributes {
 export const adamwUpdateKernel = /* @__PURE__ */ defineInPlaceKernel<AdamwUpdateAttributes>({
   name: "adamwUpdate",
   reference: adamwUpdateReference,
-  implementations: { cpu: adamwUpdateHost, wasm: adamwUpdateHost, webgpu: adamwUpdateWebgpu },
+  implementations: { cpu: adamwUpdateCpu, wasm: adamwUpdateWasm, webgpu: adamwUpdateWebgpu },
 });
 
 /**

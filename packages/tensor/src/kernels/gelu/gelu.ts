@@ -4,6 +4,7 @@ import { DTypeError, InputError } from "../../errors.js";
 import { defineKernel } from "../define-kernel.js";
 import { geluGradient } from "./gelu.gradient.js";
 import { geluReference } from "./gelu.reference.js";
+import { geluWasm } from "./gelu.wasm.js";
 
 /** Options of {@link gelu}. */
 export interface GeluOptions {
@@ -17,6 +18,7 @@ export type GeluAttributes = { approximate: "none" | "tanh" };
 export const geluKernel = /* @__PURE__ */ defineKernel<GeluInputs, GeluAttributes>({
   name: "Gelu",
   reference: geluReference,
+  implementations: { wasm: geluWasm },
   saves: ["x"],
   gradient: geluGradient,
 });

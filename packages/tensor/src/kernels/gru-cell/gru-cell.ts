@@ -5,6 +5,7 @@ import { formatShape, sameShape } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
 import { gruCellGradient } from "./gru-cell.gradient.js";
 import { gruCellReference } from "./gru-cell.reference.js";
+import { gruCellWasm } from "./gru-cell.wasm.js";
 
 /** `inputGates` and `hiddenGates` `[batch, 3·hidden]`, `hidden` `[batch, hidden]` */
 export type GruCellInputs = { inputGates: Tensor; hiddenGates: Tensor; hidden: Tensor };
@@ -12,6 +13,7 @@ export type GruCellInputs = { inputGates: Tensor; hiddenGates: Tensor; hidden: T
 export const gruCellKernel = /* @__PURE__ */ defineKernel<GruCellInputs>({
   name: "GRUCell",
   reference: gruCellReference,
+  implementations: { wasm: gruCellWasm },
   saves: ["inputGates", "hiddenGates", "hidden"],
   gradient: gruCellGradient,
 });

@@ -5,17 +5,26 @@ import {
   layerNormInputGradientReference,
   layerNormParameterGradientReference,
 } from "./layer-norm.reference.js";
+import { layerNormInputGradientWasm, layerNormParameterGradientWasm } from "./layer-norm.wasm.js";
 
 /** Without gradients of their own: second derivatives go through the references. */
 export const layerNormInputGradientKernel = /* @__PURE__ */ defineKernel<
   { dy: Tensor; x: Tensor; weight?: Tensor },
   LayerNormAttributes
->({ name: "LayerNormInputGradient", reference: layerNormInputGradientReference });
+>({
+  name: "LayerNormInputGradient",
+  reference: layerNormInputGradientReference,
+  implementations: { wasm: layerNormInputGradientWasm },
+});
 
 export const layerNormParameterGradientKernel = /* @__PURE__ */ defineKernel<
   { dy: Tensor; x: Tensor },
   LayerNormAttributes
->({ name: "LayerNormParameterGradient", reference: layerNormParameterGradientReference });
+>({
+  name: "LayerNormParameterGradient",
+  reference: layerNormParameterGradientReference,
+  implementations: { wasm: layerNormParameterGradientWasm },
+});
 
 export function layerNormGradient({
   dy,

@@ -7,6 +7,7 @@ import { formatShape, sameShape, sizeOf } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
 import { layerNormGradient } from "./layer-norm.gradient.js";
 import { layerNormReference } from "./layer-norm.reference.js";
+import { layerNormWasm } from "./layer-norm.wasm.js";
 
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions {
@@ -27,6 +28,7 @@ export type LayerNormAttributes = { epsilon: number };
 export const layerNormKernel = /* @__PURE__ */ defineKernel<LayerNormInputs, LayerNormAttributes>({
   name: "LayerNorm",
   reference: layerNormReference,
+  implementations: { wasm: layerNormWasm },
   saves: ["x", "weight"],
   gradient: layerNormGradient,
 });

@@ -2,6 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { LstmCellInputs } from "./lstm-cell.js";
 import { lstmCellGradientReference } from "./lstm-cell.reference.js";
+import { lstmCellGradientWasm } from "./lstm-cell.wasm.js";
 
 /** Without a gradient of its own: second derivatives go through the reference. */
 export const lstmCellGradientKernel = /* @__PURE__ */ defineKernel<{
@@ -9,7 +10,11 @@ export const lstmCellGradientKernel = /* @__PURE__ */ defineKernel<{
   dCell: Tensor;
   gates: Tensor;
   cell: Tensor;
-}>({ name: "LSTMCellGradient", reference: lstmCellGradientReference });
+}>({
+  name: "LSTMCellGradient",
+  reference: lstmCellGradientReference,
+  implementations: { wasm: lstmCellGradientWasm },
+});
 
 export function lstmCellGradient({ dys, saved }: GradientContext<LstmCellInputs, object>) {
   let computed: Tensor[] | undefined;

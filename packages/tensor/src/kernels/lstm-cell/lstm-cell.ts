@@ -5,6 +5,7 @@ import { formatShape, sameShape } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
 import { lstmCellGradient } from "./lstm-cell.gradient.js";
 import { lstmCellReference } from "./lstm-cell.reference.js";
+import { lstmCellWasm } from "./lstm-cell.wasm.js";
 
 /** `gates` `[batch, 4·hidden]`, `cell` `[batch, hidden]` */
 export type LstmCellInputs = { gates: Tensor; cell: Tensor };
@@ -13,6 +14,7 @@ export type LstmCellInputs = { gates: Tensor; cell: Tensor };
 export const lstmCellKernel = /* @__PURE__ */ defineKernel<LstmCellInputs>({
   name: "LSTMCell",
   reference: lstmCellReference,
+  implementations: { wasm: lstmCellWasm },
   saves: ["gates", "cell"],
   gradient: lstmCellGradient,
 });

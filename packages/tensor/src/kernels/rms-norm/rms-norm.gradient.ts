@@ -2,12 +2,17 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
 import { rmsNormInputGradientReference, rmsNormWeightGradientReference } from "./rms-norm.reference.js";
+import { rmsNormInputGradientWasm, rmsNormWeightGradientWasm } from "./rms-norm.wasm.js";
 
 /** Without gradients of their own: second derivatives go through the references. */
 export const rmsNormInputGradientKernel = /* @__PURE__ */ defineKernel<
   { dy: Tensor; x: Tensor; weight?: Tensor },
   RmsNormAttributes
->({ name: "RMSNormInputGradient", reference: rmsNormInputGradientReference });
+>({
+  name: "RMSNormInputGradient",
+  reference: rmsNormInputGradientReference,
+  implementations: { wasm: rmsNormInputGradientWasm },
+});
 
 export const rmsNormWeightGradientKernel = /* @__PURE__ */ defineKernel<
   { dy: Tensor; x: Tensor },
@@ -15,6 +20,7 @@ export const rmsNormWeightGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "RMSNormWeightGradient",
   reference: rmsNormWeightGradientReference,
+  implementations: { wasm: rmsNormWeightGradientWasm },
 });
 
 export function rmsNormGradient({ dy, saved, attrs }: GradientContext<RmsNormInputs, RmsNormAttributes>) {

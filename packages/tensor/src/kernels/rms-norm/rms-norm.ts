@@ -7,6 +7,7 @@ import { defineKernel } from "../define-kernel.js";
 import { assertNormalization } from "../layer-norm/layer-norm.js";
 import { rmsNormGradient } from "./rms-norm.gradient.js";
 import { rmsNormReference } from "./rms-norm.reference.js";
+import { rmsNormWasm } from "./rms-norm.wasm.js";
 
 /** Options of {@link rmsNorm}. */
 export interface RmsNormOptions {
@@ -23,6 +24,7 @@ export type RmsNormAttributes = { epsilon: number };
 export const rmsNormKernel = /* @__PURE__ */ defineKernel<RmsNormInputs, RmsNormAttributes>({
   name: "RMSNorm",
   reference: rmsNormReference,
+  implementations: { wasm: rmsNormWasm },
   saves: ["x", "weight"],
   gradient: rmsNormGradient,
 });

@@ -3,8 +3,9 @@ import { InputError } from "../../errors.js";
 import { keep } from "../../memory.js";
 import { zerosLike } from "../../tensor.js";
 import { defineInPlaceKernel, type InPlaceBuffer, type InPlaceTarget } from "../in-place.js";
-import { sgdUpdateHost } from "./sgd-update.host.js";
+import { sgdUpdateCpu } from "./sgd-update.cpu.js";
 import { sgdUpdateReference } from "./sgd-update.reference.js";
+import { sgdUpdateWasm } from "./sgd-update.wasm.js";
 import { sgdUpdateWebgpu } from "./sgd-update.webgpu.js";
 
 /** Options of {@link sgdUpdate}; the defaults are PyTorch's. */
@@ -39,7 +40,7 @@ export interface SgdUpdateAttributes {
 export const sgdUpdateKernel = /* @__PURE__ */ defineInPlaceKernel<SgdUpdateAttributes>({
   name: "sgdUpdate",
   reference: sgdUpdateReference,
-  implementations: { cpu: sgdUpdateHost, wasm: sgdUpdateHost, webgpu: sgdUpdateWebgpu },
+  implementations: { cpu: sgdUpdateCpu, wasm: sgdUpdateWasm, webgpu: sgdUpdateWebgpu },
 });
 
 /**

@@ -2,8 +2,8 @@ import { valuesOf } from "../../backends/host/values.js";
 import { type InPlaceCall, overwritableValues } from "../in-place.js";
 import type { AdamwUpdateAttributes } from "./adamw-update.js";
 
-/** The update as one loop over typed arrays: the `cpu` device, and `wasm` on its heap. */
-export function adamwUpdateHost({
+/** The update as one loop over typed arrays: the `cpu` device. */
+export function adamwUpdateCpu({
   targets,
   inputs,
   attrs,

@@ -2,8 +2,8 @@ import { valuesOf } from "../../backends/host/values.js";
 import { type InPlaceCall, overwritableValues } from "../in-place.js";
 import type { SgdUpdateAttributes } from "./sgd-update.js";
 
-/** The update as one loop over typed arrays: the `cpu` device, and `wasm` on its heap. */
-export function sgdUpdateHost({ targets, inputs, attrs, backend }: InPlaceCall<SgdUpdateAttributes>): void {
+/** The update as one loop over typed arrays: the `cpu` device. */
+export function sgdUpdateCpu({ targets, inputs, attrs, backend }: InPlaceCall<SgdUpdateAttributes>): void {
   const { learningRate, momentum, inflow, nesterov, weightDecay, maximize } = attrs;
   const gradient = valuesOf(backend, inputs[0]);
   const [parameter, buffer] = targets.map((target) => overwritableValues(backend, target));
