@@ -140,6 +140,7 @@ export {
   type VarianceOptions,
   variance,
 } from "./ops/statistics.js";
+export * from "./ops/trigonometry.js";
 export * from "./ops/unary.js";
 export type { ConvPadding, PerAxis } from "./ops/window.js";
 export * from "./random.js";

@@ -4,7 +4,8 @@ import { sigmoidGradKernel, tanhGradKernel } from "../ops/activation-gradients.j
 import { add, div, mul, sub } from "../ops/arithmetic.js";
 import { NO_ATTRIBUTES, type NoAttributes, type UnaryInputs } from "../ops/broadcast.js";
 import { greaterEqual, lessEqual, logicalAnd, where } from "../ops/compare.js";
-import { cos, cosh, exp, neg, rsqrt, sign, sin, sinh, square } from "../ops/unary.js";
+import { cos, cosh, sin, sinh } from "../ops/trigonometry.js";
+import { exp, neg, rsqrt, sign, square } from "../ops/unary.js";
 
 type Context = GradientContext<UnaryInputs, NoAttributes>;
 
