@@ -55,29 +55,38 @@ async function step(title, pnpm, args) {
   }
 }
 
+/** What a job needs installed, and how it runs. */
 const JOBS = {
-  async quickstart(pnpm) {
-    await step("Building the packages", pnpm, [
-      "exec",
-      "turbo",
-      "run",
-      "build",
-      "--filter=@ai/quickstart...",
-      "--output-logs=errors-only",
-    ]);
-    return run(pnpm, ["--filter", "@ai/quickstart", "start"]);
+  quickstart: {
+    install: ["--filter", "ai-monorepo", "--filter", "@ai/quickstart..."],
+    async run(pnpm, options) {
+      const build = [
+        "exec",
+        "turbo",
+        "run",
+        "build",
+        "--filter=@ai/quickstart...",
+        "--output-logs=errors-only",
+      ];
+      await step("Building the packages", pnpm, build);
+      return run(pnpm, ["--filter", "@ai/quickstart", "start", ...options]);
+    },
   },
-  test: (pnpm) => run(pnpm, ["exec", "node", "tooling/test.mjs"]),
+  test: {
+    install: [],
+    run: (pnpm, options) => run(pnpm, ["exec", "node", "tooling/test.mjs", ...options]),
+  },
 };
 
-async function main([job]) {
+async function main([name, ...options]) {
   const problem = nodeProblem(process.versions.node);
   if (problem !== undefined) {
     console.error(problem);
     return 1;
   }
-  if (JOBS[job] === undefined) {
-    console.error(`bootstrap: expected one of ${Object.keys(JOBS).join(", ")}, got ${job}`);
+  const job = JOBS[name];
+  if (job === undefined) {
+    console.error(`bootstrap: expected one of ${Object.keys(JOBS).join(", ")}, got ${name}`);
     return 1;
   }
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -85,8 +94,9 @@ async function main([job]) {
   await step("Installing dependencies (the first time takes about a minute)", pnpm, [
     "install",
     "--frozen-lockfile",
+    ...job.install,
   ]);
-  return JOBS[job](pnpm);
+  return job.run(pnpm, options);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)

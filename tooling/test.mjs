@@ -68,7 +68,13 @@ async function runVitest() {
   }
 }
 
-async function main() {
+async function main(options) {
+  if (options.length > 0) {
+    console.error(
+      `npm test takes no options, got ${options.join(" ")}; pnpm unit ${options.join(" ")} narrows the tests`,
+    );
+    return 1;
+  }
   const chromium = findChromium();
   if (process.env.AI_REQUIRE_GPU_TESTS === "1" && chromium === undefined) {
     console.error(
@@ -100,4 +106,5 @@ async function main() {
   return total.failed === 0 ? 0 : 1;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = await main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
+  process.exitCode = await main(process.argv.slice(2));
