@@ -35,7 +35,10 @@ export async function loadFixture(url: URL): Promise<Fixture> {
   const { tensors, metadata } = parseSafetensors(await readBytes(url));
   const host = (name: string): HostTensor => {
     const entry = tensors.get(name);
-    if (entry === undefined) throw new Error(`fixture ${url.pathname}: no tensor ${name}; it has ${[...tensors.keys()].slice(0, 20).join(", ")}`);
+    if (entry === undefined)
+      throw new Error(
+        `fixture ${url.pathname}: no tensor ${name}; it has ${[...tensors.keys()].slice(0, 20).join(", ")}`,
+      );
     const { bytes, shape } = entry;
     const buffer = bytes.slice().buffer;
     switch (entry.dtype) {
