@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { format } from "node:util";
+import { formatWithOptions } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 const folder = new URL("snippets/", import.meta.url);
@@ -13,7 +13,7 @@ describe("code of the first steps", () => {
   it.each(snippets)("%s prints what the page says", async (name) => {
     const lines: string[] = [];
     vi.spyOn(console, "log").mockImplementation((...values) => {
-      lines.push(format(...values));
+      lines.push(formatWithOptions({ colors: false }, ...values));
     });
     await import(`./snippets/${name.replace(/\.ts$/, "")}.ts`);
     expect(`${lines.join("\n")}\n`).toBe(
