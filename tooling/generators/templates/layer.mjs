@@ -1,3 +1,15 @@
+const SUBJECTS = "const SUBJECTS: Readonly<Record<string, Subject>> = {\n";
+
+/** Adds the layer to the run that every layer has to pass. */
+function withSubject(pascal) {
+  return (text) => {
+    if (!text.includes(SUBJECTS))
+      throw new Error(`new: conformance.test.ts has no line ${SUBJECTS.trim()}; change it and this template together`);
+    const subject = `  ${pascal}: { build: () => new layers.${pascal}(3), ...any, refuses: () => [zeros([2, 2])] },\n`;
+    return text.replace(SUBJECTS, SUBJECTS + subject);
+  };
+}
+
 /** A layer with two parameters and its test. It scales and shifts until the author puts another formula. */
 export function layerFiles({ kebab, pascal }) {
   return {
@@ -76,6 +88,7 @@ describeEachDevice("${pascal}", () => {
 `,
     },
     exports: { "packages/layers/src/index.ts": `export { ${pascal} } from "./${kebab}.js";` },
+    edits: { "packages/layers/src/conformance.test.ts": withSubject(pascal) },
     next: [
       "put your formula into forward and the docstring",
       "replace the numbers of the test by a stored PyTorch result: docs/contributing/add-a-layer.md, docs/contributing/fixtures.md",
