@@ -1,0 +1,77 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { memoryStorage, nodeStorage, type TrainingStorage } from "./storage.js";
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "storage-"));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+describe.each([
+  ["node", async () => [await nodeStorage(), root] as const],
+  ["memory", async () => [memoryStorage(), "root"] as const],
+])("%s storage", (_, make) => {
+  it("writes, appends, lists and removes", async () => {
+    const [storage, folder] = await make();
+    expect(await storage.list(`${folder}/none`)).toEqual([]);
+    await storage.write(`${folder}/a/b.txt`, bytes("one"));
+    await storage.write(`${folder}/a/b.txt`, bytes("two"));
+    await storage.append(`${folder}/a/c.txt`, bytes("x"));
+    await storage.append(`${folder}/a/c.txt`, bytes("y"));
+    expect(text(await storage.read(`${folder}/a/b.txt`))).toBe("two");
+    expect(text(await storage.read(`${folder}/a/c.txt`))).toBe("xy");
+    expect(await storage.list(`${folder}/a`)).toEqual(["b.txt", "c.txt"]);
+    await storage.writeFolder(
+      `${folder}/d/step`,
+      new Map([
+        ["m", bytes("1")],
+        ["n", bytes("2")],
+      ]),
+    );
+    await storage.writeFolder(`${folder}/d/step`, new Map([["m", bytes("3")]]));
+    expect(await storage.list(`${folder}/d/step`)).toEqual(["m"]);
+    expect(text(await storage.read(`${folder}/d/step/m`))).toBe("3");
+    await storage.remove(`${folder}/d/step`);
+    await storage.remove(`${folder}/d/step`);
+    expect(await storage.list(`${folder}/d`)).toEqual([]);
+    await expect(storage.read(`${folder}/none`)).rejects.toThrow();
+  });
+});
+
+describe("node storage", () => {
+  let storage: TrainingStorage;
+  beforeAll(async () => {
+    storage = await nodeStorage();
+  });
+
+  it("leaves no draft behind, hides those of others and removes those of dead processes", async () => {
+    const folder = join(root, "drafts");
+    const dead = join(folder, ".tmp-999999999-0-step");
+    const living = join(folder, `.tmp-${process.ppid}-0-step`);
+    for (const draft of [dead, living]) {
+      await mkdir(draft, { recursive: true });
+      await writeFile(join(draft, "part"), "cut");
+    }
+    expect(await storage.list(folder)).toEqual([]);
+    await storage.writeFolder(join(folder, "step"), new Map([["m", bytes("1")]]));
+    expect((await readdir(folder)).sort()).toEqual([`.tmp-${process.ppid}-0-step`, "step"]);
+  });
+
+  it("leaves the old file when writing fails", async () => {
+    const path = join(root, "kept.txt");
+    await storage.write(path, bytes("old"));
+    const broken = {
+      get length(): number {
+        throw new TypeError("broken");
+      },
+    } as unknown as Uint8Array;
+    await expect(storage.write(path, broken)).rejects.toThrow();
+    expect(await readFile(path, "utf8")).toBe("old");
+  });
+});
