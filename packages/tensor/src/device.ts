@@ -110,11 +110,19 @@ async function activate(
   return current;
 }
 
+/** Devices to try, best first. */
+async function candidates(): Promise<DeviceName[]> {
+  if (!isNode()) return ["webgpu", "wasm", "cpu"];
+  const { isCudaInstalled } = await import("./backends/cuda/start.js");
+  return isCudaInstalled() ? ["cuda", "webgpu", "wasm", "cpu"] : ["webgpu", "wasm", "cpu"];
+}
+
 /**
  * Chooses the device on which every later op runs, and starts it.
  *
- * Without a name: in a browser `webgpu`, then `wasm`, then `cpu`; in Node `webgpu` on a real GPU (when the
- * optional package `webgpu` is installed), then `wasm`, then `cpu`. A software GPU is taken only with `allowSoftwareAdapter`.
+ * Without a name: in a browser `webgpu`, then `wasm`, then `cpu`; in Node `cuda` (when the optional package
+ * `@tensorflow/tfjs-node-gpu` is installed and uses a GPU), `webgpu` on a real GPU (when the optional package `webgpu`
+ * is installed), then `wasm`, then `cpu`. A software GPU is taken only with `allowSoftwareAdapter`.
  * A WebGPU backend that is already live is adopted.
  * @returns what was chosen and why.
  * @throws DeviceError when the named device cannot start, or for an unknown name.
@@ -128,7 +136,7 @@ export async function useDevice(
 ): Promise<DeviceDescription> {
   if (device !== undefined) return activate(device, `${device} was asked for`, options);
   const failures: string[] = [];
-  for (const candidate of ["webgpu", "wasm", "cpu"] as const) {
+  for (const candidate of await candidates()) {
     try {
       const where = isNode() ? "Node" : "this browser";
       const reason =
