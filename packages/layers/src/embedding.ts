@@ -32,7 +32,8 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | undefined;
-  readonly weight: Parameter;
+  /** May be replaced by another layer's, to share it. */
+  weight: Parameter;
 
   /** @throws InputError for sizes that are not integers in range or a `paddingIdx` outside the table. */
   constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingOptions = {}) {

@@ -23,7 +23,8 @@ export interface LinearOptions {
 export class Linear extends Module<[x: Tensor], Tensor> {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly weight: Parameter;
+  /** May be replaced by another layer's, to share it. */
+  weight: Parameter;
   readonly bias: Parameter | undefined;
 
   /** @throws InputError when a size is not an integer of at least 0. */

@@ -1,5 +1,7 @@
 import {
   add,
+  detectAnomaly,
+  full,
   grad,
   InputError,
   keep,
@@ -16,6 +18,8 @@ import {
 } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
+import { Embedding } from "./embedding.js";
+import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter, StateCounter, StateTensor } from "./parameter.js";
 import type { StateEntry } from "./state-dict.js";
@@ -195,6 +199,53 @@ describeEachDevice("Module", () => {
     expect([summary.parameters, summary.trainableParameters]).toEqual([13, 7]);
     expect(String(summary)).toMatch(/0: Shift +\[2, 3\] +6/);
     expect(model.training && model.parts[0].training).toBe(true);
+    model.dispose();
+  });
+
+  it("shares a parameter: one to train, two names in the checkpoint, one sum of gradients", async () => {
+    class Tied extends Module<[ids: Tensor], Tensor> {
+      readonly embedding = new Embedding(2, 1);
+      readonly output = new Linear(1, 2, { bias: false });
+      constructor() {
+        super();
+        this.output.weight = this.embedding.weight;
+      }
+      protected forward(ids: Tensor): Tensor {
+        return this.output.call(this.embedding.call(ids));
+      }
+    }
+    const model = new Tied();
+    expect(model.namedParameters().map(([path]) => path)).toEqual(["embedding.weight"]);
+    expect([...(await model.stateDict()).keys()]).toEqual(["embedding.weight", "output.weight"]);
+    const { weight } = model.embedding;
+    weight.setValue(tensor([[2], [3]]));
+    const ids = tensor(Int32Array.of(1));
+    const [gradient] = grad(() => sum(model.call(ids)), [weight.value]);
+    // 3·(2 + 3): each weight counts as output, row 1 as embedding too
+    await expect(gradient).toBeCloseToTensor({ shape: [2, 1], dtype: "float32", values: [3, 3 + 5] });
+    for (const owner of [gradient, ids, model]) owner.dispose();
+  });
+
+  it("freezes, switches and visits every module", () => {
+    const model = new Pair();
+    model.requiresGrad(false).eval();
+    expect(model.parameters().some(({ requiresGrad }) => requiresGrad)).toBe(false);
+    expect(model.namedModules().some(([, { training }]) => training)).toBe(false);
+    expect(model.train().parts.every(({ training }) => training)).toBe(true);
+    const visited: unknown[] = [];
+    model.apply((module) => visited.push(module));
+    expect(visited).toEqual([model.parts[1], model.parts[0], model]);
+    model.dispose();
+  });
+
+  it("tells detectAnomaly its path", async () => {
+    const model = new Pair();
+    model.parameters();
+    model.parts[1].amount.setValue(full([2, 3], Number.NaN));
+    const x = zeros([2, 3]);
+    const run = detectAnomaly(() => model.call(x));
+    await expect(run).rejects.toThrow(/Add.*Pair\.1/);
+    x.dispose();
     model.dispose();
   });
 

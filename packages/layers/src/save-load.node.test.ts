@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSafetensors, useDevice, WeightsError } from "@ai/tensor";
+import { ones, readSafetensors, useDevice, WeightsError } from "@ai/tensor";
+import "@ai/tensor/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BatchNorm1d, Linear, Sequential } from "./index.js";
 
@@ -44,4 +45,16 @@ it("leaves the file alone when aborted and the module when the file is damaged",
   await expect(model.load(damaged, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
   expect(await model.stateDict()).toEqual(before);
   model.dispose();
+});
+
+it("moves to another device with its parameters and state", async () => {
+  await useDevice("wasm");
+  const model = build().eval();
+  const x = ones([2, 3]);
+  const before = model.call(x);
+  expect(await model.moveTo("cpu")).toBe(model);
+  await useDevice("cpu");
+  const after = model.call(x);
+  await expect(after).toBeCloseToTensor(before);
+  for (const owner of [x, before, after, model]) owner.dispose();
 });

@@ -4,7 +4,9 @@ const SUBJECTS = "const SUBJECTS: Readonly<Record<string, Subject>> = {\n";
 function withSubject(pascal) {
   return (text) => {
     if (!text.includes(SUBJECTS))
-      throw new Error(`new: conformance.test.ts has no line ${SUBJECTS.trim()}; change it and this template together`);
+      throw new Error(
+        `new: conformance.test.ts has no line ${SUBJECTS.trim()}; change it and this template together`,
+      );
     const subject = `  ${pascal}: { build: () => new layers.${pascal}(3), ...any, refuses: () => [zeros([2, 2])] },\n`;
     return text.replace(SUBJECTS, SUBJECTS + subject);
   };
