@@ -36,7 +36,13 @@ export function pnpmCommand(version, npmScript, platform) {
   return { file: "npx", args: ["--yes", `pnpm@${version}`], shell: platform === "win32" };
 }
 
-const environment = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" };
+/** No telemetry, no advertisement of newer versions: the versions are pinned. */
+const environment = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: "1",
+  DO_NOT_TRACK: "1",
+  npm_config_update_notifier: "false",
+};
 
 function run({ file, args, shell }, more) {
   return new Promise((resolve, reject) => {
