@@ -100,6 +100,7 @@ async function main([name, ...options]) {
   await step("Installing dependencies (the first time takes about a minute)", pnpm, [
     "install",
     "--frozen-lockfile",
+    "--config.confirmModulesPurge=false", // never ask: an installation by another pnpm is replaced
     ...job.install,
   ]);
   return job.run(pnpm, options);
