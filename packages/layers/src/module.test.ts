@@ -4,6 +4,7 @@ import {
   full,
   grad,
   InputError,
+  isAiError,
   keep,
   manualSeed,
   memory,
@@ -108,6 +109,32 @@ describeEachDevice("Module", () => {
       expect(((error as Error).cause as Error).message).toMatch(/^add: expected/);
     }
     wrong.dispose();
+    model.dispose();
+  });
+
+  it("wraps plain errors and leaves the user's own alone", () => {
+    class Stop extends Error {}
+    const model = new Shift();
+    const x = zeros([2, 3]);
+    const failWith = (error: Error): unknown => {
+      const remove = model.registerForwardPreHook(() => {
+        throw error;
+      });
+      try {
+        model.call(x);
+      } catch (caught) {
+        return caught;
+      } finally {
+        remove();
+      }
+      return undefined;
+    };
+    const plain = failWith(new TypeError("no such thing"));
+    expect(isAiError(plain)).toBe(true);
+    expect((plain as Error).message).toBe("Shift: no such thing");
+    const own = new Stop("enough");
+    expect(failWith(own)).toBe(own);
+    x.dispose();
     model.dispose();
   });
 
