@@ -5,6 +5,7 @@ import { defineKernel } from "../define-kernel.js";
 import { geluGradient } from "./gelu.gradient.js";
 import { geluReference } from "./gelu.reference.js";
 import { geluWasm } from "./gelu.wasm.js";
+import { geluWebgpu } from "./gelu.webgpu.js";
 
 /** Options of {@link gelu}. */
 export interface GeluOptions {
@@ -18,7 +19,7 @@ export type GeluAttributes = { approximate: "none" | "tanh" };
 export const geluKernel = /* @__PURE__ */ defineKernel<GeluInputs, GeluAttributes>({
   name: "Gelu",
   reference: geluReference,
-  implementations: { wasm: geluWasm },
+  implementations: { wasm: geluWasm, webgpu: geluWebgpu },
   saves: ["x"],
   gradient: geluGradient,
 });

@@ -6,6 +6,7 @@ import { defineKernel } from "../define-kernel.js";
 import { gruCellGradient } from "./gru-cell.gradient.js";
 import { gruCellReference } from "./gru-cell.reference.js";
 import { gruCellWasm } from "./gru-cell.wasm.js";
+import { gruCellWebgpu } from "./gru-cell.webgpu.js";
 
 /** `inputGates` and `hiddenGates` `[batch, 3·hidden]`, `hidden` `[batch, hidden]` */
 export type GruCellInputs = { inputGates: Tensor; hiddenGates: Tensor; hidden: Tensor };
@@ -13,7 +14,7 @@ export type GruCellInputs = { inputGates: Tensor; hiddenGates: Tensor; hidden: T
 export const gruCellKernel = /* @__PURE__ */ defineKernel<GruCellInputs>({
   name: "GRUCell",
   reference: gruCellReference,
-  implementations: { wasm: gruCellWasm },
+  implementations: { wasm: gruCellWasm, webgpu: gruCellWebgpu },
   saves: ["inputGates", "hiddenGates", "hidden"],
   gradient: gruCellGradient,
 });

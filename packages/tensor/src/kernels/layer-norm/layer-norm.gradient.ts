@@ -6,6 +6,7 @@ import {
   layerNormParameterGradientReference,
 } from "./layer-norm.reference.js";
 import { layerNormInputGradientWasm, layerNormParameterGradientWasm } from "./layer-norm.wasm.js";
+import { layerNormInputGradientWebgpu, layerNormParameterGradientWebgpu } from "./layer-norm.webgpu.js";
 
 /** Without gradients of their own: second derivatives go through the references. */
 export const layerNormInputGradientKernel = /* @__PURE__ */ defineKernel<
@@ -14,7 +15,7 @@ export const layerNormInputGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "LayerNormInputGradient",
   reference: layerNormInputGradientReference,
-  implementations: { wasm: layerNormInputGradientWasm },
+  implementations: { wasm: layerNormInputGradientWasm, webgpu: layerNormInputGradientWebgpu },
 });
 
 export const layerNormParameterGradientKernel = /* @__PURE__ */ defineKernel<
@@ -23,7 +24,7 @@ export const layerNormParameterGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "LayerNormParameterGradient",
   reference: layerNormParameterGradientReference,
-  implementations: { wasm: layerNormParameterGradientWasm },
+  implementations: { wasm: layerNormParameterGradientWasm, webgpu: layerNormParameterGradientWebgpu },
 });
 
 export function layerNormGradient({

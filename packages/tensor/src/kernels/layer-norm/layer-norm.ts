@@ -8,6 +8,7 @@ import { defineKernel } from "../define-kernel.js";
 import { layerNormGradient } from "./layer-norm.gradient.js";
 import { layerNormReference } from "./layer-norm.reference.js";
 import { layerNormWasm } from "./layer-norm.wasm.js";
+import { layerNormWebgpu } from "./layer-norm.webgpu.js";
 
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions {
@@ -28,7 +29,7 @@ export type LayerNormAttributes = { epsilon: number };
 export const layerNormKernel = /* @__PURE__ */ defineKernel<LayerNormInputs, LayerNormAttributes>({
   name: "LayerNorm",
   reference: layerNormReference,
-  implementations: { wasm: layerNormWasm },
+  implementations: { wasm: layerNormWasm, webgpu: layerNormWebgpu },
   saves: ["x", "weight"],
   gradient: layerNormGradient,
 });

@@ -3,6 +3,7 @@ import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { LstmCellInputs } from "./lstm-cell.js";
 import { lstmCellGradientReference } from "./lstm-cell.reference.js";
 import { lstmCellGradientWasm } from "./lstm-cell.wasm.js";
+import { lstmCellGradientWebgpu } from "./lstm-cell.webgpu.js";
 
 /** Without a gradient of its own: second derivatives go through the reference. */
 export const lstmCellGradientKernel = /* @__PURE__ */ defineKernel<{
@@ -13,7 +14,7 @@ export const lstmCellGradientKernel = /* @__PURE__ */ defineKernel<{
 }>({
   name: "LSTMCellGradient",
   reference: lstmCellGradientReference,
-  implementations: { wasm: lstmCellGradientWasm },
+  implementations: { wasm: lstmCellGradientWasm, webgpu: lstmCellGradientWebgpu },
 });
 
 export function lstmCellGradient({ dys, saved }: GradientContext<LstmCellInputs, object>) {

@@ -6,6 +6,7 @@ import { defineKernel } from "../define-kernel.js";
 import { lstmCellGradient } from "./lstm-cell.gradient.js";
 import { lstmCellReference } from "./lstm-cell.reference.js";
 import { lstmCellWasm } from "./lstm-cell.wasm.js";
+import { lstmCellWebgpu } from "./lstm-cell.webgpu.js";
 
 /** `gates` `[batch, 4·hidden]`, `cell` `[batch, hidden]` */
 export type LstmCellInputs = { gates: Tensor; cell: Tensor };
@@ -14,7 +15,7 @@ export type LstmCellInputs = { gates: Tensor; cell: Tensor };
 export const lstmCellKernel = /* @__PURE__ */ defineKernel<LstmCellInputs>({
   name: "LSTMCell",
   reference: lstmCellReference,
-  implementations: { wasm: lstmCellWasm },
+  implementations: { wasm: lstmCellWasm, webgpu: lstmCellWebgpu },
   saves: ["gates", "cell"],
   gradient: lstmCellGradient,
 });

@@ -3,6 +3,7 @@ import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
 import { rmsNormInputGradientReference, rmsNormWeightGradientReference } from "./rms-norm.reference.js";
 import { rmsNormInputGradientWasm, rmsNormWeightGradientWasm } from "./rms-norm.wasm.js";
+import { rmsNormInputGradientWebgpu, rmsNormWeightGradientWebgpu } from "./rms-norm.webgpu.js";
 
 /** Without gradients of their own: second derivatives go through the references. */
 export const rmsNormInputGradientKernel = /* @__PURE__ */ defineKernel<
@@ -11,7 +12,7 @@ export const rmsNormInputGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "RMSNormInputGradient",
   reference: rmsNormInputGradientReference,
-  implementations: { wasm: rmsNormInputGradientWasm },
+  implementations: { wasm: rmsNormInputGradientWasm, webgpu: rmsNormInputGradientWebgpu },
 });
 
 export const rmsNormWeightGradientKernel = /* @__PURE__ */ defineKernel<
@@ -20,7 +21,7 @@ export const rmsNormWeightGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "RMSNormWeightGradient",
   reference: rmsNormWeightGradientReference,
-  implementations: { wasm: rmsNormWeightGradientWasm },
+  implementations: { wasm: rmsNormWeightGradientWasm, webgpu: rmsNormWeightGradientWebgpu },
 });
 
 export function rmsNormGradient({ dy, saved, attrs }: GradientContext<RmsNormInputs, RmsNormAttributes>) {

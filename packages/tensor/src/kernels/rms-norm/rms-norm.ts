@@ -8,6 +8,7 @@ import { assertNormalization } from "../layer-norm/layer-norm.js";
 import { rmsNormGradient } from "./rms-norm.gradient.js";
 import { rmsNormReference } from "./rms-norm.reference.js";
 import { rmsNormWasm } from "./rms-norm.wasm.js";
+import { rmsNormWebgpu } from "./rms-norm.webgpu.js";
 
 /** Options of {@link rmsNorm}. */
 export interface RmsNormOptions {
@@ -24,7 +25,7 @@ export type RmsNormAttributes = { epsilon: number };
 export const rmsNormKernel = /* @__PURE__ */ defineKernel<RmsNormInputs, RmsNormAttributes>({
   name: "RMSNorm",
   reference: rmsNormReference,
-  implementations: { wasm: rmsNormWasm },
+  implementations: { wasm: rmsNormWasm, webgpu: rmsNormWebgpu },
   saves: ["x", "weight"],
   gradient: rmsNormGradient,
 });
