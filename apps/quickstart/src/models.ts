@@ -34,8 +34,8 @@ export class RowReader extends Module<[images: Tensor], Tensor> {
 
   protected forward(images: Tensor): Tensor {
     const rows = reshape(images, [images.shape[0], IMAGE_SIZE, IMAGE_SIZE]); // [batch, length, 28]
-    const { output } = this.lstm.call(rows); // [batch, length, 128]
-    const last = narrow(output, { axis: 1, start: IMAGE_SIZE - 1, length: 1 }); // [batch, 1, 128]
+    const { state } = this.lstm.call(rows);
+    const last = narrow(state.hidden, { axis: 0, start: 1, length: 1 }); // [1, batch, 128], the upper layer after the last row
     return this.output.call(reshape(last, [images.shape[0], 128]));
   }
 }
