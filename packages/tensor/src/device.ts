@@ -34,8 +34,6 @@ export interface StartedDevice {
   readonly hardware: string;
   readonly threads: number;
   readonly features: readonly string[];
-  /** False once the hardware was lost: the next {@link useDevice} starts anew. */
-  readonly isAlive?: () => boolean;
 }
 
 const BACKENDS: Readonly<Record<string, DeviceName>> = {
@@ -93,11 +91,8 @@ async function activate(
   options: DeviceOptions,
 ): Promise<DeviceDescription> {
   let backend = started.get(device);
-  if (
-    backend === undefined ||
-    engine().registry[backend.backend] === undefined ||
-    backend.isAlive?.() === false
-  ) {
+  // webgpu is asked each time: options may now forbid its adapter, and a lost GPU starts anew
+  if (device === "webgpu" || backend === undefined || engine().registry[backend.backend] === undefined) {
     backend = await start(device, options);
     started.set(device, backend);
   }
@@ -105,8 +100,7 @@ async function activate(
     throw new DeviceError(
       `useDevice: expected ${device} to start, got a failure of backend ${backend.backend}; see the console`,
     );
-  const { isAlive: _, ...described } = backend;
-  current = { device, reason, ...described };
+  current = { device, reason, ...backend };
   return current;
 }
 

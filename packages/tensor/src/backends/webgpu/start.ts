@@ -1,4 +1,4 @@
-import { env, registerBackend, removeBackend } from "@tensorflow/tfjs-core";
+import { env, findBackend, registerBackend, removeBackend } from "@tensorflow/tfjs-core";
 import type { DeviceOptions, StartedDevice } from "../../device.js";
 import { engine } from "../../engine.js";
 import { DeviceError } from "../../errors.js";
@@ -97,7 +97,6 @@ function describe(backend: GpuBackend): StartedDevice {
     hardware: hardwareName(device.adapterInfo),
     threads: 1,
     features: WANTED_FEATURES.filter((feature) => device.features.has(feature)),
-    isAlive: () => lossOf(device) === undefined,
   };
 }
 
@@ -182,6 +181,7 @@ async function startOrAdopt(options: DeviceOptions): Promise<StartedDevice> {
   configure(backend, info);
   destroyAtExit(device);
   registerBackend("webgpu", () => backend, BACKEND_PRIORITY);
+  findBackend("webgpu"); // live from now on, so that a call that waited finds it
   return describe(backend);
 }
 
