@@ -1,16 +1,15 @@
 import {
   add,
   batchNorm,
+  batchNormTraining,
   InputError,
   layerNorm,
-  mean,
   mul,
   noGrad,
   type Shape,
   ShapeError,
   type Tensor,
   tidy,
-  variance,
 } from "@ai/tensor";
 import { assertIntegers, assertShape, formatShape } from "./checks.js";
 import { constant } from "./initializers.js";
@@ -81,11 +80,11 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
       throw new InputError(
         `expected more than one value per channel in training, got ${formatShape(x.shape)}; use a larger batch`,
       );
-    const axes = Array.from({ length: x.shape.length - 1 }, (_, axis) => axis);
-    const batchMean = mean(x, { axes }); // [numFeatures]
-    const batchVariance = variance(x, { axes, correction: 0 }); // [numFeatures]
-    if (this.training) this.#track(batchMean, batchVariance, count);
-    return batchNorm(x, { mean: batchMean, variance: batchVariance, ...affine });
+    return tidy(() => {
+      const batch = batchNormTraining(x, affine);
+      if (this.training) this.#track(batch.mean, batch.variance, count);
+      return batch.output;
+    });
   }
 
   /** Moves the running statistics towards a batch's. */
