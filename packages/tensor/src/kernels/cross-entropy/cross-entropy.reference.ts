@@ -1,54 +1,51 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { add, div, mul } from "../../ops/arithmetic.js";
+import { add, mul, sub } from "../../ops/arithmetic.js";
 import { notEqual, where } from "../../ops/compare.js";
-import { gather, takeAlongAxis } from "../../ops/indexing.js";
+import { oneHot, takeAlongAxis } from "../../ops/indexing.js";
 import { sum } from "../../ops/reduce.js";
 import { expandDims, squeeze } from "../../ops/shape-ops.js";
-import { logSoftmax } from "../../ops/softmax.js";
+import { logSoftmax, softmax } from "../../ops/softmax.js";
+import { logSumExp } from "../../ops/statistics.js";
 import { neg } from "../../ops/unary.js";
 import { scalar } from "../../tensor.js";
+import type { CrossEntropyRowsAttributes, CrossEntropyRowsInputs } from "./cross-entropy-rows.js";
 
-export type CrossEntropyInputs = { logits: Tensor; targets: Tensor; weight?: Tensor };
-export type CrossEntropyAttributes = {
-  ignoreIndex: number;
-  labelSmoothing: number;
-  reduction: "mean" | "sum" | "none";
-};
-
-/** Cross-entropy of class numbers by plain ops. @param logits `[..., classes]` @param targets `[...]` int32 */
-export function crossEntropyReference(
-  { logits, targets, weight }: CrossEntropyInputs,
-  { ignoreIndex, labelSmoothing, reduction }: CrossEntropyAttributes,
-): Tensor {
-  const counts = notEqual(targets, ignoreIndex); // [...]
-  const safe = where(counts, targets, scalar(0, "int32"));
-  const logProbabilities = logSoftmax(logits); // [..., classes]
-  const ofTarget = squeeze(takeAlongAxis(logProbabilities, expandDims(safe, -1), { axis: -1 }), { axes: -1 }); // [...]
-  const rowWeight = where(counts, weight === undefined ? scalar(1) : gather(weight, safe), scalar(0)); // [...]
-  let losses = neg(mul(rowWeight, ofTarget));
-  if (labelSmoothing > 0) {
-    const weighted = weight === undefined ? logProbabilities : mul(logProbabilities, weight);
-    const even = where(counts, neg(sum(weighted, { axes: -1 })), scalar(0)); // [...]
-    const classes = logits.shape[logits.shape.length - 1];
-    losses = add(mul(losses, 1 - labelSmoothing), mul(even, labelSmoothing / classes));
-  }
-  // a row of NaN that does not count must not reach the sum: 0 · NaN is NaN
-  losses = where(counts, losses, scalar(0));
-  if (reduction === "none") return losses;
-  return reduction === "sum" ? sum(losses) : div(sum(losses), sum(rowWeight));
+/** Which rows count, and targets that are in range for all. */
+function readTargets(targets: Tensor, ignoreIndex: number): { counts: Tensor; safe: Tensor } {
+  const counts = notEqual(targets, ignoreIndex);
+  return { counts, safe: where(counts, targets, scalar(0, "int32")) };
 }
 
-/** Cross-entropy of probabilities by plain ops. @param logits and targets `[..., classes]` */
+/** Losses of rows by plain ops. @returns losses and `log Σ exp(logits)`, each `[rows]` */
+export function crossEntropyRowsReference(
+  { logits, targets }: CrossEntropyRowsInputs,
+  { ignoreIndex }: CrossEntropyRowsAttributes,
+): Tensor[] {
+  const { counts, safe } = readTargets(targets, ignoreIndex);
+  const ofTarget = takeAlongAxis(logSoftmax(logits), expandDims(safe, -1), { axis: -1 }); // [rows, 1]
+  const losses = where(counts, neg(squeeze(ofTarget, { axes: -1 })), scalar(0)); // [rows]
+  return [losses, logSumExp(logits, { axes: -1 })];
+}
+
+/** `(softmax(logits) − onehot(target)) · dy`, zeros in rows that do not count. @returns `[rows, classes]` */
+export function crossEntropyRowsGradientReference(
+  { dy, logits, targets }: CrossEntropyRowsInputs & { dy: Tensor },
+  { ignoreIndex }: CrossEntropyRowsAttributes,
+): Tensor {
+  const [, classes]: readonly number[] = logits.shape;
+  const { counts, safe } = readTargets(targets, ignoreIndex);
+  const slope = sub(softmax(logits), oneHot(safe, classes));
+  return where(expandDims(counts, -1), mul(slope, expandDims(dy, -1)), scalar(0));
+}
+
+/** Cross-entropy of probabilities by plain ops. @param inputs `logits` and `targets` `[..., classes]` @returns a loss a row, `[...]` */
 export function softCrossEntropyReference(
-  { logits, targets, weight }: CrossEntropyInputs,
-  { labelSmoothing, reduction }: Omit<CrossEntropyAttributes, "ignoreIndex">,
+  { logits, targets, weight }: { logits: Tensor; targets: Tensor; weight: Tensor | undefined },
+  labelSmoothing: number,
 ): Tensor {
   const classes = logits.shape[logits.shape.length - 1];
   const smooth =
     labelSmoothing === 0 ? targets : add(mul(targets, 1 - labelSmoothing), labelSmoothing / classes);
   const weighted = weight === undefined ? smooth : mul(smooth, weight);
-  const losses = neg(sum(mul(weighted, logSoftmax(logits)), { axes: -1 })); // [...]
-  if (reduction === "none") return losses;
-  const total = sum(losses);
-  return reduction === "sum" ? total : div(total, losses.size);
+  return neg(sum(mul(weighted, logSoftmax(logits)), { axes: -1 })); // [...]
 }

@@ -1,6 +1,15 @@
 import { expect, it } from "vitest";
 import { add, crossEntropy, grad, read, sum, tensor, zeros } from "../../index.js";
-import { describeEachDevice, expectFixtureCase, expectNoLeak, loadFixture } from "../../testing/index.js";
+import {
+  describeEachDevice,
+  describeKernel,
+  expectFixtureCase,
+  expectNoLeak,
+  type HostTensor,
+  loadFixture,
+  randomHostTensor,
+} from "../../testing/index.js";
+import { crossEntropyRowsGradientKernel, crossEntropyRowsKernel } from "./cross-entropy-rows.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/kernels.safetensors", import.meta.url));
 
@@ -95,4 +104,45 @@ describeEachDevice("crossEntropy", (device) => {
     expect(() => crossEntropy(logits, logits, { ignoreIndex: 1 })).toThrow(/no ignoreIndex/);
     for (const t of [logits, targets, weight]) t.dispose();
   });
+});
+
+const targets = (...values: number[]): HostTensor => ({
+  shape: [values.length],
+  dtype: "int32",
+  values: Int32Array.from(values),
+});
+
+// the second output serves the kernel's own gradient and has none: the fixtures above check gradients
+describeKernel(crossEntropyRowsKernel, {
+  "no rows": {
+    inputs: { logits: randomHostTensor([0, 3]), targets: targets() },
+    attrs: { ignoreIndex: -100 },
+    gradient: false,
+  },
+  "one class": {
+    inputs: { logits: randomHostTensor([2, 1]), targets: targets(0, 0) },
+    attrs: { ignoreIndex: -100 },
+    gradient: false,
+  },
+  "odd sizes, NaN and large logits": {
+    inputs: {
+      logits: randomHostTensor([5, 67], { scale: 40, contains: [Number.NaN] }),
+      targets: targets(3, 66, 0, -1, 1),
+    },
+    attrs: { ignoreIndex: -1 },
+    gradient: false,
+  },
+});
+
+describeKernel(crossEntropyRowsGradientKernel, {
+  "odd sizes, one row ignored": {
+    inputs: {
+      dy: randomHostTensor([3], { stream: "dy" }),
+      logits: { shape: [3, 67], dtype: "float32", values: new Float32Array(201) },
+      targets: targets(3, 66, -1),
+      logSums: { shape: [3], dtype: "float32", values: new Float32Array(3).fill(Math.log(67)) },
+    },
+    attrs: { ignoreIndex: -1 },
+    gradient: false,
+  },
 });

@@ -3,8 +3,18 @@ import { hostValues } from "../../backends/host/values.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../../errors.js";
 import { tidy } from "../../memory.js";
+import { add, div, mul } from "../../ops/arithmetic.js";
+import { cast } from "../../ops/cast.js";
+import { notEqual, where } from "../../ops/compare.js";
+import { gather } from "../../ops/indexing.js";
+import { sum } from "../../ops/reduce.js";
+import { reshape } from "../../ops/shape-ops.js";
+import { logSoftmax } from "../../ops/softmax.js";
+import { neg } from "../../ops/unary.js";
 import { formatShape, sameShape } from "../../shape.js";
-import { crossEntropyReference, softCrossEntropyReference } from "./cross-entropy.reference.js";
+import { scalar } from "../../tensor.js";
+import { softCrossEntropyReference } from "./cross-entropy.reference.js";
+import { crossEntropyRowsKernel } from "./cross-entropy-rows.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -41,17 +51,51 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
     );
   if (!Number.isInteger(ignoreIndex))
     throw new InputError(`crossEntropy: expected an integer ignoreIndex, got ${ignoreIndex}`);
-  if (soft) {
-    if (options.ignoreIndex !== undefined)
-      throw new InputError(
-        "crossEntropy: expected no ignoreIndex with probabilities as targets, got one; weigh the rows yourself",
-      );
-    return tidy(() => softCrossEntropyReference({ logits, targets, weight }, { labelSmoothing, reduction }));
+  if (!soft) {
+    assertTargets(targets, logits.shape[logits.shape.length - 1], ignoreIndex);
+    return tidy(() => ofClasses(logits, targets, weight, { ignoreIndex, labelSmoothing, reduction }));
   }
-  assertTargets(targets, logits.shape[logits.shape.length - 1], ignoreIndex);
-  return tidy(() =>
-    crossEntropyReference({ logits, targets, weight }, { ignoreIndex, labelSmoothing, reduction }),
+  if (options.ignoreIndex !== undefined)
+    throw new InputError(
+      "crossEntropy: expected no ignoreIndex with probabilities as targets, got one; weigh the rows yourself",
+    );
+  return tidy(() => {
+    const losses = softCrossEntropyReference({ logits, targets, weight }, labelSmoothing);
+    if (reduction === "none") return losses;
+    return reduction === "sum" ? sum(losses) : div(sum(losses), losses.size);
+  });
+}
+
+/** The loss for class numbers. @param logits `[..., classes]` @param targets `[...]` int32 */
+function ofClasses(
+  logits: Tensor,
+  targets: Tensor,
+  weight: Tensor | undefined,
+  { ignoreIndex, labelSmoothing, reduction }: Required<Omit<CrossEntropyOptions, "weight">>,
+): Tensor {
+  const { shape } = targets;
+  const classes = logits.shape[logits.shape.length - 1];
+  const [rowLosses] = crossEntropyRowsKernel.multiple(
+    { logits: reshape(logits, [targets.size, classes]), targets: reshape(targets, [targets.size]) },
+    { ignoreIndex },
   );
+  let losses = reshape(rowLosses, shape); // [...]
+  const counts = notEqual(targets, ignoreIndex);
+  const zero = scalar(0);
+  const rowWeight =
+    weight === undefined
+      ? cast(counts, "float32")
+      : where(counts, gather(weight, where(counts, targets, scalar(0, "int32"))), zero); // [...]
+  if (weight !== undefined) losses = mul(losses, rowWeight);
+  if (labelSmoothing > 0) {
+    const logProbabilities = logSoftmax(logits);
+    const weighted = weight === undefined ? logProbabilities : mul(logProbabilities, weight);
+    const even = neg(sum(weighted, { axes: -1 })); // [...]
+    const smoothed = add(mul(losses, 1 - labelSmoothing), mul(even, labelSmoothing / classes));
+    losses = where(counts, smoothed, zero);
+  }
+  if (reduction === "none") return losses;
+  return reduction === "sum" ? sum(losses) : div(sum(losses), sum(rowWeight));
 }
 
 /** @returns whether the targets are probabilities */
