@@ -1,6 +1,7 @@
-import { dispose, KernelError, type Tensor } from "@ai/tensor";
+import { dispose, InputError, KernelError, type Tensor } from "@ai/tensor";
 import type { Parameter } from "../parameter.js";
 import type { StepValues } from "./callbacks/callback.js";
+import { isTensor } from "./data/host-tensor.js";
 import type { TrainingHistory } from "./history.js";
 import { areFinite, clipGradNorm, clipGradValue } from "./optimizers/index.js";
 import type { TrainableModel, TrainerOptions } from "./trainer-options.js";
@@ -40,7 +41,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
   lossOf(batch: Batch): Tensor | LossResult {
     const { model, loss, computeLoss } = this.#options;
     if (computeLoss !== undefined) return computeLoss(batch, model);
-    const [input, target] = batch as unknown as readonly Tensor[];
+    const [input, target] = assertPair(batch);
     const output = (model as unknown as { call(input: Tensor): Tensor }).call(input);
     return {
       loss: typeof loss === "function" ? loss(output, target) : loss!.call(output, target),
@@ -63,6 +64,10 @@ export class Stepper<Batch, Model extends TrainableModel> {
   accumulate(batch: Batch): void {
     if (this.batches === 0) {
       const trained = this.#options.optimizer.parameters.filter((parameter) => parameter.requiresGrad);
+      if (trained.length === 0)
+        throw new InputError(
+          "Trainer: expected a parameter with requiresGrad in the optimizer, got none; thaw some",
+        );
       this.#trained = trained;
       this.#gradients = new GradientSum(trained.length);
     }
@@ -74,6 +79,12 @@ export class Stepper<Batch, Model extends TrainableModel> {
         else dispose(pair);
       },
     );
+    if (gradients.every((gradient) => gradient === null)) {
+      loss.dispose();
+      throw new InputError(
+        "Trainer: expected a loss that depends on the optimizer's parameters, got one that ignores them all; make the optimizer with the parameters of this model",
+      );
+    }
     this.#gradients.add(gradients);
     this.#losses.push(loss);
     this.#batchItems.push(itemsOf(batch));
@@ -170,4 +181,13 @@ export class Stepper<Batch, Model extends TrainableModel> {
     this.#observed = [];
     this.#batchItems = [];
   }
+}
+
+function assertPair<Batch>(batch: Batch): readonly [Tensor, Tensor] {
+  if (Array.isArray(batch) && batch.length === 2 && batch.every(isTensor))
+    return batch as unknown as [Tensor, Tensor];
+  const kind = Array.isArray(batch) ? `a list of ${batch.length}` : typeof batch;
+  throw new InputError(
+    `Trainer: expected batches [input, target] of two tensors, got ${kind}; pass computeLoss for others`,
+  );
 }

@@ -1,89 +1,19 @@
-import { div, manualSeed, memory, read, relu, sub, sum, type Tensor, tidy } from "@ai/tensor";
+import { div, manualSeed, memory, sub, sum, tidy } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { Dropout } from "../dropout.js";
-import { Linear } from "../linear.js";
-import { Module } from "../module.js";
+import { makeRun, type Pair, Perceptron, quadrants, weights } from "../testing/tiny-run.js";
 import {
   Accuracy,
   AdamW,
   type BatchSource,
-  CosineAnnealingLR,
   CrossEntropyLoss,
-  checkpoints,
   DataLoader,
   earlyStopping,
-  type FitOptions,
-  findBestCheckpoint,
-  type HostTensor,
-  listCheckpoints,
-  loadLastCheckpoint,
-  memoryStorage,
   SGD,
-  TensorDataset,
   Trainer,
   type TrainerOptions,
   type TrainingCallback,
 } from "./index.js";
-
-type Pair = readonly Tensor[];
-
-/** Two layers with dropout between them. */
-class Perceptron extends Module<[x: Tensor], Tensor> {
-  readonly hidden = new Linear(2, 16);
-  readonly dropout: Dropout;
-  readonly output = new Linear(16, 2);
-
-  constructor(probability = 0) {
-    super();
-    this.dropout = new Dropout(probability);
-  }
-
-  protected forward(x: Tensor): Tensor {
-    return this.output.call(this.dropout.call(relu(this.hidden.call(x))));
-  }
-}
-
-/** Points of the plane; their class is whether both coordinates have one sign. */
-function quadrants(count: number): TensorDataset {
-  const generator = manualSeed(1).fork("points");
-  const points = Float32Array.from({ length: 2 * count }, () => 2 * generator.uniform() - 1);
-  const labels = Int32Array.from({ length: count }, (_, i) =>
-    points[2 * i] * points[2 * i + 1] > 0 ? 1 : 0,
-  );
-  const inputs: HostTensor = { values: points, shape: [count, 2], dtype: "float32" };
-  return new TensorDataset([inputs, { values: labels, shape: [count], dtype: "int32" }]);
-}
-
-async function weights(model: Perceptron): Promise<number[]> {
-  return (await Promise.all(model.parameters().map(async ({ value }) => [...(await read(value))]))).flat();
-}
-
-/** A run with all that has a state: dropout, AdamW, schedule, shuffling, metrics, early stopping. */
-function makeRun(options: Partial<TrainerOptions<Pair, Perceptron>> = {}, batchSize = 8) {
-  manualSeed(3);
-  const model = new Perceptron(0.3);
-  const optimizer = new AdamW(model.parameters(), { learningRate: 0.05 });
-  const schedule = new CosineAnnealingLR(optimizer, { totalIterations: 20 });
-  const data = quadrants(20);
-  const loader = new DataLoader(data, { batchSize, shuffle: true, seed: 5 });
-  const validation = new DataLoader(data, { batchSize: 10 });
-  const loss = new CrossEntropyLoss();
-  const trainer = new Trainer<Pair, Perceptron>({
-    model,
-    optimizer,
-    schedule,
-    loss,
-    metrics: { accuracy: new Accuracy() },
-    ...options,
-  });
-  manualSeed(11);
-  const dispose = (): void => {
-    optimizer.dispose();
-    model.dispose();
-  };
-  return { model, optimizer, loader, validation, trainer, dispose };
-}
 
 /** Aborts after so many steps. */
 function abortAfter(steps: number): { callback: TrainingCallback; signal: AbortSignal } {
@@ -122,54 +52,6 @@ describeEachDevice("Trainer", () => {
       optimizer.dispose();
       model.dispose();
     });
-  });
-
-  it("resumes bit-exactly after any step, within and between epochs", async () => {
-    const storage = memoryStorage();
-    const epochs = 3;
-    const whole = makeRun();
-    const saveAll: TrainingCallback = checkpoints({
-      folder: "run",
-      everySteps: 1,
-      everyEpochs: 1,
-      keepLast: 100,
-      storage,
-    });
-    const stopping = (): TrainingCallback => earlyStopping({ patience: 10 });
-    const options = (): FitOptions<Pair> => ({
-      epochs,
-      validation: whole.validation,
-      callbacks: [stopping(), saveAll],
-    });
-    await whole.trainer.fit(whole.loader, options());
-    const expected = await weights(whole.model);
-    const all = await listCheckpoints("run", { storage });
-    expect(all).toHaveLength(9 + 3);
-    for (const { path } of [all[0], all[2], all[3], all[5], all[9], all[11]]) {
-      const part = makeRun();
-      const copy = memoryStorage();
-      for (const file of [
-        "state.json",
-        "model.safetensors",
-        "optimizer.safetensors",
-        "callbacks.safetensors",
-        "history.f64",
-      ])
-        await copy.write(`${path}/${file}`, await storage.read(`${path}/${file}`));
-      const { history } = await part.trainer.fit(part.loader, {
-        epochs,
-        validation: part.validation,
-        callbacks: [stopping()],
-        resumeFrom: "run",
-        storage: copy,
-      });
-      expect(await weights(part.model), path).toEqual(expected);
-      expect(history.losses).toEqual(whole.trainer.history.losses);
-      const values = (run: typeof whole) => run.trainer.history.epochs.map((record) => record.values);
-      expect(values(part)).toEqual(values(whole));
-      part.dispose();
-    }
-    whole.dispose();
   });
 });
 
@@ -331,56 +213,6 @@ describe("Trainer", () => {
     run.dispose();
   });
 
-  it("keeps the last checkpoints and the best", async () => {
-    const storage = memoryStorage();
-    const run = makeRun();
-    const scores = [3, 1, 2, 4];
-    const fake: TrainingCallback = {
-      name: "fake",
-      onEpochEnd: (record) => {
-        (record.values as Record<string, number>).score = scores[record.epoch - 1];
-      },
-    };
-    const keep = checkpoints({ folder: "run", everySteps: 2, keepLast: 2, monitor: "score", storage });
-    await run.trainer.fit(run.loader, { epochs: 4, callbacks: [keep, fake] });
-    expect((await listCheckpoints("run", { storage })).map(({ step, epoch }) => [step, epoch])).toEqual([
-      [6, 2],
-      [12, 3],
-      [12, 4],
-    ]);
-    expect((await findBestCheckpoint("run", { storage })).monitored).toBe(1);
-    expect((await findBestCheckpoint("run", { storage, mode: "max" })).monitored).toBe(4);
-    const other = makeRun();
-    await expect(
-      other.trainer.fit(other.loader, { epochs: 1, callbacks: [checkpoints({ folder: "run", storage })] }),
-    ).rejects.toThrow(/no later checkpoint than step 0 in run, got step 12; pass resumeFrom/);
-    run.dispose();
-    other.dispose();
-  });
-
-  it("passes over checkpoints that are cut or changed", async () => {
-    const storage = memoryStorage();
-    const run = makeRun();
-    const save = checkpoints({ folder: "run", everySteps: 1, keepLast: 3, storage });
-    await run.trainer.fit(run.loader, { epochs: 3, maxSteps: 4, callbacks: [save] });
-    const step = async (): Promise<number | undefined> =>
-      (await loadLastCheckpoint("run", { storage }))?.json.step;
-    expect(await step()).toBe(4);
-    const model = "run/step-0000000004/model.safetensors";
-    const bytes = await storage.read(model);
-    bytes[bytes.length - 1] ^= 1;
-    await storage.write(model, bytes);
-    expect(await step()).toBe(3);
-    await storage.write(
-      "run/step-0000000003/state.json",
-      (await storage.read("run/step-0000000003/state.json")).subarray(0, 40),
-    );
-    expect(await step()).toBe(2);
-    await storage.remove("run/step-0000000002/optimizer.safetensors");
-    expect(await step()).toBeUndefined();
-    run.dispose();
-  });
-
   it("refuses what makes no sense", async () => {
     const run = makeRun();
     const { model, optimizer } = run;
@@ -417,5 +249,71 @@ describe("Trainer", () => {
     );
     expect(memory().numTensors).toBe(before);
     for (const each of [run, other, notScalar]) each.dispose();
+  });
+
+  it("leaves frozen parameters as they are", async () => {
+    const run = makeRun();
+    run.model.hidden.requiresGrad(false);
+    const before = await weights(run.model);
+    await run.trainer.fit(run.loader, { epochs: 1 });
+    const after = await weights(run.model);
+    const frozen = 2 * 16 + 16;
+    expect(after.slice(0, frozen)).toEqual(before.slice(0, frozen));
+    expect(after.slice(frozen)).not.toEqual(before.slice(frozen));
+    run.model.requiresGrad(false);
+    await expect(run.trainer.fit(run.loader, { epochs: 2 })).rejects.toThrow(/a parameter with requiresGrad/);
+    run.dispose();
+  });
+
+  it("refuses a loss that ignores the optimizer's parameters, and batches that are no pairs", async () => {
+    const run = makeRun();
+    const other = new Perceptron();
+    const before = memory().numTensors;
+    const optimizer = new SGD(other.parameters(), { learningRate: 1 });
+    const mixed = new Trainer({ model: run.model, optimizer, loss: new CrossEntropyLoss() });
+    await expect(mixed.fit(run.loader, { epochs: 1 })).rejects.toThrow(/got one that ignores them all/);
+    other.dispose();
+    const numbers = new DataLoader({ length: 4, get: (index: number) => index }, { batchSize: 2 });
+    const wrong = run.trainer.fit(numbers as unknown as BatchSource<Pair>, { epochs: 1 });
+    await expect(wrong).rejects.toThrow(
+      /batches \[input, target\] of two tensors, got object; pass computeLoss/,
+    );
+    expect(memory().numTensors).toBe(before);
+    run.dispose();
+  });
+
+  it("reports the first error, not what callbacks throw afterwards", async () => {
+    const run = makeRun();
+    const ends: string[] = [];
+    const failing: TrainingCallback = {
+      name: "failing",
+      onStepEnd: () => {
+        throw new TypeError("first");
+      },
+      onFitEnd: () => {
+        throw new TypeError("second");
+      },
+    };
+    const last: TrainingCallback = { name: "last", onFitEnd: ({ reason }) => void ends.push(String(reason)) };
+    await expect(run.trainer.fit(run.loader, { epochs: 1, callbacks: [failing, last] })).rejects.toThrow(
+      "first",
+    );
+    expect(ends).toEqual(["first"]);
+    const late: TrainingCallback = { ...failing, onStepEnd: () => undefined };
+    await expect(run.trainer.fit(run.loader, { epochs: 1, callbacks: [late] })).rejects.toThrow("second");
+    run.dispose();
+  });
+
+  it("shows metrics of the epoch in progress", async () => {
+    const run = makeRun();
+    const seen: number[] = [];
+    const look: TrainingCallback = {
+      name: "look",
+      onStepValues: (_, { currentMetrics }) => void seen.push(currentMetrics().accuracy),
+    };
+    await run.trainer.fit(run.loader, { epochs: 1, callbacks: [look] });
+    expect(seen).toHaveLength(3);
+    expect(seen.at(-1)).toBeGreaterThan(0);
+    run.dispose();
   });
 });

@@ -10,6 +10,13 @@ import type {
 import { loadLastCheckpoint } from "./checkpoint.js";
 import type { DataLoaderState } from "./data/index.js";
 import { timeEvaluation, timeSteps } from "./estimate.js";
+import {
+  currentMetrics,
+  type EvaluateOptions,
+  evaluateModel,
+  MAX_PENDING,
+  metricValues,
+} from "./evaluation.js";
 import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
 import { Stepper } from "./stepper.js";
@@ -22,11 +29,6 @@ import {
   type TrainerOptions,
 } from "./trainer-options.js";
 import { callbackStates, captureState, restoreState, type TrainingState } from "./training-state.js";
-import { itemsOf, lossOnly } from "./training-step.js";
-import { ValueReader } from "./value-reader.js";
-
-/** Batches whose values may be on their way while later ones are computed. */
-const MAX_PENDING = 4;
 
 /** What `fit` gives. */
 export interface FitResult extends FitEnd {
@@ -130,6 +132,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       stepsPerEpoch,
       totalSteps: Number.isFinite(totalSteps) ? totalSteps : undefined,
       estimate: options.estimate ? await this.estimate(loader, { epochs, validation, maxSteps }) : undefined,
+      currentMetrics: () => currentMetrics(this.#options.metrics ?? {}),
       stop: (reason) => {
         stopReason ??= reason;
       },
@@ -139,6 +142,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       return stopReason !== undefined;
     };
     let end: FitEnd = { outcome: "finished" };
+    let failure: { readonly error: unknown } | undefined;
     try {
       for (const callback of this.#callbacks) await callback.onFitStart?.(run);
       while (this.#epoch < epochs && !isStopped()) await this.#trainEpoch(loader, options, run, isStopped);
@@ -146,12 +150,17 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       end = { outcome: signal?.aborted ? "aborted" : "failed", reason };
+      failure = { error };
       this.#stepper.discard();
       await this.#stepper.reader.drain().catch(() => undefined); // the first error is the one to report
-      throw error;
-    } finally {
-      for (const callback of this.#callbacks) await callback.onFitEnd?.(end, run);
     }
+    for (const callback of this.#callbacks)
+      try {
+        await callback.onFitEnd?.(end, run);
+      } catch (error) {
+        failure ??= { error };
+      }
+    if (failure !== undefined) throw failure.error;
     return { ...end, history: this.history };
   }
 
@@ -216,7 +225,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   ): Promise<EpochRecord> {
     const values: Record<string, number> = {
       loss: this.#stepper.lossSum / this.#stepper.items,
-      ...(await this.#metricValues()),
+      ...(await metricValues(this.#options.metrics ?? {})),
     };
     if (validation !== undefined) {
       const onStep = (done: number): void => {
@@ -236,50 +245,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    * @returns `loss` (mean over the examples) and each metric by name.
    * @throws the reason of `signal` once aborted; InputError for a source without batches.
    */
-  async evaluate(
-    source: BatchSource<Batch>,
-    {
-      signal,
-      onStep,
-    }: { readonly signal?: AbortSignal | undefined; readonly onStep?: (done: number) => void } = {},
-  ): Promise<Record<string, number>> {
-    const metrics = Object.values(this.#options.metrics ?? {});
-    const saved = await Promise.all(metrics.map((metric) => metric.state()));
-    const wasTraining = this.model.training;
-    this.model.eval();
-    for (const metric of metrics) metric.reset();
-    const reader = new ValueReader();
-    let sum = 0;
-    let items = 0;
-    let done = 0;
-    try {
-      for await (const batch of source) {
-        const count = itemsOf(batch);
-        try {
-          signal?.throwIfAborted();
-          const loss = lossOnly(() => this.#stepper.lossOf(batch), this.#stepper.observe);
-          reader.push([loss], ([value]) => {
-            sum += value * count;
-          });
-        } finally {
-          dispose(batch);
-        }
-        items += count;
-        onStep?.(++done);
-        await reader.atMost(MAX_PENDING);
-        await breathe();
-      }
-      await reader.drain();
-      if (items === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
-      return { loss: sum / items, ...(await this.#metricValues()) };
-    } finally {
-      await reader.drain().catch(() => undefined); // an error on the way is the one to report
-      await this.#metricValues().catch(() => undefined); // nothing of this set may arrive later
-      metrics.forEach((metric, index) => {
-        metric.loadState(saved[index]);
-      });
-      this.model.train(wasTraining);
-    }
+  async evaluate(source: BatchSource<Batch>, options: EvaluateOptions = {}): Promise<Record<string, number>> {
+    return evaluateModel(this.model, this.#options.metrics ?? {}, this.#stepper, source, options);
   }
 
   /**
@@ -341,13 +308,6 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     return loader.length === undefined
       ? undefined
       : Math.ceil(loader.length / (this.#options.gradientAccumulation ?? 1));
-  }
-
-  async #metricValues(): Promise<Record<string, number>> {
-    const entries = Object.entries(this.#options.metrics ?? {});
-    return Object.fromEntries(
-      await Promise.all(entries.map(async ([name, metric]) => [name, await metric.compute()] as const)),
-    );
   }
 
   #resetRunning(): void {

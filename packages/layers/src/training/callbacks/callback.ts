@@ -37,6 +37,8 @@ export interface TrainingRun {
   readonly totalSteps: number | undefined;
   /** Undefined unless `fit` was asked for one. */
   readonly estimate: TrainingEstimate | undefined;
+  /** The metrics over the epoch's training batches that have arrived so far; nothing waits for the device. */
+  currentMetrics(): Record<string, number>;
   /** Ends the run after this step or epoch; the reason is in the result of `fit`. */
   stop(reason: string): void;
 }

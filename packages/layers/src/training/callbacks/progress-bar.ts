@@ -57,7 +57,7 @@ function formatNumber(value: number): string {
 }
 
 /**
- * Shows loss, learning rate, speed and the time that is left, and each epoch's values; before the run how long it will
+ * Shows loss, metrics, learning rate, speed and the time that is left, and each epoch's values; before the run how long it will
  * take when `fit` was asked for an estimate. One line that is redrawn on a terminal, now and then a line elsewhere.
  * @example
  * await trainer.fit(loader, { epochs: 2, estimate: true, callbacks: [progressBar()] });
@@ -112,7 +112,16 @@ class ProgressBar implements TrainingCallback {
     const speed = `${(1 / this.#secondsPerStep).toFixed(1)} steps/s`;
     const left =
       totalSteps === undefined ? [] : [`${formatDuration((totalSteps - step) * this.#secondsPerStep)} left`];
-    const parts = [`loss ${formatNumber(this.#loss)}`, `lr ${formatNumber(learningRate)}`, speed, ...left];
+    const metrics = Object.entries(run.currentMetrics()).map(
+      ([name, value]) => `${name} ${formatNumber(value)}`,
+    );
+    const parts = [
+      `loss ${formatNumber(this.#loss)}`,
+      ...metrics,
+      `lr ${formatNumber(learningRate)}`,
+      speed,
+      ...left,
+    ];
     this.#draw(`epoch ${run.trainer.epoch + 1}/${epochs}`, step, totalSteps, parts);
   }
 

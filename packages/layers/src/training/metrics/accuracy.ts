@@ -39,7 +39,7 @@ export class Accuracy extends ClassMetric<number> {
     if (hit) this.#right++;
   }
 
-  protected override result(): number {
+  override current(): number {
     return this.#right / this.#total;
   }
 
@@ -91,9 +91,13 @@ export class TopKAccuracy implements Metric<number> {
     });
   }
 
+  current(): number {
+    return this.#right / this.#total;
+  }
+
   async compute(): Promise<number> {
     await this.#reader.drain();
-    return this.#right / this.#total;
+    return this.current();
   }
 
   async state(): Promise<unknown> {

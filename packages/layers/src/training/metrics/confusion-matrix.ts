@@ -71,7 +71,7 @@ export abstract class ConfusionMetric<Value> extends ClassMetric<Value> {
 
 /** How often each class (row) was taken for each class (column), as scikit-learn's `confusion_matrix`. */
 export class ConfusionMatrix extends ConfusionMetric<number[][]> {
-  protected override result(): number[][] {
+  override current(): number[][] {
     return this.counts.map((row) => [...row]);
   }
 }

@@ -49,7 +49,7 @@ export class F1Score extends ConfusionMetric<number> {
   }
 
   /** In [0, 1]; NaN before the first element. */
-  protected override result(): number {
+  override current(): number {
     const classes = this.#classes();
     const total = classes.reduce((sum, { actual }) => sum + actual, 0);
     if (total === 0) return Number.NaN;

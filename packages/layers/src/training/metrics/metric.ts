@@ -9,6 +9,8 @@ export interface Metric<Value = number> {
   update(output: Tensor, target: Tensor): void;
   /** The value over all batches since the last reset. */
   compute(): Promise<Value>;
+  /** The value over what has arrived from the device so far; for showing while batches are still on their way. */
+  current(): Value;
   /** What was counted so far, as plain JSON. */
   state(): Promise<unknown>;
   /** Goes on from a saved state. */
@@ -37,8 +39,7 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   abstract reset(): void;
   abstract state(): Promise<unknown>;
   abstract loadState(state: unknown): void;
-  /** The value of what was counted. */
-  protected abstract result(): Value;
+  abstract current(): Value;
   /** Counts one element. @param hit Whether it is right; with top-k more than one class is. */
   protected abstract count(predicted: number, target: number, hit: boolean): void;
 
@@ -81,7 +82,7 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
 
   async compute(): Promise<Value> {
     await this.settle();
-    return this.result();
+    return this.current();
   }
 }
 

@@ -1,0 +1,82 @@
+import { dispose, InputError } from "@ai/tensor";
+import { breathe } from "./event-loop.js";
+import type { Metric } from "./metrics/index.js";
+import type { Stepper } from "./stepper.js";
+import type { BatchSource, TrainableModel } from "./trainer-options.js";
+import { itemsOf, lossOnly } from "./training-step.js";
+import { ValueReader } from "./value-reader.js";
+
+/** Batches whose values may be on their way while later ones are computed. */
+export const MAX_PENDING = 4;
+
+/** Options of an evaluation. */
+export interface EvaluateOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each batch. */
+  readonly onStep?: (done: number) => void;
+}
+
+/** The values of all metrics by name, once everything has arrived. */
+export async function metricValues(
+  metrics: Readonly<Record<string, Metric<number>>>,
+): Promise<Record<string, number>> {
+  const entries = Object.entries(metrics).map(
+    async ([name, metric]) => [name, await metric.compute()] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** The values of all metrics by name over what has arrived so far. */
+export function currentMetrics(metrics: Readonly<Record<string, Metric<number>>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.current()]));
+}
+
+/**
+ * Loss (mean over the examples) and metrics over a set, in evaluation mode. Mode and metrics are as before afterwards.
+ * @throws the reason of `signal` once aborted; InputError for a source without batches.
+ */
+export async function evaluateModel<Batch, Model extends TrainableModel>(
+  model: Model,
+  metrics: Readonly<Record<string, Metric<number>>>,
+  stepper: Stepper<Batch, Model>,
+  source: BatchSource<Batch>,
+  { signal, onStep }: EvaluateOptions,
+): Promise<Record<string, number>> {
+  const all = Object.values(metrics);
+  const saved = await Promise.all(all.map((metric) => metric.state()));
+  const wasTraining = model.training;
+  model.eval();
+  for (const metric of all) metric.reset();
+  const reader = new ValueReader();
+  let sum = 0;
+  let items = 0;
+  let done = 0;
+  try {
+    for await (const batch of source) {
+      const count = itemsOf(batch);
+      try {
+        signal?.throwIfAborted();
+        const loss = lossOnly(() => stepper.lossOf(batch), stepper.observe);
+        reader.push([loss], ([value]) => {
+          sum += value * count;
+        });
+      } finally {
+        dispose(batch);
+      }
+      items += count;
+      onStep?.(++done);
+      await reader.atMost(MAX_PENDING);
+      await breathe();
+    }
+    await reader.drain();
+    if (items === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
+    return { loss: sum / items, ...(await metricValues(metrics)) };
+  } finally {
+    await reader.drain().catch(() => undefined); // an error on the way is the one to report
+    await metricValues(metrics).catch(() => undefined); // nothing of this set may arrive later
+    all.forEach((metric, index) => {
+      metric.loadState(saved[index]);
+    });
+    model.train(wasTraining);
+  }
+}
