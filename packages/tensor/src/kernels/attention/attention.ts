@@ -7,6 +7,7 @@ import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
 import { attentionReference } from "./attention.reference.js";
+import { attentionWebgpu } from "./attention.webgpu.js";
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -32,6 +33,7 @@ export type AttentionAttributes = { scale: number; isCausal: boolean };
 export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, AttentionAttributes>({
   name: "Attention",
   reference: attentionReference,
+  implementations: { webgpu: attentionWebgpu },
 });
 
 /**

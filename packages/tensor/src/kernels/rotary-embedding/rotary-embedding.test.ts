@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { rotaryEmbedding, rotaryTables, zeros } from "../../index.js";
-import { describeEachDevice, expectFixtureCase, expectNoLeak, loadFixture } from "../../testing/index.js";
+import {
+  describeEachDevice,
+  describeKernel,
+  expectFixtureCase,
+  expectNoLeak,
+  loadFixture,
+  randomHostTensor,
+} from "../../testing/index.js";
+import { rotaryEmbeddingKernel } from "./rotary-embedding.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/kernels.safetensors", import.meta.url));
 
@@ -47,4 +55,23 @@ describeEachDevice("rotaryEmbedding", () => {
     expect(() => rotaryTables({ dim: 5, positions: 3 })).toThrow(/even dim/);
     for (const t of [x, cosine, sine, wide.cosine, wide.sine]) t.dispose();
   });
+});
+
+const inputs = (x: number[], table: number[], contains: number[] = []) => ({
+  x: randomHostTensor(x, { contains }),
+  cosine: randomHostTensor(table, { stream: "cosine" }),
+  sine: randomHostTensor(table, { stream: "sine" }),
+});
+
+describeKernel(rotaryEmbeddingKernel, {
+  "no positions": { inputs: inputs([2, 0, 4], [0, 2]), attrs: { interleaved: false } },
+  "no rotated channel": { inputs: inputs([2, 3, 4], [3, 0]), attrs: { interleaved: true } },
+  "odd sizes, NaN, channels left over": {
+    inputs: inputs([2, 3, 5, 67], [5, 33], [Number.NaN]),
+    attrs: { interleaved: false },
+  },
+  "interleaved, a table for each batch": {
+    inputs: inputs([2, 3, 5, 6], [2, 1, 5, 3]),
+    attrs: { interleaved: true },
+  },
 });

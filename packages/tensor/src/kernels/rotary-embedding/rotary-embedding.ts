@@ -1,10 +1,26 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, ShapeError } from "../../errors.js";
-import { tidy } from "../../memory.js";
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
 import { tensor } from "../../tensor.js";
+import { defineKernel } from "../define-kernel.js";
+import { rotaryEmbeddingGradient } from "./rotary-embedding.gradient.js";
 import { rotaryEmbeddingReference } from "./rotary-embedding.reference.js";
+import { rotaryEmbeddingWebgpu } from "./rotary-embedding.webgpu.js";
+
+export type RotaryEmbeddingInputs = { x: Tensor; cosine: Tensor; sine: Tensor };
+export type RotaryEmbeddingAttributes = { interleaved: boolean };
+
+export const rotaryEmbeddingKernel = /* @__PURE__ */ defineKernel<
+  RotaryEmbeddingInputs,
+  RotaryEmbeddingAttributes
+>({
+  name: "RotaryEmbedding",
+  reference: rotaryEmbeddingReference,
+  implementations: { webgpu: rotaryEmbeddingWebgpu },
+  saves: ["x", "cosine", "sine"],
+  gradient: rotaryEmbeddingGradient,
+});
 
 /** Options of {@link rotaryEmbedding}. */
 export interface RotaryEmbeddingOptions {
@@ -93,5 +109,5 @@ export function rotaryEmbedding(
     throw new ShapeError(
       `rotaryEmbedding: expected tables that broadcast to ${formatShape(pairs)}, got ${formatShape(cosine.shape)}`,
     );
-  return tidy(() => rotaryEmbeddingReference({ x, cosine, sine }, { interleaved }));
+  return rotaryEmbeddingKernel({ x, cosine, sine }, { interleaved });
 }
