@@ -1,4 +1,4 @@
-import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import type { DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import type {
@@ -9,6 +9,7 @@ import type {
 } from "../../../ops/indexing.js";
 import { sizeOf } from "../../../shape.js";
 import { dispatch, i32, u32 } from "../dispatch.js";
+import { argSortWebgpu } from "./sort.js";
 import { fill } from "./strided.js";
 
 /** `ai/Gather`: x `[outer, length, inner]` at indices `[count]` → `[outer, count, inner]`. */
@@ -109,6 +110,9 @@ result[(block * uniforms.length + u32(indices[${link("row")}])) * uniforms.inner
   return result;
 }
 
+/** Entries of a line up to which each looks for its successor; longer lines are sorted, or the search would take squares. */
+const SEARCHED = 2048;
+
 /** Bit of a link that says: no earlier entry has this index. */
 const IS_FIRST = "0x40000000";
 
@@ -120,8 +124,10 @@ function successors(
   backend: KernelCall["backend"],
   indices: TensorInfo,
   { length, operation }: LengthAttributes,
-  [outer, count, inner]: readonly number[],
+  shape: readonly number[],
 ): TensorInfo {
+  const [outer, count, inner] = shape;
+  if (count > SEARCHED) return sortedSuccessors(backend, indices, { length, operation }, shape);
   return dispatch(backend, {
     name: operation,
     variant: "Successors",
@@ -144,6 +150,47 @@ var after = row + 1u;
 while (after < uniforms.rows && indices[base + after * uniforms.inner] != own) { after++; }
 next[index] = link | i32(after);`,
   })[0];
+}
+
+/** The same links from a stable sort of each line: an entry's successor is the one behind it, if of the same index. */
+function sortedSuccessors(
+  backend: KernelCall["backend"],
+  indices: TensorInfo,
+  { length, operation }: LengthAttributes,
+  shape: readonly number[],
+): TensorInfo {
+  const [outer, count, inner] = shape;
+  const x = { ...indices, shape: [...shape] } as Tensor; // one row of indices may stand for a block
+  const order = argSortWebgpu({ inputs: { x }, attrs: { count, descending: false }, backend });
+  const [next] = dispatch(backend, {
+    name: operation,
+    variant: "SortedSuccessors",
+    inputs: { indices, order },
+    outputs: { next: { shape, dtype: "int32" } },
+    uniforms: { length: i32(length), rows: u32(count), inner: u32(inner) },
+    threads: outer * count * inner,
+    checksIndices: true,
+    body: () => `
+let column = index % uniforms.inner;
+let place = index / uniforms.inner % uniforms.rows;
+let base = index / uniforms.inner / uniforms.rows * uniforms.rows * uniforms.inner + column;
+let row = order[index];
+let own = indices[base + u32(row) * uniforms.inner];
+var link = -1;
+if (validIndex(own, uniforms.length)) {
+  link = i32(uniforms.rows);
+  if (place + 1u < uniforms.rows) {
+    let behind = order[index + uniforms.inner];
+    if (indices[base + u32(behind) * uniforms.inner] == own) { link = behind; }
+  }
+  var isFirst = true;
+  if (place > 0u) { isFirst = indices[base + u32(order[index - uniforms.inner]) * uniforms.inner] != own; }
+  if (isFirst) { link |= ${IS_FIRST}; }
+}
+next[base + u32(row) * uniforms.inner] = link;`,
+  });
+  backend.disposeData(order.dataId);
+  return next;
 }
 
 /** `ai/FlattenIndices`: coordinates `[count, depth]` → positions `[count]` in a tensor of sizes `dims`. */

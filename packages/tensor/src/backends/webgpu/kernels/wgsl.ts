@@ -1,5 +1,7 @@
+import { TRIGONOMETRY } from "./wgsl-trigonometry.js";
+
 /** A WGSL function and the functions that it calls. */
-interface WgslFunction {
+export interface WgslFunction {
   readonly needs?: readonly string[];
   readonly code: string;
 }
@@ -148,89 +150,7 @@ const FUNCTIONS: Readonly<Record<string, WgslFunction>> = {
   return withSign(0.5 * log1pOf(2.0 * size / (1.0 - size)), x);
 }`,
   },
-  trigonometry: {
-    needs: ["isNanBits", "isInfBits", "nan"],
-    // x = q·π/2 + r with π/2 in three parts whose products with q are exact; beyond 2¹³ the bits run out
-    code: `fn sineAndCosine(x: f32) -> vec2<f32> {
-  if (isNanBits(x) || isInfBits(x)) { return vec2<f32>(nan(), nan()); }
-  if (abs(x) > 8192.0) { return vec2<f32>(sin(x), cos(x)); }
-  let q = round(x * 0.6366197723675814);
-  let r = ((x - q * 1.5703125) - q * 4.837512969970703125e-4) - q * 7.54978995489188e-8;
-  let z = r * r;
-  let s = r + r * z * (-1.0 / 6.0 + z * (1.0 / 120.0 + z * (-1.0 / 5040.0 + z / 362880.0)));
-  let c = 1.0 - 0.5 * z + z * z * (1.0 / 24.0 + z * (-1.0 / 720.0 + z * (1.0 / 40320.0 - z / 3628800.0)));
-  switch (i32(q) & 3) {
-    case 1 { return vec2<f32>(c, -s); }
-    case 2 { return vec2<f32>(-s, -c); }
-    case 3 { return vec2<f32>(-c, s); }
-    default { return vec2<f32>(s, c); }
-  }
-}`,
-  },
-  tan: {
-    needs: ["trigonometry"],
-    code: "fn tanOf(x: f32) -> f32 { let sc = sineAndCosine(x); return sc.x / sc.y; }",
-  },
-  asinSeries: {
-    // asin for |x| ≤ ½ (Cephes' polynomial)
-    code: `fn asinSeries(x: f32) -> f32 {
-  let z = x * x;
-  let p = (((4.2163199048e-2 * z + 2.4181311049e-2) * z + 4.5470025998e-2) * z + 7.4953002686e-2) * z + 1.6666752422e-1;
-  return x + x * z * p;
-}`,
-  },
-  asin: {
-    needs: ["asinSeries", "withSign", "isNanBits", "nan"],
-    code: `fn asinOf(x: f32) -> f32 {
-  if (isNanBits(x)) { return x; }
-  let size = abs(x);
-  if (size > 1.0) { return nan(); }
-  if (size <= 0.5) { return asinSeries(x); }
-  return withSign(1.5707963267948966 - 2.0 * asinSeries(sqrt(0.5 * (1.0 - size))), x);
-}`,
-  },
-  acos: {
-    needs: ["asinSeries", "isNanBits", "nan"],
-    code: `fn acosOf(x: f32) -> f32 {
-  if (isNanBits(x)) { return x; }
-  if (abs(x) > 1.0) { return nan(); }
-  if (x > 0.5) { return 2.0 * asinSeries(sqrt(0.5 * (1.0 - x))); }
-  if (x < -0.5) { return 3.141592653589793 - 2.0 * asinSeries(sqrt(0.5 * (1.0 + x))); }
-  return 1.5707963267948966 - asinSeries(x);
-}`,
-  },
-  atan: {
-    needs: ["withSign", "isNanBits", "isInfBits"],
-    // Cephes' polynomial for |x| ≤ tan(π/8), after moving x there
-    code: `fn atanOf(x: f32) -> f32 {
-  if (isNanBits(x)) { return x; }
-  var size = abs(x);
-  var base = 0.0;
-  if (isInfBits(x)) { return withSign(1.5707963267948966, x); }
-  if (size > 2.414213562373095) { base = 1.5707963267948966; size = -1.0 / size; }
-  else if (size > 0.4142135623730950) { base = 0.7853981633974483; size = (size - 1.0) / (size + 1.0); }
-  let z = size * size;
-  let p = ((8.05374449538e-2 * z - 1.38776856032e-1) * z + 1.99777106478e-1) * z - 3.33329491539e-1;
-  return withSign(base + (size + size * z * p), x);
-}`,
-  },
-  atan2: {
-    needs: ["atan", "isNegativeBits"],
-    code: `fn atan2Of(y: f32, x: f32) -> f32 {
-  if (isNanBits(x)) { return x; }
-  if (isNanBits(y)) { return y; }
-  let width = abs(x);
-  let height = abs(y);
-  var angle = 0.0;
-  if (isInfBits(x) && isInfBits(y)) { angle = 0.7853981633974483; }
-  else if (isInfBits(y)) { angle = 1.5707963267948966; }
-  else if (isInfBits(x) || height == 0.0) { angle = 0.0; }
-  else if (height > width) { angle = 1.5707963267948966 - atanOf(width / height); }
-  else { angle = atanOf(height / width); }
-  if (isNegativeBits(x)) { angle = 3.141592653589793 - angle; }
-  return withSign(angle, y);
-}`,
-  },
+  ...TRIGONOMETRY,
   erf: {
     needs: ["exp", "withSign", "isNanBits"],
     // below 1 the Taylor series; above, 1 − erfc by the Chebyshev fit of Numerical Recipes (relative error 1.2e-7)
