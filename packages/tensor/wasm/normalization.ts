@@ -6,7 +6,7 @@ function centredSquares(x: usize, count: i32, mean: f32): f64 {
   const means = f32x4.splat(mean);
   let sum: f64 = 0;
   while (count > 0) {
-    let block = min(count, 1024);
+    let block = min(count, 256);
     count -= block;
     let partial = f32x4.splat(0);
     for (; block >= 4; block -= 4) {
@@ -106,7 +106,7 @@ function centredDot(g: usize, x: usize, count: i32, mean: f32): f64 {
   const means = f32x4.splat(mean);
   let sum: f64 = 0;
   while (count > 0) {
-    let block = min(count, 1024);
+    let block = min(count, 256);
     count -= block;
     let partial = f32x4.splat(0);
     for (; block >= 4; block -= 4) {

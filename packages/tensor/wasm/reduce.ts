@@ -2,7 +2,7 @@ import { exponential, horizontalSum, horizontalSumDouble, logarithm } from "./ma
 import { scratch } from "./layout";
 
 /** Elements summed in float32 before the sum goes into a double: the error stays at a few units in the last place. */
-const SUM_BLOCK: i32 = 1024;
+const SUM_BLOCK: i32 = 256;
 
 // Numbers of the reductions; src/backends/wasm/kernels/reduce.ts has the same.
 const SUM: i32 = 0;
@@ -98,7 +98,7 @@ export function reduceRows(operation: i32, x: usize, output: usize, rows: i32, l
 }
 
 /** Rows summed in float32 before the sum goes into doubles. */
-const ROW_BLOCK: i32 = 128;
+const ROW_BLOCK: i32 = 32;
 
 /** Reduces the middle axis of `[outer, length, inner]` to `[outer, inner]`. */
 export function reduceColumns(operation: i32, x: usize, output: usize, outer: i32, length: i32, inner: i32): void {

@@ -29,14 +29,14 @@ function positivePart(x: v128): v128 {
   return v128.andnot(x, f32x4.le(x, f32x4.splat(0))); // NaN ≤ 0 is false: it stays
 }
 
-/** ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|); for a small e the logarithm's series. */
+/** ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|), with what rounding took from 1 + e put back. */
 // @ts-ignore: decorator
 @inline
 function softplus(x: v128): v128 {
   const e = exponential(f32x4.neg(f32x4.abs(x)));
-  const series = f32x4.mul(e, f32x4.sub(f32x4.splat(1), f32x4.mul(e, f32x4.splat(0.5))));
-  const log = v128.bitselect(series, logarithm(f32x4.add(f32x4.splat(1), e)), f32x4.lt(e, f32x4.splat(1e-4)));
-  return f32x4.add(positivePart(x), log);
+  const sum = f32x4.add(f32x4.splat(1), e);
+  const lost = f32x4.sub(e, f32x4.sub(sum, f32x4.splat(1)));
+  return f32x4.add(positivePart(x), f32x4.add(logarithm(sum), f32x4.div(lost, sum)));
 }
 
 /** `operation` is a constant of the caller, so that each loop is compiled for its own. */

@@ -44,11 +44,11 @@ export function wasmBackend(): WasmBackend {
 export function runKernel(
   backendName: "cpu" | "ai-wasm",
   kernelName: string,
-  inputs: Record<string, HostInput>,
+  inputs: Record<string, HostInput> | HostInput[],
   attrs: object,
 ): HostInput[] {
   const backend = findBackend(backendName) as KernelBackend & { disposeData(dataId: object): boolean };
-  const infos: Record<string, TensorInfo> = {};
+  const infos: Record<string, TensorInfo> = Array.isArray(inputs) ? ([] as never) : {};
   for (const [name, { shape, dtype, values }] of Object.entries(inputs))
     infos[name] = { dataId: backend.write(values.slice(), shape, dtype), shape, dtype };
   const outputs = [
@@ -66,7 +66,7 @@ export function runKernel(
 /** Fails unless a kernel gives on wasm what it gives on cpu: shapes, dtypes, values within the tolerance, NaN where NaN is. */
 export function expectSameAsCpu(
   kernelName: string,
-  inputs: Record<string, HostInput>,
+  inputs: Record<string, HostInput> | HostInput[],
   attrs: object,
   { relative = 1e-5, absolute = 1e-5 }: { relative?: number; absolute?: number } = {},
 ): void {

@@ -70,14 +70,9 @@ function softmaxKernel({ inputs, attrs, backend }: WasmCall): TensorInfo | null 
   return softmax(backend, inputs.logits, attrs.dim as number);
 }
 
-function logSoftmaxKernel({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
-  return logSoftmax(backend, inputs.logits, attrs.axis as number);
-}
-
 export const REDUCE_KERNELS: WasmKernels = {
   ...Object.fromEntries(
     Object.entries(REDUCTION).map(([name, operation]) => [name, reduceKernel(operation)]),
   ),
   Softmax: softmaxKernel,
-  LogSoftmax: logSoftmaxKernel,
 };
