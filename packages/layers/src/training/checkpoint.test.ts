@@ -1,3 +1,4 @@
+import { memory } from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
 import { makeRun, type Pair, weights } from "../testing/tiny-run.js";
@@ -14,6 +15,7 @@ import {
 
 describeEachDevice("a training state", () => {
   it("resumes bit-exactly after any step, within and between epochs", async () => {
+    const before = memory().numTensors;
     const storage = memoryStorage();
     const epochs = 3;
     const whole = makeRun();
@@ -59,6 +61,7 @@ describeEachDevice("a training state", () => {
       part.dispose();
     }
     whole.dispose();
+    expect(memory().numTensors).toBe(before);
   });
 });
 

@@ -172,6 +172,7 @@ describe("Trainer", () => {
   });
 
   it("times a few steps without leaving a trace", async () => {
+    const before = memory().numTensors;
     const plain = makeRun();
     await plain.trainer.fit(plain.loader, { epochs: 2, validation: plain.validation });
     const estimated = makeRun();
@@ -196,6 +197,7 @@ describe("Trainer", () => {
     expect(estimated.trainer.history.losses).toEqual(plain.trainer.history.losses);
     plain.dispose();
     estimated.dispose();
+    expect(memory().numTensors).toBe(before);
   });
 
   it("evaluates without changing mode, metrics or weights, and weighs batches by their size", async () => {
