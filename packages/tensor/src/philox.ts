@@ -3,18 +3,25 @@ const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
+const TWO_POW_32 = 2 ** 32;
 
-/** The upper 32 bits of a product of two unsigned 32-bit integers. */
-function multiplyHigh(a: number, b: number): number {
-  const low = b & 0xffff;
-  const high = b >>> 16;
-  // both products stay below 2^48, so doubles hold them exactly
-  return Math.floor((a * high + Math.floor((a * low) / 0x10000)) / 0x10000);
+/** The upper 32 bits of a product of unsigned 32-bit integers; the first comes in halves. */
+function multiplyHigh(aHigh: number, aLow: number, b: number): number {
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const low = Math.imul(aLow, bLow) >>> 16;
+  const first = Math.imul(aHigh, bLow);
+  const second = Math.imul(aLow, bHigh);
+  const carry = ((first & 0xffff) + (second & 0xffff) + low) >>> 16;
+  return Math.imul(aHigh, bHigh) + (first >>> 16) + (second >>> 16) + carry;
 }
 
 /**
- * One block of Philox 4x32-10: four 32-bit words out of a 128-bit counter and a 64-bit key, written to `out`
- * from `offset` on. A pure function: equal on every machine.
+ * Blocks of Philox 4x32-10: four 32-bit words out of a 128-bit counter and a 64-bit key. A pure function: equal on
+ * every machine.
+ * @param counter Four words, the lowest first; the lower two count the blocks on, as one integer.
+ * @param key Two words.
+ * @param out As many words as are wanted, a multiple of four.
  * @see Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3",
  * https://doi.org/10.1145/2063384.2063405, section 3.4
  */
@@ -22,30 +29,38 @@ export function philox(
   counter: readonly [number, number, number, number],
   key: readonly [number, number],
   out: Uint32Array,
-  offset = 0,
 ): void {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
-  for (let round = 0; round < ROUNDS; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, c0);
-    const low0 = Math.imul(MULTIPLIER_0, c0);
-    const high1 = multiplyHigh(MULTIPLIER_1, c2);
-    const low1 = Math.imul(MULTIPLIER_1, c2);
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
-    k0 = (k0 + WEYL_0) >>> 0;
-    k1 = (k1 + WEYL_1) >>> 0;
+  const [countLow, countHigh, streamLow, streamHigh] = counter;
+  const [keyLow, keyHigh] = key;
+  for (let at = 0; at < out.length; at += 4) {
+    const count = countLow + at / 4;
+    let c0 = count | 0; // the bits count, not the sign
+    let c1 = (countHigh + (count >= TWO_POW_32 ? 1 : 0)) | 0;
+    let c2 = streamLow | 0;
+    let c3 = streamHigh | 0;
+    let k0 = keyLow | 0;
+    let k1 = keyHigh | 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const high0 = multiplyHigh(MULTIPLIER_0 >>> 16, MULTIPLIER_0 & 0xffff, c0);
+      const low0 = Math.imul(MULTIPLIER_0, c0);
+      const high1 = multiplyHigh(MULTIPLIER_1 >>> 16, MULTIPLIER_1 & 0xffff, c2);
+      const low1 = Math.imul(MULTIPLIER_1, c2);
+      c0 = high1 ^ c1 ^ k0;
+      c1 = low1;
+      c2 = high0 ^ c3 ^ k1;
+      c3 = low0;
+      k0 = (k0 + WEYL_0) | 0;
+      k1 = (k1 + WEYL_1) | 0;
+    }
+    out[at] = c0;
+    out[at + 1] = c1;
+    out[at + 2] = c2;
+    out[at + 3] = c3;
   }
-  out[offset] = c0;
-  out[offset + 1] = c1;
-  out[offset + 2] = c2;
-  out[offset + 3] = c3;
 }
 
 /**
- * A 64-bit stream number out of a parent's and a name: the name's UTF-8 bytes, 16 at a time, go through Philox
+ * A 64-bit stream number out of a parent's and a name: the name's UTF-8 bytes, 8 at a time, go through Philox
  * with the running value as its key. The length is part of what is hashed, so that padding cannot collide.
  */
 export function streamOf(parent: readonly [number, number], name: string): [number, number] {
@@ -56,9 +71,8 @@ export function streamOf(parent: readonly [number, number], name: string): [numb
   view.setUint32(padded.length - 4, bytes.length, true);
   let [low, high] = parent;
   const out = new Uint32Array(4);
-  for (let at = 0; at < padded.length; at += 16) {
-    const word = (index: number): number => view.getUint32(at + 4 * index, true);
-    philox([word(0), word(1), word(2), word(3)], [low, high], out);
+  for (let at = 0; at < padded.length; at += 8) {
+    philox([0, 0, view.getUint32(at, true), view.getUint32(at + 4, true)], [low, high], out);
     low = (low ^ out[0] ^ out[2]) >>> 0;
     high = (high ^ out[1] ^ out[3]) >>> 0;
   }
@@ -86,8 +100,11 @@ export function portableLog(x: number): number {
   }
   const s = (mantissa - 1) / (mantissa + 1);
   const square = s * s; // ≤ 0.0295, so that 11 terms reach the precision of a double
-  let series = 0;
-  for (let n = 21; n >= 1; n -= 2) series = series * square + 1 / n;
+  let series = 1 / 19 + square / 21;
+  series = 1 / 15 + square * (1 / 17 + square * series);
+  series = 1 / 11 + square * (1 / 13 + square * series);
+  series = 1 / 7 + square * (1 / 9 + square * series);
+  series = 1 + square * (1 / 3 + square * (1 / 5 + square * series));
   return exponent * LN2_HIGH + (2 * s * series + exponent * LN2_LOW);
 }
 
@@ -96,12 +113,14 @@ export function portableCircle(x: number): [number, number] {
   const quadrant = Math.floor(4 * x + 0.5);
   const angle = (4 * x - quadrant) * HALF_PI; // in [−π/4, π/4]
   const square = angle * angle;
-  let cosine = 1;
-  let sine = 1;
-  for (let n = 16; n >= 2; n -= 2) {
-    cosine = 1 - (cosine * square) / (n * (n - 1));
-    sine = 1 - (sine * square) / (n * (n + 1));
-  }
+  const z = -square;
+  // Σ z^n / (2n)! and Σ z^n / (2n + 1)!
+  let cosine = 1 / 479001600 + z * (1 / 87178291200 + z / 20922789888000);
+  cosine = 1 / 720 + z * (1 / 40320 + z * (1 / 3628800 + z * cosine));
+  cosine = 1 + z * (1 / 2 + z * (1 / 24 + z * cosine));
+  let sine = 1 / 6227020800 + z * (1 / 1307674368000 + z / 355687428096000);
+  sine = 1 / 5040 + z * (1 / 362880 + z * (1 / 39916800 + z * sine));
+  sine = 1 + z * (1 / 6 + z * (1 / 120 + z * sine));
   sine *= angle;
   switch (quadrant % 4) {
     case 0:

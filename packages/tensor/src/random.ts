@@ -92,24 +92,39 @@ export class RandomGenerator {
   word(): number {
     const index = Math.floor(this.#counter / 4);
     if (index !== this.#blockIndex) {
-      const key: [number, number] = [this.#seed >>> 0, Math.floor(this.#seed / TWO_POW_32)];
-      const high = Math.floor(index / TWO_POW_32);
-      philox([index >>> 0, high, this.#stream[0], this.#stream[1]], key, this.#block);
+      this.#fill(index, this.#block);
       this.#blockIndex = index;
     }
     return this.#block[this.#counter++ % 4];
   }
 
+  /** The next `count` words at once: what `word()` would give one by one. @throws InputError for a count that is no integer of at least 0. */
+  words(count: number): Uint32Array {
+    if (!isCount(count))
+      throw new InputError(`RandomGenerator.words: expected a count of at least 0, got ${count}`);
+    const first = Math.floor(this.#counter / 4);
+    const skipped = this.#counter - 4 * first;
+    const blocks = new Uint32Array(4 * Math.ceil((skipped + count) / 4));
+    this.#fill(first, blocks);
+    this.#counter += count;
+    return blocks.subarray(skipped, skipped + count);
+  }
+
+  #fill(block: number, words: Uint32Array): void {
+    const high = Math.floor(block / TWO_POW_32);
+    const key: [number, number] = [this.#seed >>> 0, Math.floor(this.#seed / TWO_POW_32)];
+    philox([block >>> 0, high, this.#stream[0], this.#stream[1]], key, words);
+  }
+
   /** A number in [0, 1), a multiple of 2⁻²⁴: every value is exact in float32. Takes one word. */
   uniform(): number {
-    return (this.word() >>> 8) * TWO_POW_MINUS_24;
+    return unitInterval(this.word());
   }
 
   /** Two independent standard normal numbers by Box–Muller, in basic arithmetic that no engine rounds differently. */
   normalPair(): [number, number] {
-    const radius = Math.sqrt(-2 * portableLog((this.word() + 1) / TWO_POW_32));
-    const [cosine, sine] = portableCircle(this.word() / TWO_POW_32);
-    return [radius * cosine, radius * sine];
+    const first = this.word();
+    return boxMuller(first, this.word());
   }
 
   /** A standard normal number; takes two words. */
@@ -172,6 +187,16 @@ function assertRange(operation: string, min: number, max: number): void {
     throw new InputError(`${operation}: expected integers min < max, got ${min} and ${max}`);
 }
 
+function unitInterval(word: number): number {
+  return (word >>> 8) * TWO_POW_MINUS_24;
+}
+
+function boxMuller(first: number, second: number): [number, number] {
+  const radius = Math.sqrt(-2 * portableLog((first + 1) / TWO_POW_32));
+  const [cosine, sine] = portableCircle(second / TWO_POW_32);
+  return [radius * cosine, radius * sine];
+}
+
 let shared: RandomGenerator | undefined;
 
 /** The generator that is used where none is passed. Until {@link manualSeed} it starts from a fixed seed. */
@@ -227,8 +252,9 @@ export function randomUniform(
   assertFinite("randomUniform", { min, max });
   if (max < min) throw new InputError(`randomUniform: expected min ≤ max, got ${min} and ${max}`);
   const values = new Float32Array(sizeOf(shape));
+  const words = generator.words(values.length);
   for (let i = 0; i < values.length; i++) {
-    values[i] = min + (max - min) * generator.uniform();
+    values[i] = min + (max - min) * unitInterval(words[i]);
     if (values[i] >= max) values[i] = min; // rounding to float32 can reach max, which is excluded
   }
   return fromValues(values, shape, "float32");
@@ -255,8 +281,9 @@ export function randomNormal(
       `randomNormal: expected a standardDeviation of at least 0, got ${standardDeviation}`,
     );
   const values = new Float32Array(sizeOf(shape));
+  const words = generator.words(2 * Math.ceil(values.length / 2));
   for (let i = 0; i < values.length; i += 2) {
-    const [first, second] = generator.normalPair();
+    const [first, second] = boxMuller(words[i], words[i + 1]);
     values[i] = mean + standardDeviation * first;
     if (i + 1 < values.length) values[i + 1] = mean + standardDeviation * second;
   }
@@ -301,7 +328,8 @@ export function bernoulli(
   assertSizes("bernoulli", shape);
   assertProbability("bernoulli", probability);
   const values = dtype === "bool" ? new Uint8Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
-  for (let i = 0; i < values.length; i++) values[i] = generator.uniform() < probability ? 1 : 0;
+  const words = generator.words(values.length);
+  for (let i = 0; i < values.length; i++) values[i] = unitInterval(words[i]) < probability ? 1 : 0;
   return fromValues(values, shape, dtype);
 }
 
