@@ -28,23 +28,27 @@ export async function versionAndPack() {
     .map(({ name }) => `${name}: still at 0.0.0 after changeset version; add a changeset`);
 }
 
-/** publint and are-the-types-wrong on what would be uploaded; tests and fixtures are not in it. */
+/** What publint, are-the-types-wrong and the list of files say of one tarball. */
+export async function problemsOfTarball(name, tarball) {
+  const bytes = await readFile(tarball);
+  const content = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const { messages, pkg } = await publint({ pack: { tarball: content }, strict: true });
+  const { output } = await runCommand("tar", ["-tzf", tarball]);
+  const unwanted = output
+    .split("\n")
+    .filter((path) => /\.(test|bench)\.|\/fixtures\/|tsbuildinfo/.test(path));
+  return [
+    ...messages.map((message) => `${name}: publint: ${formatMessage(message, pkg)}`),
+    ...unwanted.map((path) => `${name}: ${path} does not belong into the package`),
+    ...(await problemsOfCommand(workspaceTool("attw"), [tarball, "--profile", "esm-only"])),
+  ];
+}
+
+/** What would be uploaded is well-formed, its types resolve, and no test or fixture is in it. */
 export async function inspectPacked() {
   const problems = [];
-  for (const { name, tarball } of (await staged()).packed) {
-    const bytes = await readFile(tarball);
-    const { messages, pkg } = await publint({
-      pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
-      strict: true,
-    });
-    problems.push(...messages.map((message) => `${name}: publint: ${formatMessage(message, pkg)}`));
-    problems.push(...(await problemsOfCommand(workspaceTool("attw"), [tarball, "--profile", "esm-only"])));
-    const { output } = await runCommand("tar", ["-tzf", tarball]);
-    const unwanted = output
-      .split("\n")
-      .filter((path) => /\.(test|bench)\.|\/fixtures\/|tsbuildinfo/.test(path));
-    problems.push(...unwanted.map((path) => `${name}: ${path} does not belong into the package`));
-  }
+  for (const { name, tarball } of (await staged()).packed)
+    problems.push(...(await problemsOfTarball(name, tarball)));
   return problems;
 }
 
