@@ -37,3 +37,4 @@ export { gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
+export { centredColumns, batchNorm, batchNormInputGradient } from "./batch-norm";

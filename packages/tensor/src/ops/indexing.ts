@@ -8,6 +8,7 @@ import {
   takeAlongAxisOnHost,
 } from "../backends/host/indexing.js";
 import { hostValues } from "../backends/host/values.js";
+import { gatherWasm, scatterRowsWasm } from "../backends/wasm/ops/layout.js";
 import {
   flattenIndicesWebgpu,
   gatherWebgpu,
@@ -40,7 +41,11 @@ export type DepthAttributes = { depth: number; dtype: DType };
 /** x `[outer, length, inner]`, indices `[count]` → `[outer, count, inner]`. */
 const gatherKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: Tensor }, OperationAttributes>({
   name: "Gather",
-  implementations: { cpu: gatherOnHost, wasm: gatherOnHost, webgpu: (call) => gatherWebgpu(call) },
+  implementations: {
+    cpu: gatherOnHost,
+    wasm: (call) => gatherWasm(call) ?? gatherOnHost(call),
+    webgpu: (call) => gatherWebgpu(call),
+  },
   saves: ["indices"],
   gradient: gatherGradient,
 });
@@ -53,7 +58,7 @@ const scatterRowsKernel = /* @__PURE__ */ defineKernel<
   name: "ScatterRows",
   implementations: {
     cpu: scatterRowsOnHost,
-    wasm: scatterRowsOnHost,
+    wasm: (call) => scatterRowsWasm(call) ?? scatterRowsOnHost(call),
     webgpu: (call) => scatterRowsWebgpu(call),
   },
   saves: ["indices"],

@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { stopGradient } from "../autograd.js";
 import { batchNormBackpropOnHost, batchNormTrainingOnHost } from "../backends/host/batch-norm.js";
+import { batchNormBackpropWasm, batchNormTrainingWasm } from "../backends/wasm/ops/batch-norm.js";
 import { batchNormBackpropWebgpu, batchNormTrainingWebgpu } from "../backends/webgpu/kernels/batch-norm.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { batchNormTrainingGradient } from "../gradients/normalization.js";
@@ -28,7 +29,7 @@ const batchNormTrainingKernel = /* @__PURE__ */ defineKernel<BatchNormInputs, Ep
   reference: batchNormTrainingReference,
   implementations: {
     cpu: batchNormTrainingOnHost,
-    wasm: batchNormTrainingOnHost,
+    wasm: (call) => batchNormTrainingWasm(call) ?? batchNormTrainingOnHost(call),
     webgpu: (call) => batchNormTrainingWebgpu(call),
   },
   saves: ["x", "weight", "output"],
@@ -41,7 +42,7 @@ const batchNormBackpropKernel = /* @__PURE__ */ defineKernel<BatchNormBackpropIn
   reference: batchNormBackpropReference,
   implementations: {
     cpu: batchNormBackpropOnHost,
-    wasm: batchNormBackpropOnHost,
+    wasm: (call) => batchNormBackpropWasm(call) ?? batchNormBackpropOnHost(call),
     webgpu: (call) => batchNormBackpropWebgpu(call),
   },
 });

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { placeOnHost, stridedSliceOnHost } from "../backends/host/slice.js";
+import { placeWasm, stridedSliceWasm } from "../backends/wasm/ops/layout.js";
 import { placeWebgpu, stridedSliceWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { asDType } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
@@ -20,7 +21,7 @@ const stridedSliceKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, StridedSl
   name: "StridedSlice",
   implementations: {
     cpu: stridedSliceOnHost,
-    wasm: stridedSliceOnHost,
+    wasm: (call) => stridedSliceWasm(call) ?? stridedSliceOnHost(call),
     webgpu: (call) => stridedSliceWebgpu(call),
   },
   gradient: stridedSliceGradient,
@@ -28,7 +29,11 @@ const stridedSliceKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, StridedSl
 
 const placeKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PlaceAttributes>({
   name: "Place",
-  implementations: { cpu: placeOnHost, wasm: placeOnHost, webgpu: (call) => placeWebgpu(call) },
+  implementations: {
+    cpu: placeOnHost,
+    wasm: (call) => placeWasm(call) ?? placeOnHost(call),
+    webgpu: (call) => placeWebgpu(call),
+  },
   gradient: placeGradient,
 });
 

@@ -58,4 +58,7 @@ export interface WasmExports {
   gruCellGradient(dy: number, inputGates: number, hiddenGates: number, hidden: number, dInputGates: number, dHiddenGates: number, dHidden: number, batch: number, size: number): void;
   crossEntropy(logits: number, targets: number, losses: number, logSums: number, rows: number, classes: number, ignored: number): void;
   crossEntropyGradient(dy: number, logits: number, targets: number, logSums: number, dLogits: number, rows: number, classes: number, ignored: number): void;
+  centredColumns(gradient: number, x: number, mean: number, output: number, rows: number, channels: number, divisor: number): void;
+  batchNorm(x: number, mean: number, scale: number, bias: number, output: number, rows: number, channels: number): void;
+  batchNormInputGradient(dy: number, x: number, mean: number, factor: number, total: number, along: number, dx: number, rows: number, channels: number): void;
 }

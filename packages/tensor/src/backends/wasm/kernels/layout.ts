@@ -39,7 +39,8 @@ export function copyBlock(
   return true;
 }
 
-const offsetOf = (position: readonly number[], strides: readonly number[]): number =>
+/** How far into a tensor a position lies, in elements. */
+export const offsetOf = (position: readonly number[], strides: readonly number[]): number =>
   position.reduce((sum, index, axis) => sum + index * strides[axis], 0);
 
 function slice({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
@@ -101,6 +102,11 @@ function concat({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
   return output;
 }
 
+/** The 32 bits of a float32 or an int32, as `fill` takes them. */
+export function bitsOf(dtype: DType, value: number): number {
+  return dtype === "float32" ? new Int32Array(Float32Array.of(value).buffer)[0] : value;
+}
+
 function pad({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
   const { paddings, constantValue } = attrs as { paddings: [number, number][]; constantValue: number };
   const negative = paddings.some(([before, after]) => before < 0 || after < 0);
@@ -113,8 +119,7 @@ function pad({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
   const source = backend.pointer(x);
   const output = backend.allocateOutput(shape, dtype);
   const target = backend.pointer(output);
-  const bits = dtype === "float32" ? new Int32Array(Float32Array.of(constantValue).buffer)[0] : constantValue;
-  backend.exports.fill(target, count, bits);
+  backend.exports.fill(target, count, bitsOf(dtype, constantValue));
   const strides = stridesOf(shape);
   copyBlock(
     backend,
