@@ -98,6 +98,17 @@ describe("WasmBackend", () => {
   });
 });
 
+describe("useDevice", () => {
+  it("keeps the engine, and refuses to change a running one", async () => {
+    const backend = wasmBackend();
+    const [first, second] = await Promise.all([useDevice("wasm"), useDevice("wasm", { relaxedSimd: false })]);
+    expect(first.features).toEqual(["simd"]);
+    expect(second.backend).toBe("ai-wasm");
+    expect(wasmBackend()).toBe(backend);
+    await expect(useDevice("wasm", { relaxedSimd: true })).rejects.toThrow(/expected relaxedSimd false/);
+  });
+});
+
 describe("createRuntime", () => {
   it("throws a DeviceError that says what to do at the limit, and goes on after it", async () => {
     const { allocator } = await createRuntime({ maximumPages: 64 });

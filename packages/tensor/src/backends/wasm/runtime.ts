@@ -38,7 +38,10 @@ export class WasmRuntime {
   constructor(
     readonly memory: WebAssembly.Memory,
     readonly exports: WasmExports,
+    /** Whether the kernels use relaxed SIMD. */
     readonly relaxedSimd: boolean,
+    /** What was asked for. */
+    readonly options: Required<RuntimeOptions>,
   ) {
     this.floats = new Float32Array(memory.buffer);
     this.integers = new Int32Array(memory.buffer);
@@ -134,7 +137,10 @@ export async function createRuntime({
     );
   const memory = reserve(maximumPages);
   const { instance } = await WebAssembly.instantiate(binary, { env: { memory } });
-  return new WasmRuntime(memory, instance.exports as unknown as WasmExports, useRelaxed);
+  return new WasmRuntime(memory, instance.exports as unknown as WasmExports, useRelaxed, {
+    relaxedSimd,
+    maximumPages,
+  });
 }
 
 /** A memory that may grow as far as this engine lets it. */
