@@ -82,7 +82,6 @@ const convInputKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; filter: Tenso
   stock: { kernel: "Conv2DBackpropInput", attrs: stockAttributes },
   implementations: {
     cpu: dilatedInput,
-    wasm: dilatedInput,
     webgpu: (call) => zerosForNothing(call, () => call.attrs.inputShape) ?? dilatedInput(call),
   },
   saves: ["dy", "filter"],
@@ -95,7 +94,6 @@ const convFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor },
   stock: { kernel: "Conv2DBackpropFilter", attrs: stockAttributes },
   implementations: {
     cpu: dilatedFilter,
-    wasm: dilatedFilter,
     webgpu: (call) => zerosForNothing(call, () => call.attrs.filterShape) ?? dilatedFilter(call),
   },
   saves: ["x", "dy"],
