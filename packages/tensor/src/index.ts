@@ -1,5 +1,7 @@
 export { detectAnomaly } from "./anomaly.js";
 export * from "./autograd.js";
+export { debugGpuErrors } from "./backends/webgpu/errors.js";
+export { type GpuMemoryReport, gpuMemory, trimPool } from "./backends/webgpu/pool.js";
 export { checkpoint } from "./checkpoint.js";
 export { freeWhenCollected } from "./collected.js";
 export {

@@ -1,6 +1,7 @@
 import type { KernelBackend } from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, it } from "vitest";
 import { engine } from "../../engine.js";
+import * as ops from "../../index.js";
 import { add, dispose, read, type Tensor, tensor, tidy, zeros } from "../../index.js";
 import { describeEachDevice, expectNoLeak, TEST_DEVICES } from "../../testing/index.js";
 import { debugGpuErrors, dispatch, f32, type GpuDispatch, gpuMemory, i32, trimPool, u32 } from "./index.js";
@@ -156,6 +157,30 @@ function tests(): void {
     expect([...(await read(y))]).toEqual([2]);
     expect(() => scale(3)).toThrow(/^bakedIn: expected one WGSL text a variant, got two/);
     dispose([x, y]);
+  });
+
+  it("frees what kernels of several dispatches use in between", async () => {
+    const backend = engine().registry.webgpu as KernelBackend;
+    const x = ops.reshape(ops.arange(0, 20_000, 1, "float32"), [1, 100, 200, 1]);
+    const lines = ops.reshape(x, [200, 100]);
+    const rows = ops.arange(0, 3000, 1);
+    const compute = (): void =>
+      tidy(() => {
+        ops.mean(x);
+        ops.argsort(lines, { axis: 1 });
+        ops.scatterNd(ops.reshape(rows, [3000, 1]), ops.ones([3000]), [3000]);
+        ops.scatterAdd(ops.zeros([3000]), rows, ops.ones([3000]), { axis: 0 });
+        ops.interpolate(x, { size: [7, 9], mode: "bilinear" });
+        ops.grad((image) => ops.sum(ops.maxPool2d(image, { kernelSize: 2 })), [x]);
+        ops.concat([lines, lines], { axis: 1 });
+      });
+    compute();
+    await read(x);
+    const before = backend.numDataIds();
+    compute();
+    await read(x);
+    expect(backend.numDataIds()).toBe(before);
+    dispose([x, lines, rows]);
   });
 
   it("leaks nothing and gives pooled memory back", async () => {
