@@ -1,0 +1,244 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { useDevice } from "../../device.js";
+import type { DType } from "../../dtype.js";
+import {
+  expectSameAsCpu,
+  type HostInput,
+  randomInput,
+  randomStream,
+  runKernel,
+} from "../../testing/wasm-kernels.js";
+
+beforeAll(async () => {
+  await useDevice("cpu");
+  await useDevice("wasm");
+});
+
+const SPECIAL = [
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1e-40,
+  -1e-40,
+  3e38,
+  -3e38,
+  88.7,
+  -88.7,
+  104,
+  -104,
+  6,
+  7,
+];
+const special = (): HostInput => ({
+  shape: [SPECIAL.length],
+  dtype: "float32",
+  values: Float32Array.from(SPECIAL),
+});
+
+/** Numbers over many magnitudes, both signs. */
+function wide(count: number): HostInput {
+  const random = randomStream(count);
+  const values = Float32Array.from(
+    { length: count },
+    () => (random() < 0.5 ? -1 : 1) * 10 ** (random() * 8 - 6),
+  );
+  return { shape: [count], dtype: "float32", values };
+}
+
+/** erf by its series or continued fraction in double precision; Abramowitz and Stegun 7.1.6 and 7.1.14. */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  if (z > 6) return Math.sign(x);
+  if (z < 2.5) {
+    let term = z;
+    let sum = z;
+    for (let n = 1; n < 100; n++) {
+      term *= (2 * z * z) / (2 * n + 1);
+      sum += term;
+    }
+    return (Math.sign(x) * 2 * Math.exp(-z * z) * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) fraction = n / 2 / (z + fraction);
+  return Math.sign(x) * (1 - Math.exp(-z * z) / Math.sqrt(Math.PI) / (z + fraction));
+}
+
+const EXACT: Readonly<Record<string, (x: number) => number>> = {
+  Relu: (x) => Math.max(x, 0),
+  Relu6: (x) => Math.min(Math.max(x, 0), 6),
+  Exp: Math.exp,
+  Log: Math.log,
+  Tanh: Math.tanh,
+  Sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  Rsqrt: (x) => 1 / Math.sqrt(x),
+  Sqrt: Math.sqrt,
+  Neg: (x) => -x,
+  Square: (x) => x * x,
+  Erf: erf,
+  Abs: Math.abs,
+  Reciprocal: (x) => 1 / x,
+  Elu: (x) => (x > 0 ? x : Math.expm1(x)),
+  Floor: Math.floor,
+  Ceil: Math.ceil,
+  Softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+};
+
+describe("unary functions", () => {
+  for (const [name, exact] of Object.entries(EXACT))
+    it(`${name} is good to 1e-6 everywhere, with NaN, infinities and denormals`, () => {
+      for (const x of [special(), wide(4001), wide(3)]) {
+        const [{ values }] = runKernel("ai-wasm", name, { x }, {});
+        x.values.forEach((value, i) => {
+          const expected = Math.fround(exact(value));
+          if (Number.isNaN(expected)) expect(values[i], `${name}(${value})`).toBeNaN();
+          else if (!Number.isFinite(expected)) expect(values[i], `${name}(${value})`).toBe(expected);
+          // one denormal step where the result is denormal
+          else
+            expect(Math.abs(values[i] - expected), `${name}(${value})`).toBeLessThanOrEqual(
+              1e-6 * Math.abs(expected) + 3e-45,
+            );
+        });
+      }
+    });
+
+  it("equals the JavaScript kernels where they take parameters", () => {
+    expectSameAsCpu("Step", { x: special() }, { alpha: 0.25 });
+    expectSameAsCpu("LeakyRelu", { x: special() }, { alpha: 0.1 });
+    expectSameAsCpu("ClipByValue", { x: special() }, { clipValueMin: -0.75, clipValueMax: 6.5 });
+    expectSameAsCpu(
+      "Round",
+      { x: { shape: [6], dtype: "float32", values: Float32Array.of(0.5, 1.5, 2.5, -0.5, -1.5, Number.NaN) } },
+      {},
+    );
+  });
+});
+
+/** Pairs of shapes that broadcast, one a kind of walk. */
+const PAIRS: readonly [number[], number[]][] = [
+  [[7], [7]],
+  [[3, 5], []],
+  [[], [3, 5]],
+  [[3, 5], [5]],
+  [
+    [3, 5],
+    [3, 1],
+  ],
+  [
+    [3, 1],
+    [1, 5],
+  ],
+  [
+    [2, 3, 4],
+    [3, 1],
+  ],
+  [
+    [2, 1, 4],
+    [2, 3, 1],
+  ],
+  [[1, 1], [1]],
+  [[300, 3], [3]],
+  [
+    [2, 1, 3, 1, 2],
+    [1, 4, 1, 3, 1],
+  ],
+  [[0, 3], [3]],
+];
+
+describe("binary functions", () => {
+  const random = randomStream(3);
+  for (const name of [
+    "Add",
+    "Sub",
+    "Multiply",
+    "RealDiv",
+    "Maximum",
+    "Minimum",
+    "SquaredDifference",
+    "Equal",
+    "NotEqual",
+    "Less",
+    "LessEqual",
+    "Greater",
+    "GreaterEqual",
+  ])
+    it(`${name} broadcasts like the JavaScript kernel`, () => {
+      for (const [shapeA, shapeB] of PAIRS)
+        for (const dtype of ["float32", "int32"] as const) {
+          if (name === "RealDiv" && dtype === "int32") continue;
+          const [a, b] = [randomInput(random, shapeA, dtype), randomInput(random, shapeB, dtype)];
+          expectSameAsCpu(name, { a, b }, {});
+        }
+      const all = SPECIAL.flatMap((first) => SPECIAL.map((second) => [first, second]));
+      const column = (index: number): HostInput => ({
+        shape: [all.length],
+        dtype: "float32",
+        values: Float32Array.from(all, (pair) => pair[index]),
+      });
+      expectSameAsCpu(name, { a: column(0), b: column(1) }, {});
+    });
+
+  it("wraps int32 like PyTorch", () => {
+    const big: HostInput = {
+      shape: [3],
+      dtype: "int32",
+      values: Int32Array.of(2 ** 31 - 1, -(2 ** 31), 123456789),
+    };
+    const [sum] = runKernel("ai-wasm", "Add", { a: big, b: big }, {});
+    expect([...sum.values]).toEqual([-2, 0, 246913578]);
+    const [product] = runKernel("ai-wasm", "Multiply", { a: big, b: big }, {});
+    expect([...product.values]).toEqual([1, 0, Math.imul(123456789, 123456789)]);
+  });
+
+  it("chooses by a condition", () => {
+    for (const shape of [[5], [2, 3], [17]])
+      for (const dtype of ["float32", "int32", "bool"] as const) {
+        const condition = randomInput(random, shape, "bool");
+        expectSameAsCpu(
+          "Select",
+          { condition, t: randomInput(random, shape, dtype), e: randomInput(random, shape, dtype) },
+          {},
+        );
+      }
+    expectSameAsCpu(
+      "Select",
+      {
+        condition: randomInput(random, [3], "bool"),
+        t: randomInput(random, [3, 2]),
+        e: randomInput(random, [3, 2]),
+      },
+      {},
+    );
+  });
+});
+
+describe("casts", () => {
+  it("converts between all dtypes", () => {
+    const x: Record<DType, HostInput> = {
+      float32: {
+        shape: [7],
+        dtype: "float32",
+        values: Float32Array.of(-2.7, -0.3, 0, 0.3, 2.7, Number.NaN, 1e6),
+      },
+      int32: { shape: [3], dtype: "int32", values: Int32Array.of(-5, 0, 7) },
+      bool: { shape: [2], dtype: "bool", values: Uint8Array.of(0, 1) },
+    };
+    const expected: Record<string, number[]> = {
+      "float32 int32": [-2, 0, 0, 0, 2, 0, 1e6],
+      "float32 bool": [1, 1, 0, 1, 1, 1, 1],
+      "int32 float32": [-5, 0, 7],
+      "int32 bool": [1, 0, 1],
+      "bool float32": [0, 1],
+      "bool int32": [0, 1],
+    };
+    for (const [pair, values] of Object.entries(expected)) {
+      const [from, to] = pair.split(" ") as [DType, DType];
+      const [output] = runKernel("ai-wasm", "Cast", { x: x[from] }, { dtype: to });
+      expect([pair, output.dtype, ...output.values]).toEqual([pair, to, ...values]);
+    }
+  });
+});
