@@ -1,4 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { formatWithOptions } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
@@ -24,7 +25,7 @@ describe("code of the READMEs", () => {
       vi.spyOn(console, "log").mockImplementation((...values) => {
         lines.push(formatWithOptions({ colors: false }, ...values));
       });
-      await import(`./.vitest/${name}.ts`);
+      await import(/* @vite-ignore */ fileURLToPath(new URL(`${name}.ts`, scratch)));
       expect(lines).toEqual([expected]);
     },
   );

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { problemsOfCommand } from "./commands.mjs";
 import { describedParameter, problemsOf as docstringProblems } from "./docstring-shapes.mjs";
 import { problemsOf as lengthProblems } from "./file-length.mjs";
@@ -26,6 +26,7 @@ async function folderWith(files: Record<string, string>): Promise<string> {
 }
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
@@ -244,6 +245,7 @@ describe("running", () => {
   });
 
   it("tells passed, failed, crashed and skipped apart", async () => {
+    vi.spyOn(console, "log").mockImplementation(() => {});
     const results = await runChecks([
       { name: "good", run: async () => [] },
       { name: "bad", run: async () => ["a problem"] },

@@ -9,7 +9,7 @@ import { problemsOfCommand, workspaceTool } from "./commands.mjs";
 import { ROOT } from "./files.mjs";
 import { SkippedCheck } from "./skipped-check.mjs";
 
-const script = (name) => async () => (await import(`./${name}.mjs`)).check(ROOT);
+const script = (name) => async () => (await import(/* @vite-ignore */ `./${name}.mjs`)).check(ROOT);
 
 /** A step of the release rehearsal; the steps share one staged copy. */
 const release = (step) => async () => (await import("./release/rehearsal.mjs"))[step]();

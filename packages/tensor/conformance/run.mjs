@@ -47,5 +47,14 @@ const suite = await import(pathToFileURL(bundle).href);
 await runner.execute();
 await rm(folder, { recursive: true });
 const seconds = Math.round((performance.now() - start) / 100) / 10;
-console.log(JSON.stringify({ specs, failed: failures.length, skipped, seconds, tensorBytes: suite.tensorBytes(), failures }));
+console.log(
+  JSON.stringify({
+    specs,
+    failed: failures.length,
+    skipped,
+    seconds,
+    tensorBytes: suite.tensorBytes(),
+    failures,
+  }),
+);
 process.exit(0);
