@@ -38,3 +38,4 @@ export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
 export { centredColumns, batchNorm, batchNormInputGradient } from "./batch-norm";
+export { depthwise, depthwiseInputGradient, depthwiseFilterGradient } from "./depthwise";

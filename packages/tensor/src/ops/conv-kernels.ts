@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { depthwiseFilterOnHost, depthwiseInputOnHost, depthwiseOnHost } from "../backends/host/depthwise.js";
+import { depthwiseFilterWasm, depthwiseInputWasm, depthwiseWasm } from "../backends/wasm/ops/depthwise.js";
 import {
   depthwiseFilterWebgpu,
   depthwiseInputWebgpu,
@@ -104,7 +105,11 @@ const convFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tensor },
 const depthwiseKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; filter: Tensor }, ConvAttributes>({
   name: "DepthwiseConv2D",
   stock: { kernel: "DepthwiseConv2dNative", attrs: stockAttributes },
-  implementations: { cpu: depthwiseOnHost, wasm: depthwiseOnHost, webgpu: (call) => depthwiseWebgpu(call) },
+  implementations: {
+    cpu: depthwiseOnHost,
+    wasm: (call) => depthwiseWasm(call) ?? depthwiseOnHost(call),
+    webgpu: (call) => depthwiseWebgpu(call),
+  },
   saves: ["x", "filter"],
   gradient: depthwiseGradient,
 });
@@ -116,7 +121,7 @@ const depthwiseInputKernel = /* @__PURE__ */ defineKernel<
   name: "DepthwiseConv2DBackpropInput",
   implementations: {
     cpu: depthwiseInputOnHost,
-    wasm: depthwiseInputOnHost,
+    wasm: (call) => depthwiseInputWasm(call) ?? depthwiseInputOnHost(call),
     webgpu: (call) => depthwiseInputWebgpu(call),
   },
   saves: ["dy", "filter"],
@@ -127,7 +132,7 @@ const depthwiseFilterKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; dy: Tens
   name: "DepthwiseConv2DBackpropFilter",
   implementations: {
     cpu: depthwiseFilterOnHost,
-    wasm: depthwiseFilterOnHost,
+    wasm: (call) => depthwiseFilterWasm(call) ?? depthwiseFilterOnHost(call),
     webgpu: (call) => depthwiseFilterWebgpu(call),
   },
   saves: ["x", "dy"],

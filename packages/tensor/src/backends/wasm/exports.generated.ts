@@ -61,4 +61,7 @@ export interface WasmExports {
   centredColumns(gradient: number, x: number, mean: number, output: number, rows: number, channels: number, divisor: number): void;
   batchNorm(x: number, mean: number, scale: number, bias: number, output: number, rows: number, channels: number): void;
   batchNormInputGradient(dy: number, x: number, mean: number, factor: number, total: number, along: number, dx: number, rows: number, channels: number): void;
+  depthwise(x: number, filter: number, y: number, batch: number): void;
+  depthwiseInputGradient(dy: number, filter: number, dx: number, batch: number): void;
+  depthwiseFilterGradient(x: number, dy: number, dFilter: number, batch: number): void;
 }
