@@ -39,7 +39,8 @@ async function main(): Promise<void> {
     signal: interrupt.signal,
     print: console.log,
   });
-  const here = (path: string): string => relative(process.cwd(), path) || ".";
+  // package managers start it in its own folder; INIT_CWD is where the user stands
+  const here = (path: string): string => relative(process.env.INIT_CWD ?? process.cwd(), path) || ".";
   console.log(`\nWeights, TensorBoard events, metrics.json and the report are in ${here(flags.out)}.`);
   console.log(
     `Open ${here(join(flags.out, "report.html"))} in a browser to see the curves and the worst mistakes.`,
