@@ -31,7 +31,6 @@ export {
   rmsNorm,
   rmsNormInputGradient,
   rmsNormWeightGradient,
-  scaleShift,
 } from "./normalization";
 export { gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";

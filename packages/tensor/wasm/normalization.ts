@@ -234,22 +234,3 @@ export function rmsNormWeightGradient(dy: usize, x: usize, dWeight: usize, rows:
     x += bytes;
   }
 }
-
-/** `output = x · scale + shift` with one scale and shift a channel: batch normalization with known statistics. */
-export function scaleShift(x: usize, scale: usize, shift: usize, output: usize, rows: i32, channels: i32): void {
-  const bytes = <usize>channels << 2;
-  for (let row = 0; row < rows; row++) {
-    scaleShiftRow(x, scale, shift, output, channels);
-    x += bytes;
-    output += bytes;
-  }
-}
-
-function scaleShiftRow(x: usize, scale: usize, shift: usize, output: usize, channels: i32): void {
-  const wide = <usize>(channels & ~3) << 2,
-    end = <usize>channels << 2;
-  let f: usize = 0;
-  for (; f < wide; f += 16)
-    v128.store(output + f, f32x4.add(f32x4.mul(v128.load(x + f), v128.load(scale + f)), v128.load(shift + f)));
-  for (; f < end; f += 4) store<f32>(output + f, load<f32>(x + f) * load<f32>(scale + f) + load<f32>(shift + f));
-}

@@ -276,7 +276,11 @@ export function softmaxGradient(dy: usize, y: usize, dx: usize, rows: i32, lengt
   const bytes = <usize>length << 2;
   for (let row = 0; row < rows; row++) {
     const shift = <f32>dotRow(dy, y, length);
-    for (let f: usize = 0; f < bytes; f += 4) store<f32>(dx + f, load<f32>(y + f) * (load<f32>(dy + f) - shift));
+    const shifts = f32x4.splat(shift);
+    let f: usize = 0;
+    for (; f + 16 <= bytes; f += 16)
+      v128.store(dx + f, f32x4.mul(v128.load(y + f), f32x4.sub(v128.load(dy + f), shifts)));
+    for (; f < bytes; f += 4) store<f32>(dx + f, load<f32>(y + f) * (load<f32>(dy + f) - shift));
     dy += bytes;
     y += bytes;
     dx += bytes;

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { argExtremumOnHost, prodOnHost } from "../backends/host/reduce.js";
+import { argMaxWasm } from "../backends/wasm/ops/rows.js";
 import { argReduceWebgpu, reduceWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import type { DType } from "../dtype.js";
 import { InputError } from "../errors.js";
@@ -90,7 +91,7 @@ const argMaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>
   // tfjs never finds a NaN
   implementations: {
     cpu: (call) => argExtremumOnHost(call, 1),
-    wasm: (call) => argExtremumOnHost(call, 1),
+    wasm: (call) => argMaxWasm(call) ?? argExtremumOnHost(call, 1),
     webgpu: (call) => argReduceWebgpu(call, "ArgMax"),
   },
 });

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { logSoftmaxWasm } from "../backends/wasm/ops/softmax.js";
+import { logSoftmaxWasm } from "../backends/wasm/ops/rows.js";
 import { softmaxWebgpu } from "../backends/webgpu/kernels/softmax.js";
 import { logSoftmaxGradient, softmaxGradient } from "../gradients/softmax.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";

@@ -47,7 +47,6 @@ export interface WasmExports {
   rmsNorm(x: number, weight: number, output: number, rows: number, dim: number, epsilon: number): void;
   rmsNormInputGradient(dy: number, x: number, weight: number, dx: number, rows: number, dim: number, epsilon: number): void;
   rmsNormWeightGradient(dy: number, x: number, dWeight: number, rows: number, dim: number, epsilon: number): void;
-  scaleShift(x: number, scale: number, shift: number, output: number, rows: number, channels: number): void;
   gelu(x: number, output: number, count: number, approximate: number): void;
   geluGradient(dy: number, x: number, dx: number, count: number, approximate: number): void;
   adamwUpdate(parameter: number, gradient: number, mean: number, meanSquare: number, largest: number, count: number, inflow1: number, beta2: number, inflow2: number, epsilon: number, stepSize: number, denominatorScale: number, decay: number, penalty: number, sign: number): void;

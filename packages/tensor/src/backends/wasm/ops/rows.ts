@@ -1,0 +1,41 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { KernelCall } from "../../../kernels/define-kernel.js";
+import { sizeOf } from "../../../shape.js";
+import type { WasmBackend } from "../backend.js";
+import { logSoftmax } from "../kernels/reduce.js";
+
+/** `ai/LogSoftmax` in WebAssembly, along the last axis. */
+export function logSoftmaxWasm({ inputs: { x }, backend }: KernelCall): TensorInfo | null {
+  return logSoftmax(backend as WasmBackend, x);
+}
+
+/** `ai/SoftmaxGradient` and `ai/LogSoftmaxGradient` in WebAssembly, from the output of the forward pass. */
+export function softmaxGradientWasm(
+  { inputs: { dy, output }, backend }: KernelCall,
+  kind: "softmaxGradient" | "logSoftmaxGradient",
+): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const size = sizeOf(output.shape);
+  if (!wasm.isFloat32(dy) || !wasm.isFloat32(output) || size === 0) return null;
+  const length: number = output.shape[output.shape.length - 1];
+  const [gradient, values] = [wasm.pointer(dy), wasm.pointer(output)];
+  const result = wasm.allocateOutput(output.shape);
+  wasm.exports[kind](gradient, values, wasm.pointer(result), size / length, length);
+  return result;
+}
+
+/** `ai/ArgMax` in WebAssembly, along the last axis of floats. */
+export function argMaxWasm({
+  inputs: { x },
+  attrs,
+  backend,
+}: KernelCall<{ axis: number }>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const size = sizeOf(x.shape);
+  if (!wasm.isFloat32(x) || size === 0 || attrs.axis !== x.shape.length - 1) return null;
+  const length: number = x.shape[attrs.axis];
+  const source = wasm.pointer(x);
+  const output = wasm.allocateOutput(x.shape.slice(0, -1), "int32");
+  wasm.exports.argMaxRows(source, wasm.pointer(output), size / length, length);
+  return output;
+}
