@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Module } from "@ai/layers";
 import {
@@ -109,6 +110,8 @@ export class Experiment {
   async run(): Promise<ExperimentResult> {
     const { folder, test, signal } = this.#options;
     const { name, build, epochs } = this.recipe;
+    // a run starts anew: an earlier one's checkpoints are later than its first
+    await rm(join(folder, name, "checkpoints"), { recursive: true, force: true });
     const started = performance.now();
     const { history } = await this.#trainer.fit(this.#loader, {
       epochs,

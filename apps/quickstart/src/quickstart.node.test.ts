@@ -51,6 +51,13 @@ describe("quickstart", () => {
       expect((await readFile(join(out, file))).length).toBeGreaterThan(50);
   });
 
+  it("runs again into the same folder, with fewer pictures", async () => {
+    const { lines, run } = options();
+    await runQuickstart({ ...run, images: 128, testImages: 50 });
+    expect(lines.filter((line) => line.startsWith("The checkpoint was read back"))).toHaveLength(2);
+    expect(JSON.parse(await readFile(join(out, "metrics.json"), "utf8")).lstm.images).toBe(128);
+  });
+
   it("stops when it is aborted, and leaves nothing", async () => {
     const before = memory().numTensors;
     const stop = new AbortController();
