@@ -5,7 +5,7 @@ export async function start(device) {
   const about = await ai.useDevice(device);
   return {
     threads: about.threads,
-    description: `${about.device} (${about.hardware}, ${about.threads} threads)`,
+    description: `${about.device} (${about.hardware}, threads: ${about.threads})`,
   };
 }
 
