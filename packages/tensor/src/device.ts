@@ -183,7 +183,7 @@ export async function moveTo<T extends Tensor>(tensor: T, device?: DeviceName): 
     throw new DeviceError(
       `moveTo: expected a device that was started, got ${target}; call await useDevice("${target}") once`,
     );
-  const values = await readValues(tensor);
+  const values = (await readValues(tensor)).slice();
   const dataId = backend.write(values, tensor.shape, tensor.dtype);
   const host = engine() as unknown as {
     makeTensorFromDataId(dataId: object, shape: number[], dtype: string, backend: KernelBackend): Tensor;
@@ -191,7 +191,7 @@ export async function moveTo<T extends Tensor>(tensor: T, device?: DeviceName): 
   return host.makeTensorFromDataId(dataId, tensor.shape, tensor.dtype, backend) as T;
 }
 
-/** The values of a tensor on whatever device it is; a device's pending errors reject here. */
+/** The values of a tensor on whatever device it is, perhaps the very array that the device keeps: not to be changed; a device's pending errors reject here. */
 export async function readValues(tensor: Tensor): Promise<Float32Array | Int32Array | Uint8Array> {
   const info = engine().state.tensorInfo.get(tensor.dataId);
   if (info === undefined)

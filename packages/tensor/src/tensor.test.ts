@@ -55,10 +55,12 @@ describeEachDevice("making and reading tensors", (device) => {
     });
   });
 
-  it("copies what it is given", async () => {
+  it("copies what it is given and what it gives", async () => {
     const values = Float32Array.of(1, 2);
     const copy = tensor(values);
     values[0] = 9;
+    const given = await read(copy);
+    given[0] = 7;
     expect([...(await read(copy))]).toEqual([1, 2]);
     copy.dispose();
   });

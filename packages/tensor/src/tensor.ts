@@ -164,7 +164,7 @@ export function eye(size: number, dtype: DType = "float32"): Tensor {
  * @throws KernelError or DeviceError that the device met before this read.
  */
 export async function read(value: Tensor): Promise<TypedArray> {
-  return readValues(value);
+  return (await readValues(value)).slice();
 }
 
 /**
