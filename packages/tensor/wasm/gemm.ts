@@ -32,6 +32,8 @@ import { packPatches, packPatchesTransposed, packScattered } from "./pack-convol
 
 /** Depth of a block: 4 rows of A and 8 columns of B of this depth stay in the first-level cache. */
 const DEPTH_LIMIT: i32 = 320;
+/** Floats of a block of B that stays in the second-level cache (256 KB) beside a block of A. */
+const BLOCK_B_LIMIT: i32 = 65536;
 /** Rows of a block: a packed block of A (120 KB) stays in the second-level cache. */
 const ROW_LIMIT: i32 = 96;
 
@@ -126,7 +128,69 @@ function packWhole(b: usize): void {
     packBlockB(b, step, min(block, depth - step), address(PACKED_B) + (<usize>(step * panels) << 5));
 }
 
-/** A packed block of A times the packed panels of B. */
+/** Four rows of C: one packed panel of A times every packed panel of B. */
+function multiplyPanel(
+  panel: usize,
+  rows: i32,
+  b: usize,
+  depth: i32,
+  columns: i32,
+  c: usize,
+  strideC: usize,
+  mode: i32,
+  bias: usize,
+  temporary: usize,
+): void {
+  const panelBytes = <usize>depth << 5;
+  let column = 0;
+  if (rows == 4)
+    for (; column + 8 <= columns; column += 8) {
+      multiplyTile(depth, panel, b, c, strideC, mode, bias);
+      b += panelBytes;
+      c += 32;
+      bias += 32;
+    }
+  for (; column < columns; column += 8) {
+    multiplyEdgeTile(depth, panel, b, c, strideC, mode, bias, rows, min(8, columns - column), temporary);
+    b += panelBytes;
+    c += 32;
+    bias += 32;
+  }
+}
+
+/** Rows of C below one packed panel of B: every packed panel of A times it. */
+function multiplyColumn(
+  a: usize,
+  rows: i32,
+  panel: usize,
+  depth: i32,
+  width: i32,
+  c: usize,
+  strideC: usize,
+  mode: i32,
+  bias: usize,
+  temporary: usize,
+): void {
+  const panelBytes = <usize>depth << 4;
+  if (width == 8)
+    while (rows >= 4) {
+      multiplyTile(depth, a, panel, c, strideC, mode, bias);
+      c += 4 * strideC;
+      a += panelBytes;
+      rows -= 4;
+    }
+  while (rows > 0) {
+    multiplyEdgeTile(depth, a, panel, c, strideC, mode, bias, min(4, rows), width, temporary);
+    c += 4 * strideC;
+    a += panelBytes;
+    rows -= 4;
+  }
+}
+
+/**
+ * A packed block of A times the packed panels of B. Where B stays in the second-level cache, C is written row by row:
+ * rows a power of two apart would push each other out of the first-level cache otherwise.
+ */
 function multiplyBlock(
   a: usize,
   rows: i32,
@@ -139,27 +203,20 @@ function multiplyBlock(
   bias: usize,
   temporary: usize,
 ): void {
-  const panelBytes = <usize>depth << 4;
+  if (depth * columns <= BLOCK_B_LIMIT) {
+    for (let row = 0; row < rows; row += 4) {
+      multiplyPanel(a, min(4, rows - row), b, depth, columns, c, strideC, mode, bias, temporary);
+      a += <usize>depth << 4;
+      c += 4 * strideC;
+    }
+    return;
+  }
   for (let column = 0; column < columns; column += 8) {
     const width = min(8, columns - column);
-    let target = c + (<usize>column << 2),
-      panel = a,
-      left = rows;
-    const biasHere = bias + (<usize>column << 2);
-    if (width == 8)
-      while (left >= 4) {
-        multiplyTile(depth, panel, b, target, strideC, mode, biasHere);
-        target += 4 * strideC;
-        panel += panelBytes;
-        left -= 4;
-      }
-    while (left > 0) {
-      multiplyEdgeTile(depth, panel, b, target, strideC, mode, biasHere, min(4, left), width, temporary);
-      target += 4 * strideC;
-      panel += panelBytes;
-      left -= 4;
-    }
-    b += panelBytes << 1;
+    multiplyColumn(a, rows, b, depth, width, c, strideC, mode, bias, temporary);
+    b += <usize>depth << 5;
+    c += 32;
+    bias += 32;
   }
 }
 
