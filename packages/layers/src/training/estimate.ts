@@ -39,17 +39,17 @@ class FirstBatches<Batch> implements BatchSource<Batch> {
   }
 }
 
-/** Seconds of one step: `step` is called with batches until a few steps are timed. */
+/** Seconds of one step: `step` is called with batches until a few steps, at most `maxSteps`, are timed. */
 export async function timeSteps<Batch>(
   source: BatchSource<Batch>,
-  batchesPerStep: number,
+  { batchesPerStep, maxSteps }: { readonly batchesPerStep: number; readonly maxSteps: number },
   step: (batch: Batch, isLastOfStep: boolean) => Promise<void>,
 ): Promise<number> {
   const times: number[] = [];
   let batches = 0;
   let began = performance.now();
   const start = began;
-  for await (const batch of new FirstBatches(source, batchesPerStep * (TIMED + 1))) {
+  for await (const batch of new FirstBatches(source, batchesPerStep * Math.min(TIMED + 1, maxSteps))) {
     batches++;
     const isLast = batches % batchesPerStep === 0;
     try {

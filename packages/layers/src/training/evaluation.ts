@@ -2,7 +2,7 @@ import { dispose, InputError } from "@ai/tensor";
 import { breathe } from "./event-loop.js";
 import type { Metric } from "./metrics/index.js";
 import type { Stepper } from "./stepper.js";
-import type { BatchSource, TrainableModel } from "./trainer-options.js";
+import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
 import { itemsOf, lossOnly } from "./training-step.js";
 import { ValueReader } from "./value-reader.js";
 
@@ -42,6 +42,7 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
   source: BatchSource<Batch>,
   { signal, onStep }: EvaluateOptions,
 ): Promise<Record<string, number>> {
+  assertBatchSource("Trainer.evaluate", "evaluation", source);
   const all = Object.values(metrics);
   const saved = await Promise.all(all.map((metric) => metric.state()));
   const wasTraining = model.training;

@@ -123,6 +123,17 @@ export class Stepper<Batch, Model extends TrainableModel> {
     }
   }
 
+  /**
+   * @throws KernelError when a weight is not finite: gradients can be NaN beside a finite loss.
+   */
+  async assertFiniteWeights(): Promise<void> {
+    const values = this.#options.optimizer.parameters.flatMap(({ value }) => (value.size > 0 ? [value] : []));
+    if (!(await areFinite(values)))
+      throw new KernelError(
+        `Trainer.fit: expected finite weights, got NaN or infinity at or before step ${this.step}; ${ADVICE}`,
+      );
+  }
+
   #clip(gradients: (Tensor | null)[]): { gradients: (Tensor | null)[]; norm: Tensor | undefined } {
     const { maxGradientNorm, maxGradientValue } = this.#options;
     let clipped = gradients;
@@ -169,7 +180,12 @@ export class Stepper<Batch, Model extends TrainableModel> {
         );
       this.#history.losses[info.step - 1] = loss;
       this.#history.learningRates[info.step - 1] = info.learningRate;
-      onValues({ ...info, loss, ...(norm === undefined ? {} : { gradientNorm: values[counts.length][0] }) });
+      const length = norm === undefined ? undefined : values[counts.length][0];
+      if (length !== undefined && !Number.isFinite(length))
+        throw new KernelError(
+          `Trainer.fit: expected finite gradients, got a norm of ${length} at step ${info.step}; ${ADVICE}`,
+        );
+      onValues({ ...info, loss, ...(length === undefined ? {} : { gradientNorm: length }) });
     });
   }
 

@@ -54,7 +54,8 @@ export interface TrainerOptions<Batch, Model extends TrainableModel> {
   /** Bound every number of the gradients, before `maxGradientNorm`. */
   readonly maxGradientValue?: number;
   /**
-   * A loss or gradient that is NaN or infinite. "stop" (default) ends the run with an error that names the step.
+   * A loss or gradient that is NaN or infinite. "stop" (default) ends the run with an error that names
+   * the step; a gradient without `maxGradientNorm` is found in the next loss or at the end of the epoch.
    * "skip" leaves such a step out, up to ten in a row; it waits for the device in every step.
    */
   readonly nonFinite?: "stop" | "skip";
@@ -84,6 +85,11 @@ export interface FitOptions<Batch> {
 export function assertTrainerOptions<Batch, Model extends TrainableModel>(
   options: TrainerOptions<Batch, Model>,
 ): void {
+  const { model, optimizer } = options;
+  if (typeof model?.stateDict !== "function" || typeof optimizer?.step !== "function")
+    throw new InputError(
+      `Trainer: expected a model and an optimizer, got ${typeof model} and ${typeof optimizer}`,
+    );
   const { loss, computeLoss, gradientAccumulation = 1, maxGradientNorm, maxGradientValue } = options;
   if ((loss === undefined) === (computeLoss === undefined))
     throw new InputError("Trainer: expected either loss or computeLoss, got both or none");
@@ -91,6 +97,8 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(
       `Trainer: expected an integer gradientAccumulation of at least 1, got ${gradientAccumulation}`,
     );
+  if (loss !== undefined && typeof loss !== "function" && typeof loss?.call !== "function")
+    throw new InputError(`Trainer: expected a loss that is a function or has call, got ${typeof loss}`);
   for (const [name, value] of Object.entries({ maxGradientNorm, maxGradientValue }))
     if (value !== undefined && !(value > 0))
       throw new InputError(`Trainer: expected a ${name} above 0, got ${value}`);
@@ -101,8 +109,26 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(`Trainer: expected scheduleInterval step or epoch, got ${String(scheduleInterval)}`);
 }
 
-/** @throws InputError for counts that are not positive integers. */
-export function assertFitOptions<Batch>({ epochs, maxSteps }: FitOptions<Batch>): void {
+/** @throws InputError for a value that is no source of batches, such as a dataset or an array. */
+export function assertBatchSource(operation: string, name: string, source: unknown): void {
+  const {
+    state,
+    loadState,
+    [Symbol.asyncIterator]: iterate,
+  } = (source ?? {}) as Partial<BatchSource<unknown>>;
+  if (![state, loadState, iterate].every((method) => typeof method === "function"))
+    throw new InputError(
+      `${operation}: expected a DataLoader for ${name}, got ${Array.isArray(source) ? "an array" : typeof source}; wrap a dataset in a DataLoader`,
+    );
+}
+
+/** @throws InputError for counts that are not positive integers, or callbacks and data of another kind. */
+export function assertFitOptions<Batch>(loader: BatchSource<Batch>, options: FitOptions<Batch>): void {
+  const { epochs, maxSteps, validation, callbacks = [] } = options ?? {};
+  assertBatchSource("Trainer.fit", "training", loader);
+  if (validation !== undefined) assertBatchSource("Trainer.fit", "validation", validation);
+  if (!Array.isArray(callbacks) || callbacks.some((callback) => typeof callback?.name !== "string"))
+    throw new InputError("Trainer.fit: expected an array of callbacks with names, got something else");
   for (const [name, value] of Object.entries({ epochs, maxSteps }))
     if (name === "epochs" || value !== undefined)
       if (!Number.isInteger(value) || (value as number) < 1)

@@ -102,7 +102,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    * for options out of range or a source without batches.
    */
   async fit(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
-    assertFitOptions(options);
+    assertFitOptions(loader, options);
     if (this.#running)
       throw new InputError("Trainer.fit: expected one run at a time, got a second; await the first");
     this.#running = true;
@@ -179,7 +179,9 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     let isEmpty = !this.#continues;
     this.#continues = true;
     for (const callback of this.#callbacks) await callback.onEpochStart?.(run);
-    let position = this.#data;
+    // a run that ends before its first update begins with the same batch again
+    this.#data ??= loader.state();
+    let position: DataLoaderState = this.#data;
     const update = async (): Promise<void> => {
       const isDone = await stepper.update(this.#epoch, (values) => {
         for (const callback of this.#callbacks) callback.onStepValues?.(values, run);
@@ -205,6 +207,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     if (isEmpty) throw new InputError("Trainer.fit: expected a loader with at least one batch, got none");
     if (stepper.batches > 0) await update(); // the last step of an epoch may have fewer batches
     await stepper.reader.drain();
+    await stepper.assertFiniteWeights();
     signal?.throwIfAborted();
     if (isStopped() && this.#data?.position !== loader.length) return;
     const record = await this.#recordEpoch(validation, signal, run, started);
@@ -232,6 +235,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
         for (const callback of this.#callbacks)
           callback.onEvaluationStep?.({ done, total: validation.length }, run);
       };
+      this.#evaluationData ??= validation.state();
       const evaluated = await this.evaluate(validation, { signal, onStep });
       this.#evaluationData = validation.state();
       for (const [name, value] of Object.entries(evaluated)) values[`validation.${name}`] = value;
@@ -263,6 +267,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       throw new InputError(
         "Trainer.estimate: expected a loader that knows its length, got one without; pass maxSteps",
       );
+    const steps = Math.max(0, total - this.step);
+    if (steps === 0) return { secondsPerStep: 0, steps, seconds: 0 };
     const stepper = this.#stepper;
     const before = await this.state();
     const positions = [loader.state(), validation?.state()] as const;
@@ -271,7 +277,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       this.model.train();
       const secondsPerStep = await timeSteps(
         loader,
-        this.#options.gradientAccumulation ?? 1,
+        { batchesPerStep: this.#options.gradientAccumulation ?? 1, maxSteps: steps },
         async (batch, isLast) => {
           stepper.accumulate(batch);
           if (isLast) await stepper.update(this.#epoch, () => undefined);
@@ -281,7 +287,6 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       loader.loadState(positions[0]);
       const perEvaluation =
         validation === undefined ? 0 : await timeEvaluation(validation, (part) => this.evaluate(part));
-      const steps = Math.max(0, total - before.json.step);
       const evaluations = perEpoch === undefined ? 0 : Math.floor(total / perEpoch) - this.#epoch;
       return {
         secondsPerStep,

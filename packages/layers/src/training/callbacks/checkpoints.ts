@@ -1,5 +1,5 @@
-import { InputError } from "@ai/tensor";
-import { listCheckpoints, saveCheckpoint } from "../checkpoint.js";
+import { InputError, WeightsError } from "@ai/tensor";
+import { listCheckpoints, loadCheckpoint, saveCheckpoint } from "../checkpoint.js";
 import type { EpochRecord } from "../history.js";
 import { nodeStorage, type TrainingStorage } from "../storage.js";
 import type { TrainingCallback, TrainingRun } from "./callback.js";
@@ -37,6 +37,16 @@ function assertCount(name: string, value: number | undefined): void {
     throw new InputError(`checkpoints: expected an integer ${name} of at least 1, got ${value}`);
 }
 
+async function isWhole(path: string, storage: TrainingStorage): Promise<boolean> {
+  try {
+    await loadCheckpoint(path, { storage });
+    return true;
+  } catch (error) {
+    if (error instanceof WeightsError) return false;
+    throw error;
+  }
+}
+
 class Checkpoints implements TrainingCallback {
   readonly name = "checkpoints";
   readonly last = true;
@@ -68,11 +78,14 @@ class Checkpoints implements TrainingCallback {
     this.#storage ??= await nodeStorage();
     const { folder } = this.#options;
     const present = await listCheckpoints(folder, { storage: this.#storage });
-    const newest = present.at(-1);
-    if (newest !== undefined && newest.step > trainer.step)
-      throw new InputError(
-        `checkpoints: expected no later checkpoint than step ${trainer.step} in ${folder}, got step ${newest.step}; pass resumeFrom to continue it, or use another folder`,
-      );
+    const later = present.filter(({ step }) => step > trainer.step).reverse();
+    for (const { path, step } of later)
+      if (await isWhole(path, this.#storage))
+        throw new InputError(
+          `checkpoints: expected no later checkpoint than step ${trainer.step} in ${folder}, got step ${step}; pass resumeFrom to continue it, or use another folder`,
+        );
+    // resuming passed these over; left there they would count as the newest
+    for (const { path } of later) await this.#storage.remove(path);
   }
 
   async onStepEnd(run: TrainingRun): Promise<void> {

@@ -8,7 +8,7 @@ import {
   type Tensor,
   WeightsError,
 } from "@ai/tensor";
-import type { Parameter } from "../../parameter.js";
+import { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 
 /** Options that every optimizer has. */
@@ -83,6 +83,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     options: Partial<Options>,
   ) {
     const { name } = new.target;
+    assertInputs(name, parameters);
     const inputs = [...parameters];
     if (inputs.length === 0)
       throw new InputError(`${name}: expected parameters, got none; pass model.parameters()`);
@@ -131,6 +132,10 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
    */
   step(gradients: readonly (Tensor | null)[]): void {
     const name = this.kind;
+    if (!Array.isArray(gradients) || gradients.includes(undefined))
+      throw new InputError(
+        `${name}.step: expected an array of gradients, got something else; pass null for none`,
+      );
     if (gradients.length !== this.#slots.length)
       throw new InputError(
         `${name}.step: expected ${this.#slots.length} gradients, got ${gradients.length}; pass null for none`,
@@ -229,6 +234,28 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
       buffers.clear();
     }
   }
+}
+
+/** @throws InputError unless all are parameters or all are groups of parameters. */
+function assertInputs(name: string, inputs: unknown): void {
+  const fail = (what: string): never => {
+    throw new InputError(
+      `${name}: expected an array of parameters or of { parameters, options }, got ${what}; pass model.parameters()`,
+    );
+  };
+  if (!Array.isArray(inputs)) fail(typeof inputs);
+  const list = inputs as readonly (Parameter | OptimizerGroupInput<object> | undefined)[];
+  const groups = list.flatMap((input) =>
+    Array.isArray((input as { parameters?: unknown })?.parameters)
+      ? [input as OptimizerGroupInput<object>]
+      : [],
+  );
+  if (groups.length > 0 && groups.length < list.length) fail("both");
+  const members = groups.length > 0 ? groups.flatMap((group) => group.parameters) : list;
+  if (!members.every((member) => member instanceof Parameter)) fail("something else in it");
+  for (const key of groups.flatMap(Object.keys))
+    if (!["parameters", "options", "names"].includes(key))
+      fail(`${key} beside them: it belongs into options`);
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

@@ -74,6 +74,9 @@ export class OneCycleLR extends LearningRateSchedule {
       throw new InputError(`OneCycleLR: expected an increasingShare in [0, 1], got ${increasingShare}`);
     if (annealing !== "cosine" && annealing !== "linear")
       throw new InputError(`OneCycleLR: expected annealing cosine or linear, got ${String(annealing)}`);
+    for (const [name, momentum] of Object.entries({ baseMomentum, maxMomentum }))
+      if (!(momentum >= 0 && momentum < 1))
+        throw new InputError(`OneCycleLR: expected a ${name} in [0, 1), got ${momentum}`);
     if (!(divisor > 0) || !(finalDivisor > 0))
       throw new InputError(`OneCycleLR: expected divisors above 0, got ${divisor} and ${finalDivisor}`);
     this.#max =
@@ -125,7 +128,7 @@ export class OneCycleLR extends LearningRateSchedule {
     if (index < 0) index = this.#phases.length - 1;
     const { end, rates, momenta } = this.#phases[index];
     const start = index === 0 ? 0 : this.#phases[index - 1].end;
-    const share = (step - start) / (end - start);
+    const share = end === start ? 1 : (step - start) / (end - start); // a phase of one step is at its end
     return {
       learningRate: this.#between(rates(this.#max[group]), share),
       ...(this.#cycleMomentum ? { momentum: this.#between(momenta, share) } : {}),
