@@ -20,7 +20,14 @@ import {
   transpose,
   where,
 } from "@ai/tensor";
-import { assertIntegers, assertOneOf, assertProbability, assertShape, formatShape } from "./checks.js";
+import {
+  assertIntegers,
+  assertOneOf,
+  assertProbability,
+  assertShape,
+  assertTensor,
+  formatShape,
+} from "./checks.js";
 import { dropout } from "./dropout.js";
 import { constant, xavierUniform } from "./initializers.js";
 import { Linear } from "./linear.js";
@@ -259,6 +266,7 @@ function visibility(
 }
 
 function assertMask(name: string, mask: Tensor, shapes: readonly (readonly number[])[]): void {
+  assertTensor(mask, name);
   if (
     !shapes.some(
       (shape) => shape.length === mask.shape.length && shape.every((size, axis) => size === mask.shape[axis]),

@@ -32,11 +32,21 @@ export function pairOf(
   value: number | readonly number[],
   minimum: number,
 ): [number, number] {
-  const values = typeof value === "number" ? [value, value] : [...value];
+  if (typeof value !== "number" && !Array.isArray(value))
+    throw new InputError(`${layer}: expected one or two numbers for ${name}, got ${typeof value}`);
+  const values: readonly number[] = typeof value === "number" ? [value, value] : value;
   if (values.length !== 2)
     throw new InputError(`${layer}: expected one or two numbers for ${name}, got ${values.length}`);
   assertIntegers(layer, { [`${name} (height)`]: values[0], [`${name} (width)`]: values[1] }, minimum);
   return [values[0], values[1]];
+}
+
+/** @throws InputError unless `x` is a tensor: of all mistakes the commonest is a plain array. */
+export function assertTensor(x: unknown, name = "input"): asserts x is Tensor {
+  if (typeof x !== "object" || x === null || !("dataId" in x))
+    throw new InputError(
+      `expected a tensor as ${name}, got ${Array.isArray(x) ? "an array" : typeof x}; make one with tensor()`,
+    );
 }
 
 /**
@@ -44,6 +54,7 @@ export function pairOf(
  * @throws ShapeError unless `x` has as many axes and that last size.
  */
 export function assertShape(x: Tensor, axes: readonly string[], last?: number, hint = ""): void {
+  assertTensor(x);
   const { shape } = x;
   if (shape.length === axes.length && (last === undefined || shape.at(-1) === last)) return;
   const expected = axes.map((name, index) =>

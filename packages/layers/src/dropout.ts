@@ -1,5 +1,5 @@
 import { bernoulli, mul, type Tensor, zerosLike } from "@ai/tensor";
-import { assertProbability } from "./checks.js";
+import { assertProbability, assertTensor } from "./checks.js";
 import { Module } from "./module.js";
 
 /**
@@ -22,6 +22,7 @@ export class Dropout extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
+    assertTensor(x);
     return this.training ? dropout(x, this.probability) : x;
   }
 }

@@ -9,7 +9,7 @@ import {
   tensor,
   where,
 } from "@ai/tensor";
-import { assertIntegers } from "./checks.js";
+import { assertIntegers, assertTensor } from "./checks.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
@@ -61,6 +61,7 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
    * @throws InputError when the ids are not int32; KernelError for an id outside the table.
    */
   protected forward(ids: Tensor): Tensor {
+    assertTensor(ids, "ids");
     if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
     const rows = gather(this.weight.value, ids); // [..., embeddingDim]
     if (this.paddingIdx === undefined) return rows;

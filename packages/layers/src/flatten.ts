@@ -1,4 +1,5 @@
 import { flatten, InputError, type Tensor, transpose } from "@ai/tensor";
+import { assertTensor } from "./checks.js";
 import { Module } from "./module.js";
 
 /** Options of {@link Flatten}. */
@@ -33,6 +34,7 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
    */
   protected forward(x: Tensor): Tensor {
     const { startAxis, endAxis } = this;
+    assertTensor(x);
     const rank = x.shape.length;
     if (rank !== 4 && rank !== 5) return flatten(x, { startAxis, endAxis });
     const first = startAxis < 0 ? startAxis + rank : startAxis;

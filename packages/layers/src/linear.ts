@@ -1,5 +1,5 @@
 import { linear, ShapeError, type Tensor } from "@ai/tensor";
-import { assertIntegers, formatShape } from "./checks.js";
+import { assertIntegers, assertTensor, formatShape } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
@@ -46,6 +46,7 @@ export class Linear extends Module<[x: Tensor], Tensor> {
    * @throws ShapeError when the last axis has another size.
    */
   protected forward(x: Tensor): Tensor {
+    assertTensor(x);
     if (x.shape.at(-1) !== this.inFeatures)
       throw new ShapeError(`expected an input [..., ${this.inFeatures}], got ${formatShape(x.shape)}`);
     return linear(x, this.weight.value, this.bias?.value);

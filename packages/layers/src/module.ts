@@ -26,7 +26,7 @@ import {
   type StateDict,
   type StateTarget,
 } from "./state-dict.js";
-import { type InputDescription, type ModuleSummary, summarize } from "./summary.js";
+import { type InputDescription, type ModuleSummary, summarize, tensorsIn } from "./summary.js";
 
 /** A module of any inputs and output. */
 export type AnyModule = Module<readonly unknown[], unknown>;
@@ -355,11 +355,17 @@ function relative(from: string, path: string): string {
   return from !== "" && path.startsWith(`${from}.`) ? path.slice(from.length + 1) : path;
 }
 
-/** A result that is one of the inputs or a parameter becomes a tensor of its own, so that its owner may dispose it. */
+/** A tensor of the result, alone or in arrays and plain objects, that is one of the inputs or a parameter becomes a tensor of its own, so that its owner may dispose it. */
 function detach<Output>(output: Output, inputs: readonly unknown[]): Output {
-  const result: unknown = output;
-  if (!isTensor(result) || !(result.kept || inputs.includes(result))) return output;
-  return reshape(result, result.shape) as Output;
+  const owners = new Set(inputs.flatMap(tensorsIn));
+  const own = (value: unknown): unknown => {
+    if (isTensor(value)) return value.kept || owners.has(value) ? reshape(value, value.shape) : value;
+    if (Array.isArray(value)) return tensorsIn(value).some(isForeign) ? value.map(own) : value;
+    if (!isPlainObject(value) || !tensorsIn(value).some(isForeign)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, own(part)]));
+  };
+  const isForeign = (value: Tensor): boolean => value.kept || owners.has(value);
+  return own(output) as Output;
 }
 
 function isTensor(value: unknown): value is Tensor {

@@ -11,7 +11,7 @@ import {
   type Tensor,
   tidy,
 } from "@ai/tensor";
-import { assertIntegers, assertShape, formatShape } from "./checks.js";
+import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter, StateCounter, StateTensor } from "./parameter.js";
@@ -116,6 +116,7 @@ export class BatchNorm1d extends BatchNorm {
    * @throws ShapeError for another rank or number of channels; InputError in training for a single value per channel.
    */
   protected forward(x: Tensor): Tensor {
+    assertTensor(x);
     assertShape(
       x,
       x.shape.length === 3 ? ["batch", "length", "channels"] : ["batch", "channels"],
@@ -172,6 +173,8 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
     const { epsilon = 1e-5, elementwiseAffine = true, bias = true } = options;
+    if (typeof normalizedShape !== "number" && !Array.isArray(normalizedShape))
+      throw new InputError(`LayerNorm: expected a size or sizes, got ${typeof normalizedShape}`);
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     assertIntegers("LayerNorm", { axes: this.normalizedShape.length });
     for (const length of this.normalizedShape) assertIntegers("LayerNorm", { length });
@@ -188,6 +191,7 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
    * @throws ShapeError when the last axes differ from `normalizedShape`.
    */
   protected forward(x: Tensor): Tensor {
+    assertTensor(x);
     const numAxes = this.normalizedShape.length;
     const last = x.shape.slice(Math.max(0, x.shape.length - numAxes));
     if (last.length !== numAxes || last.some((length, axis) => length !== this.normalizedShape[axis]))

@@ -108,11 +108,12 @@ export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: number | readonly [number | null, number | null]) {
     super();
-    const sizes = typeof outputSize === "number" ? ([outputSize, outputSize] as const) : outputSize;
+    const one = typeof outputSize === "number" || !Array.isArray(outputSize);
+    const sizes: readonly (number | null)[] = one ? [outputSize as number, outputSize as number] : outputSize;
     pairOf(
       "AdaptiveAvgPool2d",
       "outputSize",
-      sizes.map((size) => size ?? 1),
+      sizes.map((size) => (size === null ? 1 : size)),
       1,
     );
     this.outputSize = [sizes[0], sizes[1]];

@@ -20,7 +20,7 @@ import {
   where,
   zeros,
 } from "@ai/tensor";
-import { assertIntegers, assertProbability, assertShape, formatShape } from "./checks.js";
+import { assertIntegers, assertProbability, assertShape, assertTensor, formatShape } from "./checks.js";
 import { dropout } from "./dropout.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
@@ -160,9 +160,11 @@ abstract class Recurrent<State> extends Module<
       throw new ShapeError(`expected sequences of at least one step, got ${formatShape(x.shape)}`);
     const directions = this.#directions;
     const stateShape = [this.numLayers * directions.length, batch, this.hiddenSize];
-    for (const state of initial ?? [])
+    for (const state of initial ?? []) {
+      assertTensor(state, "each part of the state");
       if (state.shape.length !== 3 || state.shape.some((size, axis) => size !== stateShape[axis]))
         throw new ShapeError(`expected a state ${formatShape(stateShape)}, got ${formatShape(state.shape)}`);
+    }
     const firsts = initial?.map((state) => unstack(state));
     const blank = firsts === undefined ? zeros([batch, this.hiddenSize]) : undefined;
     const masks = lengths === undefined ? undefined : stepMasks(lengths, batch, length);
@@ -237,6 +239,7 @@ abstract class Recurrent<State> extends Module<
 /** @returns for each step `[batch, 1]` bool, true inside a sequence */
 function stepMasks(lengths: Tensor | readonly number[], batch: number, length: number): Tensor[] {
   const onDevice = isTensor(lengths);
+  if (onDevice) assertTensor(lengths, "lengths, or an array of numbers");
   if (onDevice ? lengths.shape.length !== 1 || lengths.shape[0] !== batch : lengths.length !== batch)
     throw new ShapeError(
       `expected lengths [${batch}], got ${onDevice ? formatShape(lengths.shape) : `[${lengths.length}]`}`,

@@ -79,7 +79,10 @@ export async function collectStateDict(
 }
 
 /** Why an entry does not fit a target, or undefined when it does. */
-function misfit(target: StateTarget, { shape, dtype, values }: StateEntry): string | undefined {
+function misfit(target: StateTarget, entry: StateEntry): string | undefined {
+  if (!Array.isArray(entry?.shape) || !ArrayBuffer.isView(entry.values))
+    return "expected { dtype, shape, values } with values in a typed array, got something else";
+  const { shape, dtype, values } = entry;
   const expectedShape = target instanceof StateCounter ? [] : target.checkpointShape;
   const expectedType = target instanceof StateCounter ? "int64" : target.dtype;
   const integers = (type: string): boolean => type === "int32" || type === "int64";

@@ -91,10 +91,11 @@ function countOwn(layer: AnyModule, counted: Set<Parameter>): number {
 }
 
 /** Tensors in nested arrays and plain objects. */
-function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): Tensor[] {
   if (typeof value !== "object" || value === null) return [];
   if ("dataId" in value) return [value as Tensor];
-  return Object.values(value).flatMap(tensorsIn);
+  const isNested = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return isNested ? Object.values(value).flatMap(tensorsIn) : [];
 }
 
 function formatSummary({

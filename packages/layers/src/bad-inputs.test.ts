@@ -1,0 +1,77 @@
+import { memory, read, type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import * as layers from "./index.js";
+
+beforeAll(() => useDevice("cpu"));
+
+describe("layers refuse what is no tensor, by their own errors", () => {
+  const built: Record<string, { call(...inputs: never[]): unknown }> = {
+    Linear: new layers.Linear(3, 2),
+    LayerNorm: new layers.LayerNorm(3),
+    BatchNorm1d: new layers.BatchNorm1d(3),
+    Conv2d: new layers.Conv2d(3, 2, 1),
+    MaxPool2d: new layers.MaxPool2d(2),
+    Embedding: new layers.Embedding(3, 2),
+    Flatten: new layers.Flatten(),
+    Dropout: new layers.Dropout(),
+    LSTM: new layers.LSTM(3, 2),
+    MultiheadAttention: new layers.MultiheadAttention(4, 2),
+    TransformerEncoderLayer: new layers.TransformerEncoderLayer(4, 2),
+  };
+  it.each(Object.keys(built))("%s", (name) => {
+    for (const wrong of [undefined, 3, [1, 2, 3]])
+      expect(() => built[name].call(wrong as never)).toThrow(/expected a tensor as (input|ids), got /);
+  });
+
+  it("as a state, lengths or a mask", () => {
+    const lstm = new layers.LSTM(3, 2);
+    const x = zeros([2, 4, 3]);
+    const half = { hidden: zeros([1, 2, 2]) } as never;
+    expect(() => lstm.call(x, { state: half })).toThrow(/a tensor as each part of the state, got undefined/);
+    const typed = Int32Array.of(1, 2) as never;
+    expect(() => lstm.call(x, { lengths: typed })).toThrow(/a tensor as lengths, or an array of numbers/);
+    const attention = new layers.MultiheadAttention(3, 1);
+    expect(() => attention.call(x, x, x, { attentionMask: [[1]] as never })).toThrow(
+      /a tensor as attentionMask, got an array/,
+    );
+  });
+});
+
+describe("layers refuse sizes that are missing", () => {
+  it.each([
+    ["Conv2d", () => new layers.Conv2d(3, 16, undefined as never)],
+    ["MaxPool2d", () => new layers.MaxPool2d(undefined as never)],
+    ["AdaptiveAvgPool2d", () => new layers.AdaptiveAvgPool2d(undefined as never)],
+    ["LayerNorm", () => new layers.LayerNorm(undefined as never)],
+  ])("%s", (name, build) => {
+    expect(build).toThrow(new RegExp(`${name}: expected .*, got undefined`));
+  });
+});
+
+it("loadStateDict lists entries that are tensors instead of values", () => {
+  const state = new Map([
+    ["weight", zeros([2, 3])],
+    ["bias", zeros([2])],
+  ]);
+  expect(() => new layers.Linear(3, 2).loadStateDict(state as never)).toThrow(
+    /weight \(expected \{ dtype, shape, values \}.*bias \(expected/,
+  );
+});
+
+it("inputs and parameters inside a structured result are tensors of the caller's own", async () => {
+  class Both extends layers.Module<[x: { first: Tensor }], { same: Tensor; list: Tensor[] }> {
+    readonly linear = new layers.Linear(2, 2);
+    protected forward({ first }: { first: Tensor }) {
+      return { same: first, list: [this.linear.weight.value, first] };
+    }
+  }
+  const model = new Both();
+  const weights = model.parameters()[0].value;
+  const first = tensor([1, 2]);
+  const before = memory().numTensors;
+  const { same, list } = model.call({ first });
+  for (const result of [same, ...list]) result.dispose();
+  expect(memory().numTensors).toBe(before);
+  expect([...(await read(first))]).toEqual([1, 2]);
+  expect((await read(weights)).length).toBe(4);
+});
