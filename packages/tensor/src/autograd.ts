@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertFunction, assertTensors, isTensor } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { engine, isRecording, unrecorded } from "./engine.js";
 import { InputError } from "./errors.js";
@@ -39,17 +40,23 @@ export function valueAndGrad(
   { seed, allowUnused = false }: GradientOptions = {},
 ): { value: Tensor; grads: (Tensor | null)[] } {
   assertReady("valueAndGrad");
+  assertFunction("valueAndGrad", fn);
+  assertTensors("valueAndGrad", "inputs", inputs);
   inputs.forEach((input, index) => {
-    if (input?.dtype !== "float32")
+    if (input.dtype !== "float32")
       throw new InputError(
-        `valueAndGrad: expected float32 inputs, got ${input?.dtype} for input ${index}; cast it first`,
+        `valueAndGrad: expected float32 inputs, got ${input.dtype} for input ${index}; cast it first`,
       );
   });
+  if (seed != null && (typeof seed.dataId !== "object" || seed.dtype !== "float32"))
+    throw new InputError(
+      `valueAndGrad: expected a float32 tensor as seed, got ${seed.dtype ?? typeof seed}; pass the gradient of the result`,
+    );
   const { value, grads } = differentiate("valueAndGrad", () => fn(...inputs), inputs, seed ?? null);
   const unused = grads.indexOf(undefined);
   if (unused >= 0 && !allowUnused) {
     for (const gradient of grads) gradient?.dispose();
-    if (!inputs.includes(value)) value.dispose();
+    value.dispose();
     throw new InputError(
       `valueAndGrad: expected a result that depends on every input, got one that ignores input ${unused}; remove it or pass { allowUnused: true }`,
     );
@@ -78,12 +85,13 @@ export function grad(
   options: GradientOptions = {},
 ): (Tensor | null)[] {
   const { value, grads } = valueAndGrad(fn, inputs, options);
-  if (!inputs.includes(value)) value.dispose();
+  value.dispose();
   return grads;
 }
 
 /** Runs `fn` without recording: its results are constants to every gradient around it. */
 export function noGrad<T>(fn: () => T): T {
+  assertFunction("noGrad", fn);
   const { state } = engine();
   const depth = state.gradientDepth;
   const tape = state.activeTape;
@@ -99,6 +107,7 @@ export function noGrad<T>(fn: () => T): T {
 /** The same values, constant to every gradient. @param x `[...]` @returns `[...]`, a new tensor on the same data. */
 export function stopGradient(x: Tensor): Tensor {
   assertReady("stopGradient");
+  assertTensors("stopGradient", "a tensor", [x]);
   return unrecorded(() => engine().runKernel("Identity", { x }, {}) as Tensor);
 }
 
@@ -114,14 +123,18 @@ export function customGradient(
   forward: (...inputs: Tensor[]) => Tensor,
   backward: (dy: Tensor, inputs: Tensor[]) => Tensor[],
 ): (...inputs: Tensor[]) => Tensor {
+  assertFunction("customGradient", forward);
+  assertFunction("customGradient", backward);
   return (...inputs) => {
     assertReady("customGradient");
+    assertTensors("customGradient", "tensors as arguments", inputs);
     const named: Record<string, Tensor> = Object.fromEntries(
       inputs.map((input, index) => [`input${index}`, input]),
     );
     const names = Object.keys(named);
     const recording = isRecording();
-    const output = noGrad(() => tidy(() => detached(forward(...inputs), inputs)));
+    const firstOfOurs = engine().nextTensorId();
+    const output = noGrad(() => tidy(() => detached(forward(...inputs), firstOfOurs)));
     if (!recording) return output;
     const gradient = ({
       dy,
@@ -133,9 +146,9 @@ export function customGradient(
           dy,
           names.map((name) => saved[name]),
         );
-        if (gradients.length !== names.length)
+        if (!Array.isArray(gradients) || gradients.length !== names.length || !gradients.every(isTensor))
           throw new InputError(
-            `customGradient: expected ${names.length} gradients, one an input, got ${gradients.length}; return zeros for an input without one`,
+            `customGradient: expected an array of ${names.length} tensors, one an input, got ${Array.isArray(gradients) ? `${gradients.filter(isTensor).length} tensors of ${gradients.length}` : typeof gradients}; return zeros for an input without one`,
           );
         return gradients;
       };
@@ -153,7 +166,11 @@ export function customGradient(
   };
 }
 
-/** An output that is one of the inputs becomes a tensor of its own. */
-function detached(output: Tensor, inputs: readonly Tensor[]): Tensor {
-  return inputs.includes(output) ? (engine().runKernel("Identity", { x: output }, {}) as Tensor) : output;
+/** A result that somebody else holds becomes a tensor of its own. */
+function detached(output: Tensor, firstOfOurs: number): Tensor {
+  if (!isTensor(output))
+    throw new InputError(
+      `customGradient: expected a forward function that returns a tensor, got ${typeof output}`,
+    );
+  return output.id < firstOfOurs ? (engine().runKernel("Identity", { x: output }, {}) as Tensor) : output;
 }

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertFunction, assertTensors } from "./arguments.js";
 import { customGradient } from "./autograd.js";
 import { defaultGenerator } from "./random.js";
 import { differentiate } from "./tape.js";
@@ -10,6 +11,8 @@ import { zeros } from "./tensor.js";
  * @param fn Computes one tensor from the inputs; may be called twice.
  * @param inputs `[...]` each; tensors that `fn` gets as arguments.
  * @param parameters `[...]` each; tensors that `fn` closes over and that need gradients, such as a module's parameters.
+ * @returns what `fn` returns.
+ * @throws InputError when `fn` is not a function, or `inputs` or `parameters` is not an array of tensors.
  * @see Chen, Xu, Zhang, Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174
  * @example
  * const y = checkpoint((h) => block.call(h), [x], block.parameters().map((p) => p.value));
@@ -19,6 +22,9 @@ export function checkpoint(
   inputs: readonly Tensor[],
   parameters: readonly Tensor[] = [],
 ): Tensor {
+  assertFunction("checkpoint", fn);
+  assertTensors("checkpoint", "inputs", inputs);
+  assertTensors("checkpoint", "parameters", parameters);
   const generator = defaultGenerator();
   const before = generator.state();
   const run = customGradient(
@@ -31,7 +37,7 @@ export function checkpoint(
         const recomputedInputs = all.slice(0, inputs.length);
         const targets = [...recomputedInputs.filter((input) => input.dtype === "float32"), ...parameters];
         const { value, grads } = differentiate("checkpoint", () => fn(...recomputedInputs), targets, dy);
-        if (!recomputedInputs.includes(value)) value.dispose();
+        value.dispose();
         let next = 0;
         return all.map((input, index) => {
           const isTarget = index >= inputs.length || input.dtype === "float32";

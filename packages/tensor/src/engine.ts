@@ -33,6 +33,8 @@ export interface Engine {
   ): { value: Tensor; grads: (Tensor | undefined)[] };
   tidy<T>(fn: () => T): T;
   keep<T extends Tensor>(tensor: T): T;
+  /** The id that no tensor has yet: those made before have smaller ones, those made afterwards larger ones. */
+  nextTensorId(): number;
   startScope(name?: string): void;
   endScope(result?: unknown): void;
   makeTensorFromTensorInfo(info: TensorInfo): Tensor;

@@ -83,7 +83,9 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
       saved.push(savedInputs[name]);
     }
   let savedOutputs: Tensor[] | undefined;
+  const outputVersions: (number | undefined)[] = [];
   if (gradient !== undefined && needsOutput && !nested) {
+    outputVersions.push(...outputs.map(dataVersion));
     savedOutputs = outputs.map((output) => host.keep(alias(host, output)));
     saved.push(...savedOutputs);
   }
@@ -96,6 +98,11 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
           `${kernelName}: expected ${name} as it was in the forward pass, got one updated in place since; update after the backward pass`,
         );
     });
+    if (savedOutputs?.some((output, index) => outputVersions[index] !== dataVersion(output)))
+      throw new KernelError(
+        `${kernelName}: expected its result as it was in the forward pass, got one updated in place since; update after the backward pass`,
+      );
+    const firstOfOurs = host.nextTensorId();
     let recomputed: Tensor[] | undefined;
     const results = (): Tensor[] => {
       recomputed ??= savedOutputs ?? recompute(savedInputs as Inputs, attrs);
@@ -121,14 +128,15 @@ export function recordNode<Inputs extends KernelInputs, Attributes extends objec
     };
     const functions = gradient!(context);
     const guarded: Record<string, () => Tensor> = {};
-    const borrowed = new Set<Tensor | null>([...dys, ...saved]);
+    const handedOut = new Set<Tensor>();
     for (const name in differentiable)
       guarded[name] = () => {
         const compute = functions[name];
         if (compute === undefined) return zeros(shapes[name]);
         const result = wrap === undefined ? compute() : wrap(kernelName, compute);
-        if (borrowed.has(result)) return connectedAlias(host, result);
-        borrowed.add(result); // a second input that gets the same tensor gets a copy
+        // one that was there before, or that another input got, belongs to somebody else, who may dispose it
+        if (result.id < firstOfOurs || handedOut.has(result)) return connectedAlias(host, result);
+        handedOut.add(result);
         return result;
       };
     if (!lazy)
@@ -212,6 +220,7 @@ export function differentiate(
   try {
     return host.tidy(() => {
       state.gradientDepth++;
+      const firstOfOurs = host.nextTensorId();
       let value: Tensor;
       try {
         value = host.tidy(fn);
@@ -220,7 +229,9 @@ export function differentiate(
       }
       assertDifferentiable(operation, value, seed);
       const path = relevantNodes(tape, inputs, value);
-      return { value, grads: backpropagate(host, path, inputs, value, seed, outermost) };
+      const grads = backpropagate(host, path, inputs, value, seed, outermost);
+      // a value that was there before stays its owner's
+      return { value: value.id < firstOfOurs ? connectedAlias(host, value) : value, grads };
     });
   } finally {
     if (outermost) {
@@ -297,8 +308,13 @@ function backpropagate(
       }
     }
   }
+  const handedOut = new Set<Tensor>();
   return inputs.map((tensor) => {
     const gradient = gradients.get(tensor.id);
-    return gradient !== undefined && gradient === seed ? alias(host, gradient) : gradient;
+    if (gradient === undefined) return undefined;
+    // the seed is the caller's, and an input that is listed twice gets two tensors
+    if (gradient === seed || handedOut.has(gradient)) return connectedAlias(host, gradient);
+    handedOut.add(gradient);
+    return gradient;
   });
 }
