@@ -24,3 +24,31 @@ export function assertTensors(operation: string, what: string, tensors: readonly
       `${operation}: expected ${what} to be tensors, got ${tensors[wrong] === null ? "null" : typeof tensors[wrong]} at position ${wrong}`,
     );
 }
+
+/** @throws InputError unless `options` is an object with no other properties than `names`. */
+export function assertOptions(operation: string, options: object, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
+    throw new InputError(
+      `${operation}: expected options { ${names.join(", ")} }, got ${describe(options)}; name what you pass`,
+    );
+  for (const name in options)
+    if (!names.includes(name))
+      throw new InputError(
+        `${operation}: expected options { ${names.join(", ")} }, got one named ${name}; check the spelling`,
+      );
+}
+
+/** @throws InputError unless `numbers` is an array: a typical slip is one number where a list belongs. */
+export function assertList(operation: string, what: string, numbers: readonly unknown[]): void {
+  if (!Array.isArray(numbers))
+    throw new InputError(
+      `${operation}: expected ${what} as an array, got ${describe(numbers)}; put it into []`,
+    );
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (isTensor(value)) return "a tensor";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "number" ? String(value) : typeof value;
+}

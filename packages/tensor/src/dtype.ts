@@ -1,4 +1,4 @@
-import { DTypeError } from "./errors.js";
+import { DTypeError, InputError } from "./errors.js";
 
 /** Element types of tensors: 32-bit floats, 32-bit integers and booleans (one byte each). */
 export type DType = "float32" | "int32" | "bool";
@@ -26,9 +26,10 @@ export function promote(operation: string, a: string, b: string): DType {
   return first === "int32" || second === "int32" ? "int32" : "bool";
 }
 
-/** `dtype` itself when this library computes with it. @throws DTypeError otherwise. */
-export function asDType(operation: string, dtype: string): DType {
+/** `dtype` itself when this library computes with it. @throws DTypeError otherwise, InputError for the dtype of no tensor. */
+export function asDType(operation: string, dtype: string | undefined): DType {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  if (dtype === undefined) throw new InputError(`${operation}: expected a tensor, got something else`);
   throw new DTypeError(
     `${operation}: expected float32, int32 or bool, got ${dtype}; cast or split the tensor first`,
   );

@@ -1,5 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertFunction, assertTensors } from "./arguments.js";
 import { grad } from "./autograd.js";
+import type { TypedArray } from "./dtype.js";
 import { InputError, KernelError } from "./errors.js";
 import { tidy } from "./memory.js";
 import { formatShape, sizeOf } from "./shape.js";
@@ -41,6 +43,8 @@ export async function gradcheck(
   { step = 2 ** -6, relative = 2e-3, absoluteScale = 2e-3, signal }: GradcheckOptions = {},
 ): Promise<void> {
   if (!(step > 0)) throw new InputError(`gradcheck: expected a step above 0, got ${step}`);
+  assertFunction("gradcheck", fn);
+  assertTensors("gradcheck", "inputs", inputs);
   signal?.throwIfAborted();
   const shapes = inputs.map((input) => input.shape);
   const values = await Promise.all(inputs.map(async (input) => Float32Array.from(await read(input))));
@@ -56,18 +60,23 @@ export async function gradcheck(
       if (index === changed) copy[element] += shift;
       return fromValues(copy, shapes[index], "float32");
     });
-    const output = tidy(() => fn(...copies));
-    const result = await read(output);
-    for (const tensor of new Set([...copies, output])) tensor.dispose();
+    let output: Tensor | undefined;
+    let result: TypedArray;
+    try {
+      output = tidy(() => fn(...copies));
+      result = await read(output);
+    } finally {
+      for (const tensor of new Set([...copies, output])) tensor?.dispose();
+    }
     let total = 0;
     for (let i = 0; i < result.length; i++) total += result[i] * weights[i];
     return total;
   };
 
   const seed = fromValues(weights.slice(), outputShape, "float32");
-  const gradients = grad(fn, inputs, { seed });
-  seed.dispose();
+  let gradients: Tensor[] = [];
   try {
+    gradients = grad(fn, inputs, { seed });
     for (let index = 0; index < inputs.length; index++) {
       const analytic = await read(gradients[index]);
       let largest = 0;
@@ -84,6 +93,6 @@ export async function gradcheck(
       }
     }
   } finally {
-    for (const gradient of gradients) gradient.dispose();
+    for (const made of [seed, ...gradients]) made.dispose();
   }
 }

@@ -1,4 +1,5 @@
 import { type Tensor, dispose as tfDispose, keep as tfKeep, memory as tfMemory } from "@tensorflow/tfjs-core";
+import { assertFunction } from "./arguments.js";
 import { engine } from "./engine.js";
 import { InputError } from "./errors.js";
 
@@ -12,6 +13,7 @@ export type TensorContainer = unknown;
  * const y = tidy(() => add(mul(x, 2), 1));
  */
 export function tidy<T>(fn: () => T): T {
+  assertFunction("tidy", fn);
   return engine().tidy(() => {
     const result = fn();
     if (result instanceof Promise)

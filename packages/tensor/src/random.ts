@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { InputError, ShapeError } from "./errors.js";
 import { philox, portableCircle, portableLog, streamOf } from "./philox.js";
@@ -223,6 +224,7 @@ export interface RandomOptions {
 
 function assertSizes(operation: string, shape: Shape): void {
   assertReady(operation);
+  assertList(operation, "a shape", shape);
   if (!shape.every((length) => Number.isInteger(length) && length >= 0))
     throw new ShapeError(`${operation}: expected non-negative integer sizes, got ${formatShape(shape)}`);
 }

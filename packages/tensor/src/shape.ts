@@ -51,6 +51,10 @@ export function normalizeAxes(
   rank: number,
 ): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
+  if (typeof axes !== "number" && !Array.isArray(axes))
+    throw new InputError(
+      `${operation}: expected an axis or an array of axes, got ${axes === null ? "null" : typeof axes}`,
+    );
   const list = (typeof axes === "number" ? [axes] : [...axes]).map((axis) =>
     normalizeAxis(operation, axis, rank),
   );

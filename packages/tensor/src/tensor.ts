@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList, assertTensors } from "./arguments.js";
 import { assertReady, readValues } from "./device.js";
-import { allocate, type DType, type TypedArray } from "./dtype.js";
+import { allocate, asDType, type DType, type TypedArray } from "./dtype.js";
 import { engine } from "./engine.js";
 import { InputError, ShapeError } from "./errors.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
@@ -79,6 +80,7 @@ function filled(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
     throw new ShapeError(
       `tensor: expected ${sizeOf(shape)} values for shape ${formatShape(shape)}, got ${values.length}`,
     );
+  asDType("tensor", dtype);
   const data = allocate(dtype, values.length);
   if (dtype === "bool") for (let i = 0; i < data.length; i++) data[i] = values[i] ? 1 : 0;
   else data.set(values);
@@ -86,6 +88,7 @@ function filled(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
 }
 
 function assertShape(operation: string, shape: Shape): void {
+  assertList(operation, "a shape", shape);
   if (!shape.every((length) => Number.isInteger(length) && length >= 0))
     throw new ShapeError(`${operation}: expected non-negative integer sizes, got ${formatShape(shape)}`);
 }
@@ -100,6 +103,7 @@ export function scalar(value: number, dtype: DType = "float32"): Tensor {
 export function zeros(shape: Shape, dtype: DType = "float32", value = 0): Tensor {
   assertReady("zeros");
   assertShape("zeros", shape);
+  asDType("zeros", dtype);
   const data = allocate(dtype, sizeOf(shape));
   if (value !== 0) data.fill(value);
   return fromValues(data, shape, dtype);
@@ -117,11 +121,13 @@ export function full(shape: Shape, value: number, dtype: DType = "float32"): Ten
 
 /** Zeros with the shape and dtype of another tensor. @param like `[...]` */
 export function zerosLike(like: Tensor): Tensor {
+  assertTensors("zerosLike", "a tensor", [like]);
   return zeros(like.shape, like.dtype as DType);
 }
 
 /** Ones with the shape and dtype of another tensor. @param like `[...]` */
 export function onesLike(like: Tensor): Tensor {
+  assertTensors("onesLike", "a tensor", [like]);
   return zeros(like.shape, like.dtype as DType, 1);
 }
 
@@ -131,6 +137,11 @@ export function onesLike(like: Tensor): Tensor {
  */
 export function arange(start: number, stop: number, step = 1, dtype: DType = "int32"): Tensor {
   assertReady("arange");
+  asDType("arange", dtype);
+  if ((stop - start) * step < 0)
+    throw new InputError(
+      `arange: expected a step that leads from ${start} to ${stop}, got ${step}; turn its sign`,
+    );
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (!Number.isFinite(length))
     throw new InputError(`arange: expected a finite range, got ${start} to ${stop} by ${step}`);
@@ -153,6 +164,7 @@ export function linspace(start: number, stop: number, length: number): Tensor {
 export function eye(size: number, dtype: DType = "float32"): Tensor {
   assertReady("eye");
   assertShape("eye", [size]);
+  asDType("eye", dtype);
   const data = allocate(dtype, size * size);
   for (let i = 0; i < size; i++) data[i * size + i] = 1;
   return fromValues(data, [size, size], dtype);
@@ -164,6 +176,7 @@ export function eye(size: number, dtype: DType = "float32"): Tensor {
  * @throws KernelError or DeviceError that the device met before this read.
  */
 export async function read(value: Tensor): Promise<TypedArray> {
+  assertTensors("read", "a tensor", [value]);
   return (await readValues(value)).slice();
 }
 
@@ -172,6 +185,7 @@ export async function read(value: Tensor): Promise<TypedArray> {
  * @param value `[...]`
  */
 export async function toArray(value: Tensor): Promise<NestedArray> {
+  assertTensors("toArray", "a tensor", [value]);
   const { shape, dtype } = value;
   const flat = await readValues(value);
   const nest = (axis: number, offset: number, block: number): NestedArray => {
@@ -188,6 +202,7 @@ export async function toArray(value: Tensor): Promise<NestedArray> {
  * @throws ShapeError for any other number of elements.
  */
 export async function item(value: Tensor): Promise<number> {
+  assertTensors("item", "a tensor", [value]);
   if (value.size !== 1)
     throw new ShapeError(
       `item: expected one element, got shape ${formatShape(value.shape)}; use read or toArray`,

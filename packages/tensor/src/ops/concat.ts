@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList, assertOptions } from "../arguments.js";
 import { splitNothingOnHost } from "../backends/host/split.js";
 import { concatWebgpu, splitWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { type DType, promote } from "../dtype.js";
@@ -38,7 +39,9 @@ export interface AxisOptions {
  * @example
  * const ab = concat([a, b], { axis: -1 }); // [2, 3] and [2, 5] → [2, 8]
  */
-export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
+export function concat(tensors: readonly Tensor[], options: AxisOptions = {}): Tensor {
+  assertOptions("concat", options, ["axis"]);
+  const { axis = 0 } = options;
   if (!(tensors?.length > 0))
     throw new InputError("concat: expected an array of at least one tensor, got none");
   for (const tensor of tensors) assertTensor("concat", tensor);
@@ -71,7 +74,9 @@ export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {
  * @param tensors at least one, `[...]` each @returns `[..., tensors.length, ...]`
  * @throws InputError for no tensors, or an axis out of range. @throws ShapeError when the shapes differ.
  */
-export function stack(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
+export function stack(tensors: readonly Tensor[], options: AxisOptions = {}): Tensor {
+  assertOptions("stack", options, ["axis"]);
+  const { axis = 0 } = options;
   if (!(tensors?.length > 0))
     throw new InputError("stack: expected an array of at least one tensor, got none");
   for (const tensor of tensors) assertTensor("stack", tensor);
@@ -102,9 +107,12 @@ export function stack(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}
 export function split(
   x: Tensor,
   sizesOrCount: number | readonly number[],
-  { axis = 0 }: AxisOptions = {},
+  options: AxisOptions = {},
 ): Tensor[] {
   assertTensor("split", x);
+  assertOptions("split", options, ["axis"]);
+  const { axis = 0 } = options;
+  if (typeof sizesOrCount !== "number") assertList("split", "sizes, or a count,", sizesOrCount);
   const along = normalizeAxis("split", axis, x.shape.length);
   const length = x.shape[along];
   const sizes = typeof sizesOrCount === "number" ? equalParts(length, sizesOrCount) : [...sizesOrCount];
@@ -132,7 +140,9 @@ function equalParts(length: number, count: number): number[] {
  * @param x `[..., length, ...]` @returns `length` tensors `[...]`
  * @throws InputError for an axis out of range.
  */
-export function unstack(x: Tensor, { axis = 0 }: AxisOptions = {}): Tensor[] {
+export function unstack(x: Tensor, options: AxisOptions = {}): Tensor[] {
+  assertOptions("unstack", options, ["axis"]);
+  const { axis = 0 } = options;
   assertTensor("unstack", x);
   const along = normalizeAxis("unstack", axis, x.shape.length);
   if (x.shape[along] === 0) return [];

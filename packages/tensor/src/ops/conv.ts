@@ -1,8 +1,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { formatShape } from "../shape.js";
 import { add } from "./arithmetic.js";
+import { assertTensor } from "./broadcast.js";
 import { concat } from "./concat.js";
 import {
   type ConvAttributes,
@@ -37,6 +39,7 @@ interface Plan extends ConvAttributes {
 
 /** Checks the arguments of a convolution and expands its options to one entry a spatial axis. */
 function plan(operation: string, x: Tensor, filter: Tensor, options: ConvOptions): Plan {
+  assertOptions(operation, options, ["stride", "padding", "dilation", "groups", "bias"]);
   const { stride = 1, padding = 0, dilation = 1, groups = 1, bias } = options;
   const axes = x.shape.length - 2;
   const kernel = filter.shape.slice(0, axes);
@@ -80,6 +83,7 @@ function checkChannels(
     throw new ShapeError(
       `${operation}: expected channels that ${groups} groups divide, got ${channels.in} in and ${out} out`,
     );
+  if (bias !== undefined) assertTensor(operation, bias);
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== out))
     throw new ShapeError(`${operation}: expected a bias [${out}], got ${formatShape(bias.shape)}`);
 }
@@ -219,6 +223,7 @@ function planTranspose(
   filter: Tensor,
   options: ConvTransposeOptions,
 ): TransposePlan {
+  assertOptions(operation, options, ["stride", "padding", "outputPadding", "dilation", "groups", "bias"]);
   const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1, bias } = options;
   const axes = x.shape.length - 2;
   const kernel = filter.shape.slice(0, axes);

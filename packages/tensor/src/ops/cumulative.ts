@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { cumprodOnHost } from "../backends/host/reduce.js";
 import { cumulativeWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import { cumprodGradient, cumsumGradient } from "../gradients/cumulative.js";
@@ -42,9 +43,11 @@ function cumulative(
   operation: string,
   kernel: Kernel<UnaryInputs, CumulativeAttributes>,
   x: Tensor,
-  { axis, exclusive = false, reverse = false }: CumulativeOptions,
+  options: CumulativeOptions,
 ): Tensor {
   assertTensor(operation, x);
+  assertOptions(operation, options, ["axis", "exclusive", "reverse"]);
+  const { axis, exclusive = false, reverse = false } = options;
   const along = normalizeAxis(operation, axis, x.shape.length);
   return tidy(() => {
     const numbers = toDType(x, x.dtype === "float32" ? "float32" : "int32");

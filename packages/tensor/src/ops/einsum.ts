@@ -26,6 +26,8 @@ interface Labelled {
  * const scores = einsum("bqhd,bkhd->bhqk", query, key);
  */
 export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
+  if (typeof equation !== "string")
+    throw new InputError(`einsum: expected an equation such as "ij,jk->ik" first, got ${typeof equation}`);
   for (const tensor of tensors) assertTensor("einsum", tensor);
   const { operands, output } = parse(equation, tensors);
   const sizes = measure(equation, operands, tensors);

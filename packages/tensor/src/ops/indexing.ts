@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList } from "../arguments.js";
 import {
   flattenIndicesOnHost,
   gatherOnHost,
@@ -29,6 +30,7 @@ import { defineKernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import { formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.js";
 import { add } from "./arithmetic.js";
+import { assertTensor } from "./broadcast.js";
 import { reshape } from "./shape-ops.js";
 import { place, takeStrided } from "./slice.js";
 
@@ -173,7 +175,7 @@ export interface GatherOptions {
  * const vectors = gather(embedding, tokens); // [vocab, dim], [batch, length] → [batch, length, dim]
  */
 export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions = {}): Tensor {
-  asDType("gather", x.dtype);
+  assertTensor("gather", x);
   assertIndices("gather", indices);
   const dimension = normalizeAxis("gather", axis, x.shape.length);
   const [outer, length, inner] = around(x.shape, dimension);
@@ -181,11 +183,8 @@ export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions =
   return tidy(() => {
     const lines = reshape(x, [outer, length, inner]);
     const picked = gatherRows(lines, reshape(indices, [indices.size]), "gather"); // [outer, count, inner]
-    return reshape(picked, [
-      ...x.shape.slice(0, dimension),
-      ...indices.shape,
-      ...x.shape.slice(dimension + 1),
-    ]);
+    const before = x.shape.slice(0, dimension);
+    return reshape(picked, [...before, ...indices.shape, ...x.shape.slice(dimension + 1)]);
   });
 }
 
@@ -195,8 +194,7 @@ export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions =
  * @param indices `[count]` int32 in `[0, x.shape[axis])`.
  * @param updates the shape of `x` with `count` at `axis`, dtype of `x`.
  * @returns the shape of `x`.
- * @throws KernelError for an index out of range (see {@link gather}).
- * @throws ShapeError when `updates` does not fit. @throws DTypeError for other dtypes.
+ * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when `updates` does not fit. @throws DTypeError for other dtypes.
  */
 export function indexAdd(
   x: Tensor,
@@ -224,6 +222,7 @@ export function indexAdd(
 }
 
 function assertSummable(operation: string, x: Tensor, updates: Tensor): void {
+  for (const tensor of [x, updates]) assertTensor(operation, tensor);
   if (x.dtype !== updates.dtype || (x.dtype !== "float32" && x.dtype !== "int32"))
     throw new DTypeError(
       `${operation}: expected two float32 or two int32 tensors, got ${x.dtype} and ${updates.dtype}; cast first`,
@@ -252,11 +251,10 @@ function cropOutside(operation: string, x: Tensor, shape: Shape, axis: number, w
  * @param x `[...]` of any dtype.
  * @param indices the rank of `x`, int32 in `[0, x.shape[axis])`; on other axes at most as long as `x`.
  * @returns the shape of `indices`.
- * @throws KernelError for an index out of range (see {@link gather}).
- * @throws ShapeError when the shapes do not fit. @throws DTypeError when the indices are not int32.
+ * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when the shapes do not fit. @throws DTypeError when the indices are not int32.
  */
 export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOptions): Tensor {
-  asDType("takeAlongAxis", x.dtype);
+  assertTensor("takeAlongAxis", x);
   assertIndices("takeAlongAxis", indices);
   const dimension = normalizeAxis("takeAlongAxis", axis, x.shape.length);
   return tidy(() => {
@@ -278,8 +276,7 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOpt
  * @param indices the rank of `x`, int32 in `[0, x.shape[axis])`; on other axes at most as long as `x`.
  * @param updates at least as long as `indices` on every axis, dtype of `x`.
  * @returns the shape of `x`.
- * @throws KernelError for an index out of range (see {@link gather}).
- * @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
+ * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
  */
 export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }: AlongAxisOptions): Tensor {
   assertIndices("scatterAdd", indices);
@@ -308,7 +305,6 @@ export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }
 /** Positions in a tensor of sizes `dims` from coordinates in the last axis of `indices`. @returns `[count]` */
 function flattenIndices(operation: string, indices: Tensor, dims: number[]): Tensor {
   const depth = dims.length;
-  const count = sizeOf(indices.shape.slice(0, -1));
   const values = hostValues(indices);
   if (values !== undefined)
     for (let position = 0; position < values.length; position++) {
@@ -316,7 +312,10 @@ function flattenIndices(operation: string, indices: Tensor, dims: number[]): Ten
       if (values[position] < 0 || values[position] >= length)
         throw outOfRange(operation, values[position], length, position);
     }
-  return flattenIndicesKernel({ indices: reshape(indices, [count, depth]) }, { dims, operation });
+  return flattenIndicesKernel(
+    { indices: reshape(indices, [sizeOf(indices.shape.slice(0, -1)), depth]) },
+    { dims, operation },
+  );
 }
 
 function assertCoordinates(operation: string, indices: Tensor, shape: Shape): number {
@@ -338,7 +337,7 @@ function assertCoordinates(operation: string, indices: Tensor, shape: Shape): nu
  * @throws ShapeError for too many coordinates. @throws DTypeError when the indices are not int32.
  */
 export function gatherNd(x: Tensor, indices: Tensor): Tensor {
-  asDType("gatherNd", x.dtype);
+  assertTensor("gatherNd", x);
   const depth = assertCoordinates("gatherNd", indices, x.shape);
   const dims = x.shape.slice(0, depth);
   return tidy(() => {
@@ -358,6 +357,7 @@ export function gatherNd(x: Tensor, indices: Tensor): Tensor {
  */
 export function scatterNd(indices: Tensor, updates: Tensor, shape: Shape): Tensor {
   assertSummable("scatterNd", updates, updates);
+  assertList("scatterNd", "a shape", shape);
   const depth = assertCoordinates("scatterNd", indices, shape);
   const dims = shape.slice(0, depth);
   const count = sizeOf(indices.shape.slice(0, -1));

@@ -9,6 +9,7 @@ import { defineKernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { add, div, mul, sub } from "./arithmetic.js";
+import { assertTensor } from "./broadcast.js";
 import { mean as meanOf, sum } from "./reduce.js";
 import { reshape } from "./shape-ops.js";
 import { rsqrt, square } from "./unary.js";
@@ -95,6 +96,7 @@ function checkChannels(operation: string, x: Tensor, perChannel: Record<string, 
   const channels = x.shape[x.shape.length - 1];
   for (const name in perChannel) {
     const tensor = perChannel[name];
+    if (tensor !== undefined) assertTensor(operation, tensor);
     if (tensor !== undefined && (tensor.shape.length !== 1 || tensor.shape[0] !== channels))
       throw new ShapeError(`${operation}: expected ${name} [${channels}], got ${formatShape(tensor.shape)}`);
   }

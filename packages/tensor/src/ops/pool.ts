@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList, assertOptions } from "../arguments.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { formatShape } from "../shape.js";
@@ -39,6 +40,7 @@ function plan(operation: string, x: Tensor, axes: number, options: MaxPoolOption
     throw new ShapeError(`${operation}: expected x of rank ${axes + 2}, got ${formatShape(x?.shape ?? [])}`);
   if (x.dtype !== "float32")
     throw new DTypeError(`${operation}: expected float32, got ${x.dtype}; cast it first`);
+  assertOptions(operation, options, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]);
   const { kernelSize, stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
   const window = perAxis(operation, "kernelSize", kernelSize, axes);
   const strides = perAxis(operation, "stride", stride, axes);
@@ -144,13 +146,10 @@ export function maxPool3d(x: Tensor, options: MaxPoolOptions): Tensor {
   return pool3d(x, plan("maxPool3d", x, 3, options), maxPoolForward);
 }
 
-function averagePlan(
-  operation: string,
-  x: Tensor,
-  axes: number,
-  { countIncludePad = true, ...options }: AvgPoolOptions,
-) {
-  return { ...plan(operation, x, axes, options), countIncludePad };
+function averagePlan(operation: string, x: Tensor, axes: number, options: AvgPoolOptions) {
+  assertOptions(operation, options, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"]);
+  const { countIncludePad = true, ...rest } = options;
+  return { ...plan(operation, x, axes, rest), countIncludePad };
 }
 
 /**
@@ -199,7 +198,9 @@ export interface AdaptivePoolOptions {
  * @example
  * const pooled = adaptiveAvgPool2d(x, { outputSize: 1 }); // [batch, 1, 1, channels]
  */
-export function adaptiveAvgPool2d(x: Tensor, { outputSize }: AdaptivePoolOptions): Tensor {
+export function adaptiveAvgPool2d(x: Tensor, options: AdaptivePoolOptions): Tensor {
+  assertOptions("adaptiveAvgPool2d", options, ["outputSize"]);
+  const { outputSize } = options;
   if (x?.shape?.length !== 4 || x.shape[1] === 0 || x.shape[2] === 0)
     throw new ShapeError(
       `adaptiveAvgPool2d: expected x [batch, height, width, channels] with cells, got ${formatShape(x?.shape ?? [])}`,
@@ -207,6 +208,7 @@ export function adaptiveAvgPool2d(x: Tensor, { outputSize }: AdaptivePoolOptions
   if (x.dtype !== "float32")
     throw new DTypeError(`adaptiveAvgPool2d: expected float32, got ${x.dtype}; cast it first`);
   const [batch, height, width, channels] = x.shape;
+  if (typeof outputSize !== "number") assertList("adaptiveAvgPool2d", "outputSize, a number or", outputSize);
   const asked = typeof outputSize === "number" ? [outputSize, outputSize] : outputSize;
   const [rows, columns] = perAxis(
     "adaptiveAvgPool2d",

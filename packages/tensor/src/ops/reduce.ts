@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { argExtremumOnHost, prodOnHost } from "../backends/host/reduce.js";
 import { argMaxWasm } from "../backends/wasm/ops/rows.js";
 import { argReduceWebgpu, reduceWebgpu } from "../backends/webgpu/kernels/reduce.js";
@@ -117,10 +118,12 @@ function reduce(
   operation: string,
   kernel: Reduction,
   x: Tensor,
-  { axes, keepDims = false }: ReduceOptions,
+  options: ReduceOptions,
   dtype: DType,
   empty?: number,
 ): Tensor {
+  assertOptions(operation, options, ["axes", "keepDims"]);
+  const { axes, keepDims = false } = options;
   const axis = normalizeAxes(operation, axes, x.shape.length);
   if (axis.length === 0) return x.dtype === dtype ? alias(x) : tidy(() => toDType(x, dtype));
   if (countAlong(x.shape, axis) === 0) {
@@ -217,9 +220,11 @@ function argExtremum(
   operation: string,
   kernel: Kernel<UnaryInputs, { axis: number }>,
   x: Tensor,
-  { axis, keepDims = false }: ArgOptions,
+  options: ArgOptions,
 ): Tensor {
   assertTensor(operation, x);
+  assertOptions(operation, options, ["axis", "keepDims"]);
+  const { axis, keepDims = false } = options;
   const along = axis === undefined ? undefined : normalizeAxis(operation, axis, Math.max(x.shape.length, 1));
   if (along === undefined ? x.size === 0 : x.shape[along] === 0)
     throw new InputError(

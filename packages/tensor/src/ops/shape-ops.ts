@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList } from "../arguments.js";
 import { reverseWebgpu, tileWebgpu, transposeWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { InputError, ShapeError } from "../errors.js";
 import { reshapeGradient, reverseGradient, tileGradient, transposeGradient } from "../gradients/shape-ops.js";
@@ -53,6 +54,7 @@ const reverseKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axes: number[]
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   assertTensor("reshape", x);
+  assertList("reshape", "a shape", shape);
   return reshapeKernel({ x }, { shape: shape.includes(-1) ? withHole(x, shape) : [...checked(x, shape)] });
 }
 
@@ -82,6 +84,7 @@ function withHole(x: Tensor, shape: Shape): number[] {
  */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
   assertTensor("transpose", x);
+  if (permutation != null) assertList("transpose", "a permutation", permutation);
   const rank = x.shape.length;
   const order =
     permutation?.map((axis) => normalizeAxis("transpose", axis, rank)) ?? x.shape.map((_, i) => rank - 1 - i);
@@ -150,6 +153,9 @@ export function expandDims(x: Tensor, axis: number): Tensor {
  */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   assertTensor("broadcastTo", x);
+  assertList("broadcastTo", "a shape", shape);
+  if (!shape.every((length) => Number.isInteger(length) && length >= 0))
+    throw new ShapeError(`broadcastTo: expected non-negative integer sizes, got ${formatShape(shape)}`);
   if (sameShape(x.shape, shape)) return alias(x);
   if (x.shape.length > shape.length || !sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape))
     throw new ShapeError(
@@ -206,6 +212,7 @@ export function flip(x: Tensor, { axes }: { readonly axes?: number | readonly nu
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   assertTensor("tile", x);
+  assertList("tile", "repeats", repeats);
   if (!repeats.every((count) => Number.isInteger(count) && count >= 0))
     throw new InputError(`tile: expected non-negative whole repeats, got [${repeats.join(", ")}]`);
   const rank = Math.max(x.shape.length, repeats.length);

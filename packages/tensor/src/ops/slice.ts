@@ -1,14 +1,15 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertList } from "../arguments.js";
 import { placeOnHost, stridedSliceOnHost } from "../backends/host/slice.js";
 import { placeWasm, stridedSliceWasm } from "../backends/wasm/ops/layout.js";
 import { placeWebgpu, stridedSliceWebgpu } from "../backends/webgpu/kernels/strided.js";
-import { asDType } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
 import { placeGradient, stridedSliceGradient } from "../gradients/slice.js";
 import { defineKernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import { formatShape, normalizeAxis } from "../shape.js";
 import { fromValues } from "../tensor.js";
+import { assertTensor } from "./broadcast.js";
 import { gather } from "./indexing.js";
 
 /** Element `i` along an axis of the result is element `begin + i·stride` of the input. */
@@ -58,6 +59,9 @@ export function place(x: Tensor, attributes: PlaceAttributes): Tensor {
  * slice(x, [0, 2], [-1, 3]); // x[:, 2:5]
  */
 export function slice(x: Tensor, begin: readonly number[], size: readonly number[]): Tensor {
+  assertTensor("slice", x);
+  assertList("slice", "begin", begin);
+  assertList("slice", "size", size);
   const { shape } = x;
   if (begin.length !== shape.length || size.length !== shape.length)
     throw new ShapeError(
@@ -97,6 +101,7 @@ export interface NarrowOptions {
  * @throws InputError when the block leaves the axis.
  */
 export function narrow(x: Tensor, { axis, start, length }: NarrowOptions): Tensor {
+  assertTensor("narrow", x);
   const { shape } = x;
   const dimension = normalizeAxis("narrow", axis, shape.length);
   const first = start < 0 ? start + shape[dimension] : start;
@@ -135,6 +140,8 @@ export interface StridedSliceOptions {
  * stridedSlice(x, { begin: [null], end: [null], strides: [-1] }); // x[::-1]
  */
 export function stridedSlice(x: Tensor, { begin = [], end = [], strides = [] }: StridedSliceOptions): Tensor {
+  assertTensor("stridedSlice", x);
+  for (const list of [begin, end, strides]) assertList("stridedSlice", "begin, end and strides", list);
   const { shape } = x;
   const given = Math.max(begin.length, end.length, strides.length);
   if (given > shape.length)
@@ -200,14 +207,15 @@ export function pad(
   paddings: Paddings,
   { mode = "constant", value = 0 }: PadOptions = {},
 ): Tensor {
+  assertTensor("pad", x);
+  assertList("pad", "paddings", paddings);
   const { shape } = x;
-  asDType("pad", x.dtype);
   if (paddings.length !== shape.length)
     throw new ShapeError(
       `pad: expected ${shape.length} pairs of paddings for ${formatShape(shape)}, got ${paddings.length}`,
     );
   for (const pair of paddings)
-    if (pair.length !== 2 || !pair.every((cells) => Number.isInteger(cells) && cells >= 0))
+    if (pair?.length !== 2 || !pair.every((cells) => Number.isInteger(cells) && cells >= 0))
       throw new InputError(
         `pad: expected pairs of non-negative integers, got [${pair}]; use slice to cut cells off`,
       );

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { logSoftmaxWasm } from "../backends/wasm/ops/rows.js";
 import { softmaxWebgpu } from "../backends/webgpu/kernels/softmax.js";
 import { logSoftmaxGradient, softmaxGradient } from "../gradients/softmax.js";
@@ -56,9 +57,11 @@ function alongAxis(
   operation: string,
   kernel: Kernel<UnaryInputs, NoAttributes>,
   x: Tensor,
-  { axis = -1 }: SoftmaxOptions,
+  options: SoftmaxOptions,
 ): Tensor {
   assertTensor(operation, x);
+  assertOptions(operation, options, ["axis"]);
+  const { axis = -1 } = options;
   const rank = Math.max(x.shape.length, 1);
   const along = normalizeAxis(operation, axis, rank);
   if (x.dtype === "float32" && x.size > 0 && x.shape.length > 0 && along === rank - 1)

@@ -1,11 +1,11 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { argSortOnHost } from "../backends/host/sort.js";
 import { argSortWebgpu } from "../backends/webgpu/kernels/sort.js";
-import { asDType } from "../dtype.js";
 import { InputError } from "../errors.js";
 import { defineKernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import { normalizeAxis, sizeOf } from "../shape.js";
+import { assertTensor } from "./broadcast.js";
 import { takeAlong } from "./indexing.js";
 import { reshape } from "./shape-ops.js";
 
@@ -35,7 +35,7 @@ export interface SortResult {
 
 /** `x` as `[outer, length, inner]` around the axis, the order of its lines `[outer, count, inner]`, and the result's shape. */
 function order(operation: string, x: Tensor, axis: number, descending: boolean, wanted?: number) {
-  asDType(operation, x.dtype);
+  assertTensor(operation, x);
   const dimension = normalizeAxis(operation, axis, x.shape.length);
   const length = x.shape[dimension];
   const count = wanted ?? length;

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { InputError } from "../errors.js";
 import {
   logSumExpGradient,
@@ -87,11 +88,13 @@ function reduceFloat<Attributes extends ReduceAttributes>(
   operation: string,
   kernel: Kernel<UnaryInputs, Attributes>,
   x: Tensor,
-  { axes, keepDims = false }: ReduceOptions,
+  options: ReduceOptions,
   rest: Omit<Attributes, "axis">,
   empty: number,
 ): Tensor {
   assertTensor(operation, x);
+  assertOptions(operation, options, ["axes", "keepDims", ...Object.keys(rest)]);
+  const { axes, keepDims = false } = options;
   const axis = normalizeAxes(operation, axes, x.shape.length);
   const shape = reducedShape(x.shape, axis, keepDims);
   if (countAlong(x.shape, axis) === 0)

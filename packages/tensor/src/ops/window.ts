@@ -1,3 +1,4 @@
+import { assertList } from "../arguments.js";
 import { InputError } from "../errors.js";
 import type { Shape } from "../shape.js";
 
@@ -12,6 +13,7 @@ export type ConvPadding = PerAxis | readonly (readonly [number, number])[] | "va
 
 /** Expands to one integer an axis, each at least `least`. @internal */
 export function perAxis(operation: string, name: string, value: PerAxis, axes: number, least = 1): number[] {
+  if (typeof value !== "number") assertList(operation, `${name}, a number or`, value);
   const list = typeof value === "number" ? new Array<number>(axes).fill(value) : [...value];
   if (list.length !== axes || !list.every((entry) => Number.isInteger(entry) && entry >= least))
     throw new InputError(
@@ -42,11 +44,12 @@ export function convPadding(
   }
   if (typeof padding === "string")
     throw new InputError(`${operation}: expected padding "valid", "same" or numbers, got "${padding}"`);
+  if (typeof padding !== "number") assertList(operation, 'padding, a number, "valid", "same" or', padding);
   if (typeof padding !== "number" && padding.some((entry) => typeof entry !== "number")) {
     const pairs = padding as readonly (readonly [number, number])[];
     if (
       pairs.length !== axes ||
-      !pairs.every((pair) => pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= 0))
+      !pairs.every((pair) => pair?.length === 2 && pair.every((n) => Number.isInteger(n) && n >= 0))
     )
       throw new InputError(
         `${operation}: expected ${axes} pairs [before, after] of non-negative integers, got ${JSON.stringify(padding)}`,

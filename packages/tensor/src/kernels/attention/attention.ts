@@ -84,7 +84,7 @@ export function scaledDotProductAttention(
 function assertAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | undefined): number[] {
   const operation = "scaledDotProductAttention";
   for (const [name, tensor] of Object.entries({ query, key, value })) {
-    if (asDType(operation, tensor.dtype) !== "float32")
+    if (asDType(operation, tensor?.dtype) !== "float32")
       throw new DTypeError(`${operation}: expected float32 for ${name}, got ${tensor.dtype}; cast it first`);
     if (tensor.shape.length !== 4)
       throw new ShapeError(

@@ -100,6 +100,9 @@ function ofClasses(
 
 /** @returns whether the targets are probabilities */
 function assertCrossEntropy(logits: Tensor, targets: Tensor, weight: Tensor | undefined): boolean {
+  asDType("crossEntropy", logits?.dtype);
+  asDType("crossEntropy", targets?.dtype);
+  if (weight !== undefined) asDType("crossEntropy", weight?.dtype);
   const { shape } = logits;
   if (asDType("crossEntropy", logits.dtype) !== "float32")
     throw new DTypeError(`crossEntropy: expected float32 logits, got ${logits.dtype}; cast them first`);

@@ -32,7 +32,7 @@ export const geluKernel = /* @__PURE__ */ defineKernel<GeluInputs, GeluAttribute
  * @see Hendrycks, Gimpel (2016), "Gaussian error linear units", https://arxiv.org/abs/1606.08415
  */
 export function gelu(x: Tensor, { approximate = "none" }: GeluOptions = {}): Tensor {
-  if (asDType("gelu", x.dtype) !== "float32")
+  if (asDType("gelu", x?.dtype) !== "float32")
     throw new DTypeError(`gelu: expected float32, got ${x.dtype}; cast it first`);
   if (approximate !== "none" && approximate !== "tanh")
     throw new InputError(`gelu: expected approximate "none" or "tanh", got ${String(approximate)}`);

@@ -34,7 +34,7 @@ export const gruCellKernel = /* @__PURE__ */ defineKernel<GruCellInputs>({
  */
 export function gruCell(inputGates: Tensor, hiddenGates: Tensor, hidden: Tensor): Tensor {
   for (const [name, value] of Object.entries({ inputGates, hiddenGates, hidden }))
-    if (asDType("gruCell", value.dtype) !== "float32")
+    if (asDType("gruCell", value?.dtype) !== "float32")
       throw new DTypeError(`gruCell: expected float32 for ${name}, got ${value.dtype}; cast it first`);
   const [batch, size]: readonly number[] = hidden.shape;
   const wide = [batch, 3 * size];

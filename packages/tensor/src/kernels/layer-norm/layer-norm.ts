@@ -50,6 +50,7 @@ export function layerNorm(
   x: Tensor,
   { weight, bias, epsilon = 1e-5, numAxes = 1 }: LayerNormOptions = {},
 ): Tensor {
+  asDType("layerNorm", x?.dtype);
   if (!Number.isInteger(numAxes) || numAxes < 1 || numAxes > x.shape.length)
     throw new InputError(`layerNorm: expected numAxes in [1, ${x.shape.length}], got ${numAxes}`);
   const normalized = x.shape.slice(x.shape.length - numAxes);
@@ -76,7 +77,7 @@ export function assertNormalization(
     throw new InputError(`${operation}: expected a finite epsilon of at least 0, got ${epsilon}`);
   for (const [name, tensor] of Object.entries(tensors)) {
     if (tensor === undefined) continue;
-    if (asDType(operation, tensor.dtype) !== "float32")
+    if (asDType(operation, tensor?.dtype) !== "float32")
       throw new DTypeError(`${operation}: expected float32 for ${name}, got ${tensor.dtype}; cast it first`);
     if (name !== "x" && !sameShape(tensor.shape, normalized))
       throw new ShapeError(

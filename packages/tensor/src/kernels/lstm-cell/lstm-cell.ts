@@ -34,7 +34,7 @@ export const lstmCellKernel = /* @__PURE__ */ defineKernel<LstmCellInputs>({
  */
 export function lstmCell(gates: Tensor, cell: Tensor): { hidden: Tensor; cell: Tensor } {
   for (const [name, value] of Object.entries({ gates, cell }))
-    if (asDType("lstmCell", value.dtype) !== "float32")
+    if (asDType("lstmCell", value?.dtype) !== "float32")
       throw new DTypeError(`lstmCell: expected float32 for ${name}, got ${value.dtype}; cast it first`);
   const [batch, hidden] = cell.shape;
   if (cell.shape.length !== 2 || !sameShape(gates.shape, [batch, 4 * hidden]))

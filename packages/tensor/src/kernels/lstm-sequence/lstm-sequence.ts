@@ -48,7 +48,7 @@ export function lstmSequence(
   { hidden, cell, reverse = false }: LstmSequenceOptions,
 ): { hidden: Tensor; cell: Tensor } {
   for (const [name, value] of Object.entries({ inputGates, hiddenWeight, hidden, cell }))
-    if (asDType("lstmSequence", value.dtype) !== "float32")
+    if (asDType("lstmSequence", value?.dtype) !== "float32")
       throw new DTypeError(`lstmSequence: expected float32 for ${name}, got ${value.dtype}; cast it first`);
   const [batch, size] = hidden.shape;
   if (

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { asDType } from "../../dtype.js";
 import { InputError } from "../../errors.js";
 import { tidy } from "../../memory.js";
 import { reshape } from "../../ops/shape-ops.js";
@@ -40,6 +41,7 @@ export const rmsNormKernel = /* @__PURE__ */ defineKernel<RmsNormInputs, RmsNorm
  * @see Zhang, Sennrich (2019), "Root mean square layer normalization", https://arxiv.org/abs/1910.07467
  */
 export function rmsNorm(x: Tensor, { weight, epsilon = 2 ** -23 }: RmsNormOptions = {}): Tensor {
+  asDType("rmsNorm", x?.dtype);
   if (x.shape.length === 0) throw new InputError("rmsNorm: expected at least one axis, got a scalar");
   const dim = x.shape[x.shape.length - 1];
   assertNormalization("rmsNorm", { x, weight }, [dim], epsilon);

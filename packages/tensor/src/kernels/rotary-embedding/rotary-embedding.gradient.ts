@@ -19,7 +19,7 @@ export function rotaryEmbeddingGradient({
   const half = cosine.shape[cosine.shape.length - 1];
   const pairs = (tensor: Tensor): [Tensor, Tensor] => splitPairs(tensor, half, attrs.interleaved);
   return {
-    x: () => rotaryEmbeddingKernel({ x: dy, cosine, sine: neg(sine) }, attrs),
+    x: (): Tensor => rotaryEmbeddingKernel({ x: dy, cosine, sine: neg(sine) }, attrs),
     cosine: () => {
       const [first, second] = pairs(x);
       const [dFirst, dSecond] = pairs(dy);

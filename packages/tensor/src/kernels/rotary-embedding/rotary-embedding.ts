@@ -91,7 +91,7 @@ export function rotaryEmbedding(
   { cosine, sine, interleaved = false }: RotaryEmbeddingOptions,
 ): Tensor {
   for (const [name, value] of Object.entries({ x, cosine, sine }))
-    if (asDType("rotaryEmbedding", value.dtype) !== "float32")
+    if (asDType("rotaryEmbedding", value?.dtype) !== "float32")
       throw new DTypeError(
         `rotaryEmbedding: expected float32 for ${name}, got ${value.dtype}; cast it first`,
       );
