@@ -17,6 +17,7 @@ import {
   type TrainingCallback,
   tensorBoard,
 } from "../index.js";
+import { record, restartEvent, versionEvent } from "./event-file.js";
 
 beforeAll(async () => {
   await useDevice("wasm");
@@ -131,9 +132,21 @@ describe("csvHistory and tensorBoard", () => {
     second.dispose();
   });
 
+  it("replaces what an earlier run wrote into the same folder", async () => {
+    const storage = memoryStorage();
+    const { trainer, loader, dispose } = makeRun();
+    await trainer.fit(loader, { epochs: 1, callbacks: [tensorBoard({ folder: "logs", storage })] });
+    const [name] = await storage.list("logs");
+    const bytes = await storage.read(`logs/${name}`);
+    const { length } = record(versionEvent(0));
+    const restart = restartEvent(0, 1).subarray(9); // without the time
+    expect(bytes.subarray(length + 12 + 9, length + 12 + 9 + restart.length)).toEqual(restart);
+    dispose();
+  });
+
   it("quotes what a table needs quoted", () => {
-    const record = { epoch: 1, step: 2, seconds: 3, learningRate: 0.5, values: { 'a,"b"': 1 } };
-    expect(historyToCsv([record])).toBe('epoch,step,seconds,learningRate,"a,""b"""\n1,2,3,0.5,1\n');
+    const epoch = { epoch: 1, step: 2, seconds: 3, learningRate: 0.5, values: { 'a,"b"': 1 } };
+    expect(historyToCsv([epoch])).toBe('epoch,step,seconds,learningRate,"a,""b"""\n1,2,3,0.5,1\n');
   });
 
   it("refuses options out of range", () => {

@@ -78,7 +78,8 @@ export interface TensorBoardOptions {
 
 /**
  * Writes event files for TensorBoard: `step/loss`, `step/learning_rate` and `step/gradient_norm` of each step, and each
- * epoch's values as `training/NAME` and `validation/NAME`. After a resume, steps that are repeated replace the old ones.
+ * epoch's values as `training/NAME` and `validation/NAME`. Steps that an earlier run wrote into the
+ * same folder are replaced, after a resume those that are repeated.
  */
 export function tensorBoard({ folder, everySteps = 1, storage }: TensorBoardOptions): TrainingCallback {
   if (!Number.isInteger(everySteps) || everySteps < 1)
@@ -93,7 +94,7 @@ export function tensorBoard({ folder, everySteps = 1, storage }: TensorBoardOpti
     name: "tensor-board",
     onFitStart({ trainer }: TrainingRun) {
       writer = new TensorBoardWriter(folder, storage === undefined ? {} : { storage });
-      if (trainer.step > 0) writer.restartAt(trainer.step + 1);
+      writer.restartAt(trainer.step + 1); // in a new folder there is nothing to hide
     },
     onStepValues({ step, loss, learningRate, gradientNorm }: StepValues) {
       if (step % everySteps !== 0) return;

@@ -50,13 +50,14 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
    */
   update(output: Tensor, target: Tensor): void {
     const predictions = tidy(() => this.predict(output));
-    if (predictions.size !== target.size) {
+    const { shape } = predictions;
+    if (!isSameButForOnes(shape, target.shape)) {
       predictions.dispose();
       throw new ShapeError(
-        `metric: expected one target for each prediction, got ${predictions.size} predictions and targets of shape [${target.shape.join(", ")}]`,
+        `metric: expected one target for each prediction, got predictions of shape [${shape.join(", ")}] and targets of shape [${target.shape.join(", ")}]`,
       );
     }
-    this.#reader.push([predictions, flatCopy(target)], (predicted, truth) => {
+    this.#reader.push([predictions, alias(target)], (predicted, truth) => {
       for (let index = 0; index < truth.length; index++) {
         if (truth[index] === this.#ignoreIndex) continue;
         this.count(predicted[index], truth[index], predicted[index] === truth[index]);
@@ -67,7 +68,7 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   /** @returns `[...]` int32 classes */
   protected predict(output: Tensor): Tensor {
     if (this.#threshold !== undefined) return cast(greater(output, this.#threshold), "int32");
-    if (output.dtype === "int32") return flatCopy(output);
+    if (output.dtype === "int32") return alias(output);
     if (output.dtype !== "float32" || output.shape.length === 0)
       throw new InputError(
         `metric: expected float32 scores [..., classes] or int32 classes, got ${output.dtype} [${output.shape.join(", ")}]`,
@@ -86,7 +87,13 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   }
 }
 
-/** An alias that outlives the caller's tensor. @returns `[elements]` */
-function flatCopy(tensor: Tensor): Tensor {
-  return reshape(tensor, [tensor.size]);
+/** Scores `[batch, 1]` go with targets `[batch]`; batch and length that are swapped do not. */
+function isSameButForOnes(a: readonly number[], b: readonly number[]): boolean {
+  const long = (shape: readonly number[]): string => shape.filter((length) => length !== 1).join();
+  return long(a) === long(b);
+}
+
+/** A tensor that outlives the caller's. @returns `[...]` */
+function alias(tensor: Tensor): Tensor {
+  return reshape(tensor, tensor.shape);
 }

@@ -1,4 +1,4 @@
-import { tensor } from "@ai/tensor";
+import { tensor, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
 import { Accuracy, ConfusionMatrix, type F1Average, F1Score, type Metric, TopKAccuracy } from "./index.js";
@@ -89,7 +89,13 @@ describe("metrics refuse", () => {
       const two = tensor(Int32Array.of(0, 5));
       const three = tensor(Int32Array.of(0, 1, 1));
       const floats = tensor([0.5, 0.5]);
-      expect(() => new Accuracy().update(two, three)).toThrow(/one target for each prediction, got 2/);
+      expect(() => new Accuracy().update(two, three)).toThrow(
+        /one target for each prediction, got predictions of shape \[2\] and targets of shape \[3\]/,
+      );
+      const [scores, swapped] = [zeros([2, 3, 4]), zeros([3, 2], "int32")];
+      expect(() => new Accuracy().update(scores, swapped)).toThrow(/predictions of shape \[2, 3\]/);
+      scores.dispose();
+      swapped.dispose();
       expect(() => new TopKAccuracy(0)).toThrow(/k of at least 1/);
       expect(() => new ConfusionMatrix({ numClasses: 0 })).toThrow(/numClasses of at least 1/);
       expect(() => new F1Score({ average: "mean" as F1Average })).toThrow(/micro, macro or weighted/);
