@@ -31,7 +31,7 @@ export interface Recipe {
 
 /** What a run needs besides the recipe. */
 export interface RunOptions {
-  readonly train: DigitSet;
+  readonly train: TensorDataset;
   readonly test: DigitSet;
   readonly batchSize: number;
   readonly seed: number;
@@ -53,7 +53,8 @@ export interface ExperimentResult {
 /** Longest step that a gradient may make: recurrent networks need it, others do not notice. */
 const MAX_GRADIENT_NORM = 1;
 
-function dataset(digits: DigitSet): TensorDataset {
+/** Digits as normalised pictures `[count, 28, 28, 1]` and labels `[count]`; models share it. */
+export function digitDataset(digits: DigitSet): TensorDataset {
   return new TensorDataset([
     {
       values: normalizePixels(digits.images),
@@ -77,7 +78,7 @@ export class Experiment {
     this.recipe = recipe;
     this.#options = options;
     this.#model = recipe.build();
-    this.#loader = new DataLoader(dataset(options.train), {
+    this.#loader = new DataLoader(options.train, {
       batchSize: options.batchSize,
       shuffle: true,
       seed: options.seed,

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatDuration } from "@ai/layers/training";
 import { type DeviceName, InputError, manualSeed, useDevice } from "@ai/tensor";
-import { Experiment, type ExperimentResult, type Recipe } from "./experiment.js";
+import { digitDataset, Experiment, type ExperimentResult, type Recipe } from "./experiment.js";
 import { loadDigits } from "./mnist.js";
 import { buildCnn, RowReader } from "./models.js";
 import { type ModelSection, renderReport } from "./report.js";
@@ -86,7 +86,7 @@ export async function runQuickstart(run: QuickstartOptions): Promise<void> {
   print(`Data: MNIST, ${train.count} handwritten digits to learn from, ${test.count} to be tested on.`);
   await mkdir(out, { recursive: true });
 
-  const options = { train, test, batchSize: BATCH_SIZE, seed, folder: out, signal };
+  const options = { train: digitDataset(train), test, batchSize: BATCH_SIZE, seed, folder: out, signal };
   const experiments = recipes.map((recipe) => new Experiment(recipe, options));
   try {
     let expected = 0;
