@@ -201,7 +201,7 @@ describe("no paths of a machine", () => {
     ]);
     expect(pathProblems({ path: "a.sh", text: `cat ${scratch}` })).toHaveLength(1);
     expect(
-      pathProblems({ path: "a.ts", text: 'import "../home/x.js"; // https://example.com/work/x' }),
+      pathProblems({ path: "a.ts", text: 'import "../home/x.js"; // https://example.com/home/x' }),
     ).toEqual([]);
   });
 });

@@ -1,55 +1,11 @@
 import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import type { WasmBackend } from "../../backends/wasm/backend.js";
+import { BINARY } from "../../backends/wasm/kernels/elementwise.js";
+import { packedBytes, repeatedProduct } from "../../backends/wasm/kernels/product.js";
 import type { KernelCall } from "../define-kernel.js";
 import type { LstmSequenceAttributes } from "./lstm-sequence.js";
 
 const BYTES = 4;
-/** Number of the sum in wasm/binary.ts. */
-const ADD = 0;
-/** A product of a plain matrix, as in wasm/layout.ts. */
-const PLAIN = 0;
-
-/** Bytes of a right-hand matrix in panels of eight columns. */
-function packedBytes(columns: number, depth: number): number {
-  return Math.ceil(columns / 8) * 32 * depth;
-}
-
-/**
- * The same right-hand matrix at every step: packed once.
- * @returns `multiply(a, c)`: `c[rows, columns] = a[rows, depth] · b`, by address
- */
-function repeatedProduct(
-  wasm: WasmBackend,
-  b: number,
-  packed: number,
-  { rows, columns, depth, transposeB }: { rows: number; columns: number; depth: number; transposeB: boolean },
-): (a: number, c: number) => void {
-  const set = (a: number, c: number): void =>
-    wasm.exports.setProduct(
-      a,
-      b,
-      c,
-      rows,
-      columns,
-      depth,
-      depth,
-      transposeB ? depth : columns,
-      columns,
-      0,
-      Number(transposeB),
-      0,
-      0,
-      packed,
-      PLAIN,
-      0,
-    );
-  set(0, 0);
-  wasm.exports.packProduct();
-  return (a, c) => {
-    set(a, c);
-    wasm.exports.multiply();
-  };
-}
 
 function allFloat32(wasm: WasmBackend, inputs: Record<string, Tensor>): boolean {
   return Object.values(inputs).every((tensor) => wasm.isFloat32(tensor));
@@ -78,12 +34,17 @@ export function lstmSequenceWasm({
   const packed = packedBytes(width, size);
   const scratch = wasm.scratch(packed + batch * width * BYTES);
   const recalled = scratch + packed;
-  const multiply = repeatedProduct(wasm, weight, scratch, {
-    rows: batch,
-    columns: width,
-    depth: size,
-    transposeB: true,
-  });
+  const multiply = repeatedProduct(
+    wasm,
+    {
+      b: weight,
+      rows: batch,
+      columns: width,
+      depth: size,
+      transposeB: true,
+    },
+    scratch,
+  );
   const stateBytes = batch * size * BYTES;
   let hidden = firstHidden;
   let cell = firstCell;
@@ -91,7 +52,7 @@ export function lstmSequenceWasm({
     const step = reverse ? length - 1 - position : position;
     const gate = gates + step * 4 * stateBytes;
     multiply(hidden, recalled);
-    wasm.exports.binary(ADD, inputGates + step * 4 * stateBytes, recalled, gate, batch * width, 1, 1);
+    wasm.exports.binary(BINARY.Add, inputGates + step * 4 * stateBytes, recalled, gate, batch * width, 1, 1);
     wasm.exports.lstmCell(gate, cell, hiddens + step * stateBytes, cells + step * stateBytes, batch, size);
     hidden = hiddens + step * stateBytes;
     cell = cells + step * stateBytes;
@@ -128,12 +89,17 @@ export function lstmSequenceGradientWasm({
   const packed = packedBytes(size, width);
   const scratch = wasm.scratch(packed + stateBytes);
   const sum = scratch + packed;
-  const multiply = repeatedProduct(wasm, weight, scratch, {
-    rows: batch,
-    columns: size,
-    depth: width,
-    transposeB: false,
-  });
+  const multiply = repeatedProduct(
+    wasm,
+    {
+      b: weight,
+      rows: batch,
+      columns: size,
+      depth: width,
+      transposeB: false,
+    },
+    scratch,
+  );
   wasm.exports.fill(nextCell, count, 0);
   for (let position = length - 1; position >= 0; position--) {
     const step = reverse ? length - 1 - position : position;
@@ -141,10 +107,11 @@ export function lstmSequenceGradientWasm({
     const gradient = gradients + step * 4 * stateBytes;
     let dHidden = dHiddens + step * stateBytes;
     if (position < length - 1) {
-      wasm.exports.binary(ADD, dHidden, nextHidden, sum, count, 1, 1);
+      wasm.exports.binary(BINARY.Add, dHidden, nextHidden, sum, count, 1, 1);
       dHidden = sum;
     }
-    if (dCells !== 0) wasm.exports.binary(ADD, dCells + step * stateBytes, nextCell, nextCell, count, 1, 1);
+    if (dCells !== 0)
+      wasm.exports.binary(BINARY.Add, dCells + step * stateBytes, nextCell, nextCell, count, 1, 1);
     wasm.exports.lstmCellGradient(
       dHidden,
       nextCell,
@@ -156,7 +123,7 @@ export function lstmSequenceGradientWasm({
       size,
     );
     if (dGates !== 0)
-      wasm.exports.binary(ADD, gradient, dGates + step * 4 * stateBytes, gradient, 4 * count, 1, 1);
+      wasm.exports.binary(BINARY.Add, gradient, dGates + step * 4 * stateBytes, gradient, 4 * count, 1, 1);
     multiply(gradient, nextHidden);
   }
   return outputs;

@@ -29,7 +29,7 @@ export interface Product {
 }
 
 /** Bytes of B in packed form: panels of eight columns. */
-function packedBytes(columns: number, depth: number): number {
+export function packedBytes(columns: number, depth: number): number {
   return Math.ceil(columns / 8) * 32 * depth;
 }
 
@@ -104,4 +104,22 @@ export function multiplyBatch(
 export function multiplyDeep(backend: WasmBackend, product: Product): void {
   set(backend, product, backend.scratch(packedBytes(product.columns, DEPTH_LIMIT)));
   backend.exports.multiplyDeep();
+}
+
+/**
+ * Products with one B, which is packed once.
+ * @param packed Address of `packedBytes(columns, depth)` bytes that stay while the result is used.
+ * @returns computes `c[rows, columns] = a[rows, depth] · b`, by address
+ */
+export function repeatedProduct(
+  backend: WasmBackend,
+  product: Omit<Product, "a" | "c">,
+  packed: number,
+): (a: number, c: number) => void {
+  set(backend, { ...product, a: 0, c: 0 }, packed);
+  backend.exports.packProduct();
+  return (a, c) => {
+    set(backend, { ...product, a, c }, packed);
+    backend.exports.multiply();
+  };
 }
