@@ -16,6 +16,11 @@ export interface DeviceOptions {
    * differ from machine to machine. Default false.
    */
   readonly relaxedSimd?: boolean;
+  /**
+   * Threads that `wasm` computes on, 1 to 64. Default: the cores there are, at most 8; 1 on a page that is not
+   * cross-origin isolated. The results are the same bits for any number.
+   */
+  readonly threads?: number;
 }
 
 /** What was chosen, and why. */
@@ -155,6 +160,25 @@ export async function useDevice(
     }
   }
   throw new DeviceError(`useDevice: expected a device that starts, got none: ${failures.join("; ")}`);
+}
+
+/**
+ * Changes on how many threads the CPU engine (`wasm`) computes; results are the same bits for any number.
+ * @param count 1 to 64. More threads than cores only cost time.
+ * @returns the threads that compute now: 1 where memory cannot be shared (a page without cross-origin isolation) or
+ * where workers are forbidden.
+ * @throws DeviceError before `useDevice("wasm")`, or for a count out of range.
+ * @example
+ * await useDevice("wasm");
+ * await setThreads(4);
+ */
+export async function setThreads(count: number): Promise<number> {
+  const { resizeWasm } = await import("./backends/wasm/start.js");
+  const threads = await resizeWasm(count);
+  const device = started.get("wasm");
+  if (device !== undefined) started.set("wasm", { ...device, threads });
+  if (current?.device === "wasm") current = { ...current, threads };
+  return threads;
 }
 
 /**

@@ -10,6 +10,7 @@ export {
   type DeviceOptions,
   describeDevice,
   moveTo,
+  setThreads,
   useDevice,
 } from "./device.js";
 export type { DType, TypedArray } from "./dtype.js";

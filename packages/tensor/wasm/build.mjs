@@ -16,9 +16,15 @@ const FLAGS = [
   "--noExportMemory",
   "--initialMemory",
   "1",
-  "--zeroFilledMemory",
+  // shared; runtime.ts flips the flag of the import where a page has no shared memory
+  "--sharedMemory",
+  "--maximumMemory",
+  "65536",
+  // constants lie above the zeros of layout.ts and below the heap
+  "--memoryBase",
+  "32768",
   "--enable",
-  "simd,bulk-memory,sign-extension,nontrapping-f2i",
+  "simd,threads,bulk-memory,sign-extension,nontrapping-f2i",
   "--use",
   "abort=",
 ];

@@ -1,4 +1,8 @@
 import { hyperbolicTangent, normalDensity, normalDistribution } from "./math";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
+
+/** Time of an element on one thread, roughly. */
+const GELU_NANOSECONDS: f32 = 2;
 
 /** √(2/π) and 0.044715: the tanh approximation of Hendrycks and Gimpel (2016). */
 const SCALE: f32 = 0.7978845608028654;
@@ -63,14 +67,36 @@ function backward(dy: usize, x: usize, dx: usize, count: i32, approximate: bool)
   }
 }
 
+function forwardPart(from: i32, to: i32): void {
+  const offset = <usize>from << 2,
+    x = addressArgument(0) + offset,
+    output = addressArgument(1) + offset;
+  if (argument(2)) forward(x, output, to - from, true);
+  else forward(x, output, to - from, false);
+}
+
 /** `x · Φ(x)`; with `approximate` 1 by tanh. */
 export function gelu(x: usize, output: usize, count: i32, approximate: i32): void {
-  if (approximate) forward(x, output, count, true);
-  else forward(x, output, count, false);
+  setArgument(0, x);
+  setArgument(1, output);
+  setArgument(2, approximate);
+  forRange(forwardPart, count, 64, GELU_NANOSECONDS);
+}
+
+function backwardPart(from: i32, to: i32): void {
+  const offset = <usize>from << 2,
+    dy = addressArgument(0) + offset,
+    x = addressArgument(1) + offset,
+    dx = addressArgument(2) + offset;
+  if (argument(3)) backward(dy, x, dx, to - from, true);
+  else backward(dy, x, dx, to - from, false);
 }
 
 /** `dy · (Φ(x) + x φ(x))`, or the derivative of the approximation. */
 export function geluGradient(dy: usize, x: usize, dx: usize, count: i32, approximate: i32): void {
-  if (approximate) backward(dy, x, dx, count, true);
-  else backward(dy, x, dx, count, false);
+  setArgument(0, dy);
+  setArgument(1, x);
+  setArgument(2, dx);
+  setArgument(3, approximate);
+  forRange(backwardPart, count, 64, 2 * GELU_NANOSECONDS);
 }

@@ -1,4 +1,5 @@
 export { setScratch } from "./layout";
+export { workerLoop } from "./threads";
 export { setConvolution } from "./pack-convolution";
 export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep } from "./gemm";
 export { multiplyVector, multiplyVectorTransposed } from "./gemv";

@@ -1,12 +1,10 @@
-// Addresses below 64 KiB, which the allocator never hands out. No kernel keeps state anywhere else: one module instance
-// per thread over one memory is then enough for threads.
+// Addresses below 64 KiB, which the allocator never hands out. Each thread runs a module instance of its own over one
+// memory: what kernels share lies here, what belongs to a thread is a global of its instance.
 
-/** Bytes reserved for a job queue that several threads share. */
+/** The job queue of threads.ts: 1 KiB. */
 export const CONTROL: usize = 64;
-/** 32-bit words that describe the job being done. */
-const DESCRIPTOR: usize = 1024;
-/** Address and size of the working memory of one thread. */
-const SCRATCH: usize = 2048;
+/** 32-bit words that describe the product and the convolution being done. */
+const DESCRIPTOR: usize = 2048;
 /** 16 KiB that stay zero: the source of padding. */
 export const ZEROS: usize = 16384;
 /** Floats that may be read at {@link ZEROS}. */
@@ -77,15 +75,18 @@ export function setWord(index: i32, value: i32): void {
   store<i32>(DESCRIPTOR + (<usize>index << 2), value);
 }
 
-/** Gives the kernels working memory: at least 256 KiB. */
+let workingMemory: usize = 0;
+
+/** Gives this thread working memory: at least 256 KiB. */
 export function setScratch(pointer: usize): void {
-  store<usize>(SCRATCH, pointer);
+  workingMemory = pointer;
 }
 
+/** Working memory of this thread, valid within one task. */
 // @ts-ignore: decorator
 @inline
 export function scratch(): usize {
-  return load<usize>(SCRATCH);
+  return workingMemory;
 }
 
 // @ts-ignore: decorator

@@ -15,14 +15,14 @@ beforeAll(async () => {
   await useDevice("wasm");
 });
 
-/** Makes the memory grow, so that every view of it is detached. */
+/** Makes the memory grow: views of unshared memory are detached, those of shared memory get a new buffer. */
 function grow(): void {
-  const { memory, allocator } = wasmBackend().runtime;
+  const { memory, allocator, shared } = wasmBackend().runtime;
   const before = memory.buffer;
   const block = allocator.allocate(before.byteLength);
   allocator.release(block);
   expect(memory.buffer).not.toBe(before);
-  expect(before.byteLength).toBe(0);
+  if (!shared) expect(before.byteLength).toBe(0);
 }
 
 describe("WasmBackend", () => {
@@ -102,7 +102,7 @@ describe("useDevice", () => {
   it("keeps the engine, and refuses to change a running one", async () => {
     const backend = wasmBackend();
     const [first, second] = await Promise.all([useDevice("wasm"), useDevice("wasm", { relaxedSimd: false })]);
-    expect(first.features).toEqual(["simd"]);
+    expect(first.features).toContain("simd");
     expect(second.backend).toBe("ai-wasm");
     expect(wasmBackend()).toBe(backend);
     await expect(useDevice("wasm", { relaxedSimd: true })).rejects.toThrow(/expected relaxedSimd false/);

@@ -37,10 +37,10 @@ class TensorRecord {
   /** What tfjs's JavaScript kernels read. A view of the heap is made anew when growth detached the last one. */
   get values(): HostValues | undefined {
     if (this.pointer === 0) return this.view;
-    const { memory } = this.runtime;
-    if (this.view === undefined || (this.view as Float32Array).buffer !== memory.buffer) {
+    const { buffer } = this.runtime.uint8;
+    if (this.view === undefined || (this.view as Float32Array).buffer !== buffer) {
       const kind = this.dtype === "float32" ? Float32Array : this.dtype === "int32" ? Int32Array : Uint8Array;
-      this.view = new kind(memory.buffer, this.pointer, this.length);
+      this.view = new kind(buffer as ArrayBuffer, this.pointer, this.length);
     }
     return this.view;
   }

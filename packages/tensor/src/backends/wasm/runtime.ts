@@ -2,13 +2,14 @@ import { DeviceError } from "../../errors.js";
 import { Allocator } from "./allocator.js";
 import { PLAIN_BINARY, RELAXED_BINARY } from "./binary.generated.js";
 import type { WasmExports } from "./exports.generated.js";
+import { WorkerPool } from "./threads.js";
 
 const PAGE_BYTES = 65536;
 /** 4 GiB: what 32-bit addresses reach. */
 const MAXIMUM_PAGES = 65536;
 /** The kernels' control block, descriptor and zeros lie below this address. */
 const HEAP_START = PAGE_BYTES;
-/** A packed block of A (96 × 320 floats) and a few tiles. */
+/** Working memory of one thread: a packed block of A (96 × 320 floats) and a few tiles. */
 const SCRATCH_BYTES = 256 * 1024;
 
 /** Options of {@link createRuntime}. */
@@ -17,6 +18,8 @@ export interface RuntimeOptions {
   readonly relaxedSimd?: boolean;
   /** Pages of 64 KiB that the memory may have at most. Default 65536: 4 GiB. */
   readonly maximumPages?: number;
+  /** Ask for a memory that several threads share. Default: where the environment has such memories. */
+  readonly shared?: boolean;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -26,28 +29,45 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** One WebAssembly memory, the kernels that work on it and the allocator of its space. */
+/** One WebAssembly memory, the kernels that work on it, the allocator of its space and the workers that share it. */
 export class WasmRuntime {
   readonly allocator: Allocator;
-  private floats: Float32Array;
-  private integers: Int32Array;
-  private bytes: Uint8Array;
+  readonly pool: WorkerPool;
+  readonly exports: WasmExports;
+  private floats!: Float32Array;
+  private integers!: Int32Array;
+  private bytes!: Uint8Array;
+  /** Every object that stood for the memory: growth gives shared memory a new one and leaves the old ones valid. */
+  private readonly buffers = new WeakSet<ArrayBufferLike>();
   private workspace = 0;
   private workspaceBytes = 0;
+  private readonly scratchBlocks = new Set<number>();
 
   constructor(
     readonly memory: WebAssembly.Memory,
-    readonly exports: WasmExports,
+    module: WebAssembly.Module,
     /** Whether the kernels use relaxed SIMD. */
     readonly relaxedSimd: boolean,
     /** What was asked for. */
-    readonly options: Required<RuntimeOptions>,
+    readonly options: Readonly<RuntimeOptions>,
   ) {
-    this.floats = new Float32Array(memory.buffer);
-    this.integers = new Int32Array(memory.buffer);
-    this.bytes = new Uint8Array(memory.buffer);
+    this.view();
     this.allocator = new Allocator(HEAP_START, (end) => this.reach(end));
-    exports.setScratch(this.allocator.allocate(SCRATCH_BYTES));
+    this.pool = new WorkerPool({
+      module,
+      memory,
+      shared: this.shared,
+      allocateScratch: () => this.allocateScratch(),
+      releaseScratch: (address) => this.releaseScratch(address),
+    });
+    const instance = new WebAssembly.Instance(module, { env: { memory, watch: this.pool.watch } });
+    this.exports = instance.exports as unknown as WasmExports;
+    this.exports.setScratch(this.allocateScratch());
+  }
+
+  /** Whether several threads can share the memory. */
+  get shared(): boolean {
+    return typeof SharedArrayBuffer !== "undefined" && this.memory.buffer instanceof SharedArrayBuffer;
   }
 
   /** All of the memory as floats. Growth detaches an older view: ask again after each allocation. */
@@ -70,7 +90,7 @@ export class WasmRuntime {
 
   /** Whether an array is a view of the memory. */
   owns(values: unknown): boolean {
-    return ArrayBuffer.isView(values) && values.buffer === this.memory.buffer;
+    return ArrayBuffer.isView(values) && this.buffers.has(values.buffer);
   }
 
   /** Address of working memory of at least `bytes`; it holds nothing from one kernel to the next. */
@@ -88,14 +108,34 @@ export class WasmRuntime {
   /** Bytes of tensors and packed copies: what is in use without the working memory. */
   get tensorBytes(): number {
     const unit = 64;
-    return this.allocator.bytesInUse - SCRATCH_BYTES - Math.ceil(this.workspaceBytes / unit) * unit;
+    return (
+      this.allocator.bytesInUse -
+      this.scratchBlocks.size * SCRATCH_BYTES -
+      Math.ceil(this.workspaceBytes / unit) * unit
+    );
   }
 
   private refresh(): void {
-    if (this.floats.buffer === this.memory.buffer) return;
-    this.floats = new Float32Array(this.memory.buffer);
-    this.integers = new Int32Array(this.memory.buffer);
-    this.bytes = new Uint8Array(this.memory.buffer);
+    if (this.floats.buffer !== this.memory.buffer) this.view();
+  }
+
+  private view(): void {
+    const { buffer } = this.memory;
+    this.buffers.add(buffer);
+    this.floats = new Float32Array(buffer);
+    this.integers = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+  }
+
+  private allocateScratch(): number {
+    const address = this.allocator.allocate(SCRATCH_BYTES);
+    this.scratchBlocks.add(address);
+    return address;
+  }
+
+  private releaseScratch(address: number): void {
+    this.scratchBlocks.delete(address);
+    this.allocator.release(address);
   }
 
   private reach(end: number): number {
@@ -119,38 +159,70 @@ export class WasmRuntime {
 }
 
 /**
- * Compiles the kernels and makes their memory.
- * @throws DeviceError where WebAssembly or its SIMD instructions are missing.
+ * The binary for a memory that is not shared: one flag of its import says so.
+ * @see WebAssembly core specification 3.0, "Memory types": 3 is shared with a maximum, 1 has a maximum.
  */
-export async function createRuntime({
-  relaxedSimd = false,
-  maximumPages = MAXIMUM_PAGES,
-}: RuntimeOptions = {}): Promise<WasmRuntime> {
-  if (typeof WebAssembly !== "object")
-    throw new DeviceError("wasm: expected an environment with WebAssembly, got none; use cpu");
-  const relaxed = decode(RELAXED_BINARY);
-  const useRelaxed = relaxedSimd && WebAssembly.validate(relaxed);
-  const binary = useRelaxed ? relaxed : decode(PLAIN_BINARY);
-  if (!WebAssembly.validate(binary))
-    throw new DeviceError(
-      "wasm: expected WebAssembly with 128-bit SIMD, got an engine without; use cpu or a newer engine",
-    );
-  const memory = reserve(maximumPages);
-  const { instance } = await WebAssembly.instantiate(binary, { env: { memory } });
-  return new WasmRuntime(memory, instance.exports as unknown as WasmExports, useRelaxed, {
-    relaxedSimd,
-    maximumPages,
-  });
+function unshare(binary: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode("memory");
+  // the import: its name, kind 2 (a memory), the flag
+  for (let at = 0; at < binary.length - 8; at++)
+    if (name.every((byte, i) => binary[at + i] === byte) && binary[at + 6] === 2 && binary[at + 7] === 3) {
+      const copy = binary.slice();
+      copy[at + 7] = 1;
+      return copy;
+    }
+  throw new DeviceError(
+    "wasm: expected kernels that import a shared memory, got others; reinstall the package",
+  );
 }
 
-/** A memory that may grow as far as this engine lets it. */
-function reserve(maximumPages: number): WebAssembly.Memory {
+/** Whether memory can be shared between threads here: always in Node, in browsers on a cross-origin isolated page. */
+function canShare(): boolean {
+  return (
+    typeof SharedArrayBuffer !== "undefined" &&
+    (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false
+  );
+}
+
+/** Node 20 knows relaxed SIMD behind a flag, which may be set until the module is compiled. */
+async function allowRelaxedSimd(binary: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  if (WebAssembly.validate(binary)) return true;
+  if (typeof process === "undefined" || process.versions?.node === undefined) return false;
+  const { setFlagsFromString } = await import("node:v8");
+  setFlagsFromString("--experimental-wasm-relaxed-simd");
+  return WebAssembly.validate(binary);
+}
+
+/**
+ * Compiles the kernels and makes their memory. One thread computes until `runtime.pool.resize` adds workers.
+ * @throws DeviceError where WebAssembly or its SIMD instructions are missing.
+ */
+export async function createRuntime(options: RuntimeOptions = {}): Promise<WasmRuntime> {
+  const { relaxedSimd = false, maximumPages = MAXIMUM_PAGES, shared = canShare() } = options;
+  if (typeof WebAssembly !== "object")
+    throw new DeviceError("wasm: expected an environment with WebAssembly, got none; use cpu");
+  const memory = reserve(maximumPages, shared);
+  const isShared = !(memory.buffer instanceof ArrayBuffer);
+  const form = (text: string) => (isShared ? decode(text) : unshare(decode(text)));
+  const relaxed = relaxedSimd ? form(RELAXED_BINARY) : undefined;
+  const useRelaxed = relaxed !== undefined && (await allowRelaxedSimd(relaxed));
+  const binary = useRelaxed ? relaxed : form(PLAIN_BINARY);
+  if (!WebAssembly.validate(binary))
+    throw new DeviceError(
+      "wasm: expected WebAssembly with 128-bit SIMD and atomics, got an engine without; use cpu or a newer engine",
+    );
+  return new WasmRuntime(memory, await WebAssembly.compile(binary), useRelaxed, options);
+}
+
+/** A memory that may grow as far as this engine lets it; not shared where shared memory is refused. */
+function reserve(maximumPages: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = maximumPages; ; maximum = Math.floor(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: Math.min(64, maximum), maximum });
+      return new WebAssembly.Memory({ initial: Math.min(64, maximum), maximum, shared });
     } catch (error) {
-      if (maximum < 1024)
-        throw new DeviceError(`wasm: expected memory for tensors, got ${String(error)}; close other pages`);
+      if (maximum >= 1024) continue;
+      if (shared) return reserve(maximumPages, false);
+      throw new DeviceError(`wasm: expected memory for tensors, got ${String(error)}; close other pages`);
     }
   }
 }
