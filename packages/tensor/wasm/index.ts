@@ -1,7 +1,7 @@
 export { setScratch } from "./layout";
 export { workerLoop } from "./threads";
 export { setConvolution } from "./pack-convolution";
-export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep } from "./gemm";
+export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepParts } from "./gemm";
 export { multiplyVector, multiplyVectorTransposed } from "./gemv";
 export { setAxis } from "./strided";
 export { binary, binaryBroadcast, compareBroadcast, integerBroadcast, select } from "./binary";

@@ -31,6 +31,10 @@ export const SOURCE: i32 = 14;
 export const FILTER_CHANNELS: i32 = 15;
 export const DEPTH_BLOCK: i32 = 16;
 export const ROW_BLOCK: i32 = 17;
+/** Panels of B that one task multiplies. */
+export const GROUP_PANELS: i32 = 18;
+/** Groups of panels. */
+export const GROUPS: i32 = 19;
 
 // Words of a convolution.
 export const IMAGE: i32 = 24;

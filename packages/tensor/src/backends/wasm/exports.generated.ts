@@ -8,8 +8,9 @@ export interface WasmExports {
   setProduct(a: number, b: number, c: number, rows: number, columns: number, depth: number, strideA: number, strideB: number, strideC: number, transposeA: number, transposeB: number, bias: number, activation: number, packedB: number, source: number, filterChannels: number): void;
   packProduct(): void;
   multiply(): void;
-  multiplyBatch(count: number, batchA: number, batchB: number, batchC: number): void;
-  multiplyDeep(): void;
+  multiplyBatch(count: number, batchA: number, batchB: number, batchC: number, packedBytes: number): void;
+  multiplyDeep(parts: number): void;
+  deepParts(rows: number, columns: number, depth: number): number;
   multiplyVector(x: number, b: number, y: number, columns: number, depth: number, stride: number, bias: number, activation: number): void;
   multiplyVectorTransposed(x: number, b: number, y: number, columns: number, depth: number, stride: number, bias: number, activation: number): void;
   setAxis(axis: number, length: number, strideA: number, strideB: number, strideC: number): void;

@@ -89,6 +89,9 @@ export function multiply(backend: WasmBackend, product: Product, tensorB?: { dat
   exports.multiply();
 }
 
+/** Packed matrices of at most this many bytes: each thread packs one of its own. */
+const BATCH_LIMIT_BYTES = 2 ** 21;
+
 /** `count` products of one shape; strides between the matrices in floats, 0 where one matrix serves all. */
 export function multiplyBatch(
   backend: WasmBackend,
@@ -96,14 +99,21 @@ export function multiplyBatch(
   count: number,
   strides: { readonly a: number; readonly b: number; readonly c: number },
 ): void {
-  set(backend, product, backend.scratch(packedBytes(product.columns, product.depth)));
-  backend.exports.multiplyBatch(count, strides.a, strides.b, strides.c);
+  const bytes = packedBytes(product.columns, product.depth);
+  const { threads } = backend.runtime.pool;
+  const each = bytes <= BATCH_LIMIT_BYTES || count >= 4 * threads ? bytes : 0;
+  set(backend, product, backend.scratch(each === 0 ? bytes : each * threads));
+  backend.exports.multiplyBatch(count, strides.a, strides.b, strides.c, each);
 }
 
-/** A product whose depth is far above its rows and columns. */
+/** A product without bias whose depth is far above its rows and columns. */
 export function multiplyDeep(backend: WasmBackend, product: Product): void {
-  set(backend, product, backend.scratch(packedBytes(product.columns, DEPTH_LIMIT)));
-  backend.exports.multiplyDeep();
+  const { rows, columns, depth } = product;
+  const parts = backend.exports.deepParts(rows, columns, depth);
+  const packed = packedBytes(columns, DEPTH_LIMIT) * (parts > 1 ? backend.runtime.pool.threads : 1);
+  const memory = backend.scratch(packed + (parts > 1 ? parts * rows * columns * 4 : 0));
+  set(backend, product, memory);
+  backend.exports.multiplyDeep(memory + packed);
 }
 
 /**
