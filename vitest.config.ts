@@ -24,9 +24,25 @@ if (everythingRequired && chromium === undefined)
   );
 const required = everythingRequired ? "wasm,webgpu" : "";
 
-const devices = (names: string): Record<string, string> => ({
+const devices = (names: string, engine = ""): Record<string, string> => ({
   __AI_TEST_DEVICES__: JSON.stringify(process.env.AI_TEST_DEVICES ?? names),
   __AI_REQUIRED_DEVICES__: JSON.stringify(required),
+  __AI_TEST_ENGINE__: JSON.stringify(process.env.AI_TEST_ENGINE ?? engine),
+});
+
+/** The CPU engine's other forms (testing/devices.ts): every test of @ai/tensor on each. */
+const engineProject = (engine: string) => ({
+  resolve: { alias },
+  define: { ...devices("wasm", engine), __AI_TEST_DEVICES__: JSON.stringify("wasm") },
+  test: {
+    name: `engine:${engine}`,
+    ...TIMEOUTS,
+    environment: "node" as const,
+    include: ["packages/tensor/src/{ops,gradients,kernels}/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts", "**/*.node.test.ts"],
+    // one process for all files: the engine is started once
+    isolate: false,
+  },
 });
 
 /** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
@@ -59,6 +75,7 @@ export default defineConfig({
           },
         },
       },
+      ...["one-thread", "threads", "relaxed", "unshared"].map(engineProject),
       ...(chromium === undefined
         ? []
         : [

@@ -5,7 +5,19 @@ import { setBackend } from "@tensorflow/tfjs-core";
 import { setTestEnvs } from "@tensorflow/tfjs-core/dist/jasmine_util";
 import { BACKEND_NAME, installWasm } from "../src/backends/wasm/install.js";
 
-const backend = await installWasm();
+/** The form of the engine, from run.mjs. */
+const { threads, cutEveryJob, ...options } = JSON.parse(process.env.CONFORMANCE_ENGINE!) as {
+  threads: number;
+  cutEveryJob: boolean;
+  shared: boolean;
+  relaxedSimd: boolean;
+};
+const backend = await installWasm(options);
+const { pool, shared, relaxedSimd } = backend.runtime;
+await pool.resize(threads);
+if (cutEveryJob) pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
+/** What the engine says it is. */
+export const engine = { threads: pool.threads, shared, relaxedSimd };
 await setBackend(BACKEND_NAME);
 setTestEnvs([{ name: BACKEND_NAME, backendName: BACKEND_NAME, isDataSync: true }]);
 await import("@tensorflow/tfjs-core/dist/tests");

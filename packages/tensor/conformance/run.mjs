@@ -1,12 +1,32 @@
 // Runs the test suite that @tensorflow/tfjs-core publishes on the wasm engine, with tfjs's own gradients:
-//   node packages/tensor/conformance/run.mjs
-// Prints one line of JSON: { specs, failed, skipped, seconds, tensorBytes, failures }.
+//   node packages/tensor/conformance/run.mjs [one-thread | threads | relaxed | unshared]
+// Without a name: as users have it, a thread a core. Prints one line of JSON: { engine, specs, failed, skipped, seconds,
+// tensorBytes, failures }.
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+
+const ENGINES = {
+  cores: { threads: Math.min(8, availableParallelism()) },
+  "one-thread": { threads: 1 },
+  threads: { threads: 3, cutEveryJob: true },
+  relaxed: { relaxedSimd: true, threads: 3, cutEveryJob: true },
+  unshared: { shared: false, threads: 1 },
+};
+const name = process.argv[2] ?? "cores";
+if (!(name in ENGINES)) {
+  console.error(`expected one of ${Object.keys(ENGINES).join(", ")}, got ${name}`);
+  process.exit(2);
+}
+process.env.CONFORMANCE_ENGINE = JSON.stringify({
+  shared: true,
+  relaxedSimd: false,
+  cutEveryJob: false,
+  ...ENGINES[name],
+});
 
 const Jasmine = createRequire(import.meta.url)("jasmine");
 const folder = await mkdtemp(join(tmpdir(), "conformance-"));
@@ -49,6 +69,7 @@ await rm(folder, { recursive: true });
 const seconds = Math.round((performance.now() - start) / 100) / 10;
 console.log(
   JSON.stringify({
+    engine: suite.engine,
     specs,
     failed: failures.length,
     skipped,

@@ -1,6 +1,7 @@
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import type { WasmBackend } from "../backends/wasm/backend.js";
+import { DEFAULT_COSTS } from "../backends/wasm/threads.js";
 import { allocate, type DType, type TypedArray } from "../dtype.js";
 import { sizeOf } from "../shape.js";
 
@@ -72,6 +73,7 @@ export function expectSameAsCpu(
 ): void {
   const expected = runKernel("cpu", kernelName, inputs, attrs);
   const actual = runKernel("ai-wasm", kernelName, inputs, attrs);
+  expectSameBits(kernelName, inputs, attrs, actual);
   expect(actual.length).toBe(expected.length);
   actual.forEach((output, index) => {
     const what = `${kernelName} ${JSON.stringify(Object.values(inputs).map(({ shape }) => shape))} ${JSON.stringify(attrs)}`;
@@ -82,6 +84,28 @@ export function expectSameAsCpu(
     });
     const wrong = firstDifference(output.values, expected[index].values, relative, absolute);
     expect({ what, wrong }).toEqual({ what, wrong: undefined });
+  });
+}
+
+/** Fails unless a kernel whose every job is cut between the threads there are gives the very same bits. */
+function expectSameBits(
+  kernelName: string,
+  inputs: Record<string, HostInput> | HostInput[],
+  attrs: object,
+  expected: HostInput[],
+): void {
+  const { pool } = wasmBackend().runtime;
+  if (pool.threads === 1) return;
+  pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
+  const cut = runKernel("ai-wasm", kernelName, inputs, attrs);
+  pool.setCosts(DEFAULT_COSTS);
+  cut.forEach(({ values }, index) => {
+    const [a, b] = [values, expected[index].values].map(
+      ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+    );
+    const at = a.findIndex((byte, position) => byte !== b[position]);
+    const what = `${kernelName} ${JSON.stringify(Object.values(inputs).map(({ shape }) => shape))} ${JSON.stringify(attrs)}`;
+    expect({ what, differentByte: at }).toEqual({ what, differentByte: -1 });
   });
 }
 

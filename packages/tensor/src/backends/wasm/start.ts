@@ -2,6 +2,7 @@ import { findBackendFactory } from "@tensorflow/tfjs-core";
 import type { DeviceOptions, StartedDevice } from "../../device.js";
 import { DeviceError } from "../../errors.js";
 import type { WasmBackend } from "./backend.js";
+import type { RuntimeOptions } from "./runtime.js";
 import { assertThreads, defaultThreads } from "./threads.js";
 
 /** The engine, once for all callers: two that start it at the same time get the same one. */
@@ -24,9 +25,13 @@ export async function resizeWasm(count: number): Promise<number> {
 /**
  * Starts the CPU engine: tensors in one WebAssembly memory, SIMD kernels, as many threads as there are cores. Once
  * started it is kept; a later call may change the number of threads.
+ * @param engineOptions What no user chooses: tests start engines without shared memory.
  * @throws DeviceError where WebAssembly SIMD is missing, or when `relaxedSimd` asks a running engine to change.
  */
-export async function startWasm({ relaxedSimd, threads }: DeviceOptions = {}): Promise<StartedDevice> {
+export async function startWasm(
+  { relaxedSimd, threads }: DeviceOptions = {},
+  engineOptions: RuntimeOptions = {},
+): Promise<StartedDevice> {
   if (threads !== undefined) assertThreads("useDevice", threads);
   const { BACKEND_NAME, installWasm } = await import("./install.js");
   let engine = starting;
@@ -38,7 +43,7 @@ export async function startWasm({ relaxedSimd, threads }: DeviceOptions = {}): P
   }
   const isNew = engine === undefined;
   if (engine === undefined) {
-    engine = installWasm({ relaxedSimd });
+    engine = installWasm({ ...engineOptions, relaxedSimd });
     starting = engine;
     engine.catch(() => {
       starting = undefined;

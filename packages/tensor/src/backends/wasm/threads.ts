@@ -17,7 +17,7 @@ const MESSAGE_BYTES = 180;
 /** Turns that an idle worker spins before it sleeps: about a millisecond, the JavaScript between two kernels. */
 const SPINS = 300_000;
 /** A job stays on one thread below this, and does not wake sleepers below that: nanoseconds of work. */
-const DEFAULT_COSTS = { serialBelow: 10_000, wakeAbove: 200_000 };
+export const DEFAULT_COSTS = { serialBelow: 10_000, wakeAbove: 200_000 };
 /** A page may have no thread to spare for a worker's start. */
 const START_MILLISECONDS = 10_000;
 /** More threads than this gain nothing for the sizes of models that run on a CPU. */
