@@ -23,6 +23,7 @@ const program = new Command("pnpm bench")
   .addOption(
     new Option("--device <name>", "our device").choices(["cpu", "wasm", "webgpu", "cuda"]).default("wasm"),
   )
+  .option("--relaxed", "let our CPU engine use relaxed SIMD")
   .option("--peers <names>", "only these peers, separated by commas", list)
   .option("--workloads <names>", "only these workloads, separated by commas", list)
   .action(async (group, options) => {

@@ -1,19 +1,24 @@
 import * as ai from "@ai/tensor";
 import { cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
+import { prepareBert, prepareLstmTraining } from "./ai-models.mjs";
 
-export async function start(device) {
-  const about = await ai.useDevice(device);
+/** Whether results must be awaited: on a GPU an op returns before its work is done. */
+let isGpu = false;
+
+export async function start(device, relaxedSimd) {
+  const about = await ai.useDevice(device, relaxedSimd === "relaxed" ? { relaxedSimd: true } : {});
+  isGpu = device === "webgpu" || device === "cuda";
   return {
     threads: about.threads,
-    description: `${about.device} (${about.hardware}, threads: ${about.threads})`,
+    description: `${about.device} (${about.hardware}, threads: ${about.threads}, ${about.features.join(", ")})`,
   };
 }
 
 export const whyNot = () => undefined;
 
-/** Runs a function of fixed inputs; the result is read only when asked, but always awaited on a GPU. */
+/** The result is read when asked, and always on a GPU. */
 async function finish(result, wanted) {
-  const values = await ai.read(result);
+  const values = wanted || isGpu ? await ai.read(result) : undefined;
   result.dispose();
   return wanted ? digest(values) : undefined;
 }
@@ -63,13 +68,18 @@ function prepareTraining({ batch, learningRate }) {
       );
       ai.dispose([...weights, ...grads]);
       weights = updated;
-      await ai.read(weights.at(-1));
       return finish(value, wanted);
     },
     dispose: () => ai.dispose([x, y, ...weights]),
   };
 }
 
-const KINDS = { gemm: prepareGemm, conv: prepareConv, "train-cnn": prepareTraining };
+const KINDS = {
+  gemm: prepareGemm,
+  conv: prepareConv,
+  bert: () => prepareBert(finish),
+  "train-cnn": prepareTraining,
+  "train-lstm": (workload) => prepareLstmTraining(workload, finish),
+};
 
 export const prepare = async (workload) => KINDS[workload.kind](workload);

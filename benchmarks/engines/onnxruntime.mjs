@@ -1,15 +1,24 @@
 import { digest, values } from "../workloads/inputs.mjs";
-import { onnxModel } from "./onnx-model.mjs";
+import { bertModel } from "./onnx-bert.mjs";
+import { onnxGraph } from "./onnx-model.mjs";
 
-export const whyNot = ({ kind }) => (kind === "train-cnn" ? "it does not train" : undefined);
+export const whyNot = ({ kind }) => {
+  if (kind.startsWith("train-")) return "it does not train";
+  return kind in MODELS ? undefined : `its engine here has no ${kind}`;
+};
 
+/** A right-hand matrix that stays the same is a constant of the graph, so that the library may pack it beforehand. */
 function gemmModel({ m, k, n, batch }) {
   const lead = batch > 1 ? [batch] : [];
+  const a = values(batch * m * k, 1);
+  const b = { shape: [...lead, k, n], values: values(batch * k * n, 2) };
+  const inputs = { a: [...lead, m, k], ...(batch > 1 ? { b: b.shape } : {}) };
   return {
-    operator: "MatMul",
-    inputs: { a: [...lead, m, k], b: [...lead, k, n] },
-    output: [...lead, m, n],
-    feeds: [values(batch * m * k, 1), values(batch * k * n, 2)],
+    nodes: [{ operator: "MatMul", inputs: ["a", "b"], output: "output" }],
+    inputs,
+    constants: batch > 1 ? {} : { b },
+    output: { name: "output", shape: [...lead, m, n] },
+    feeds: batch > 1 ? [a, b.values] : [a],
   };
 }
 
@@ -38,24 +47,38 @@ export function filterOutFirst(source, positions, channels, filters) {
 function convModel({ batch, size, channels, filters, kernel, stride, padding }) {
   const outputSize = Math.floor((size + 2 * padding - kernel) / stride) + 1;
   return {
-    operator: "Conv",
-    inputs: { x: [batch, channels, size, size], filter: [filters, channels, kernel, kernel] },
-    output: [batch, filters, outputSize, outputSize],
-    attributes: { strides: [stride, stride], pads: [padding, padding, padding, padding] },
-    feeds: [
-      channelsFirst(values(batch * size * size * channels, 1), batch, size * size, channels),
-      filterOutFirst(values(kernel * kernel * channels * filters, 2), kernel * kernel, channels, filters),
+    nodes: [
+      {
+        operator: "Conv",
+        inputs: ["x", "filter"],
+        output: "output",
+        attributes: { strides: [stride, stride], pads: [padding, padding, padding, padding] },
+      },
     ],
+    inputs: { x: [batch, channels, size, size] },
+    constants: {
+      filter: {
+        shape: [filters, channels, kernel, kernel],
+        values: filterOutFirst(
+          values(kernel * kernel * channels * filters, 2),
+          kernel * kernel,
+          channels,
+          filters,
+        ),
+      },
+    },
+    output: { name: "output", shape: [batch, filters, outputSize, outputSize] },
+    feeds: [channelsFirst(values(batch * size * size * channels, 1), batch, size * size, channels)],
     toOurs: (array) => channelsFirst(array, batch, filters, outputSize * outputSize),
   };
 }
 
-const MODELS = { gemm: gemmModel, conv: convModel };
+const MODELS = { gemm: gemmModel, conv: convModel, bert: bertModel };
 
 /** Prepares a workload on either build of ONNX Runtime. */
 export async function prepareSession({ InferenceSession, Tensor }, workload, sessionOptions) {
   const { feeds, toOurs = (array) => array, ...model } = MODELS[workload.kind](workload);
-  const session = await InferenceSession.create(onnxModel(model), sessionOptions);
+  const session = await InferenceSession.create(onnxGraph(model), sessionOptions);
   const named = Object.fromEntries(
     Object.entries(model.inputs).map(([name, shape], index) => [
       name,
@@ -64,7 +87,7 @@ export async function prepareSession({ InferenceSession, Tensor }, workload, ses
   );
   return {
     async run(wanted) {
-      const { output } = await session.run(named);
+      const [output] = Object.values(await session.run(named));
       return wanted ? digest(toOurs(output.data)) : undefined;
     },
     dispose: () => session.release(),

@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { findBackend } from "@tensorflow/tfjs-core";
-import { startBackend } from "./tfjs.mjs";
+import { isKnown, startBackend } from "./tfjs.mjs";
 
 export { prepare } from "./tfjs.mjs";
 
@@ -9,4 +9,5 @@ export const start = () => {
   return startBackend("cpu");
 };
 
-export const whyNot = () => undefined;
+export const whyNot = (workload) =>
+  isKnown(workload) ? undefined : `its engine here has no ${workload.kind}`;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
+import { BERT, bertInput, bertLayer, cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
 
 /** Starts a backend of tfjs that has been imported. */
 export async function startBackend(name) {
@@ -8,8 +8,9 @@ export async function startBackend(name) {
   return { description: `tfjs ${tf.version_core} ${name}` };
 }
 
+/** Both backends have computed when an op returns: a result is read only when asked. */
 async function finish(result, wanted) {
-  const read = await result.data();
+  const read = wanted ? await result.data() : undefined;
   result.dispose();
   return wanted ? digest(read) : undefined;
 }
@@ -60,13 +61,56 @@ async function prepareTraining({ batch, learningRate }) {
     async run(wanted) {
       if (wanted) await this.run(false);
       const loss = optimizer.minimize(() => lossOf(x, y, variables), true, variables);
-      await variables.at(-1).data();
       return finish(loss, wanted);
     },
     dispose: () => tf.dispose([x, y, ...variables]),
   };
 }
 
-const KINDS = { gemm: prepareGemm, conv: prepareConv, "train-cnn": prepareTraining };
+/** tfjs has no fused attention, layer norm or GELU: composed as its users do. x `[length, dim]` */
+function encoderLayer(x, weights) {
+  const { dim, heads, length, epsilon } = BERT;
+  const linear = (input, name) => tf.add(tf.matMul(input, weights[name]), weights[`${name}Bias`]);
+  const headsOf = (name) =>
+    tf.transpose(tf.reshape(linear(x, name), [length, heads, dim / heads]), [1, 0, 2]);
+  const norm = (input, name) => {
+    const mean = tf.mean(input, 1, true);
+    const centred = tf.sub(input, mean);
+    const variance = tf.mean(tf.square(centred), 1, true);
+    const scaled = tf.mul(centred, tf.rsqrt(tf.add(variance, epsilon)));
+    return tf.add(tf.mul(scaled, weights[name]), weights[`${name}Bias`]);
+  };
+  const scores = tf.mul(tf.matMul(headsOf("query"), headsOf("key"), false, true), Math.sqrt(heads / dim));
+  const mixed = tf.matMul(tf.softmax(scores), headsOf("value"));
+  const merged = tf.reshape(tf.transpose(mixed, [1, 0, 2]), [length, dim]);
+  const first = norm(tf.add(x, linear(merged, "output")), "norm1");
+  const up = linear(first, "up");
+  const gelu = tf.mul(tf.mul(up, 0.5), tf.add(tf.erf(tf.mul(up, Math.SQRT1_2)), 1));
+  return norm(tf.add(first, linear(gelu, "down")), "norm2");
+}
+
+function prepareBert() {
+  const x = tf.tensor(bertInput(), [BERT.length, BERT.dim]);
+  const weights = Array.from({ length: BERT.layers }, (_, index) =>
+    Object.fromEntries(
+      Object.entries(bertLayer(index)).map(([name, weight]) => [
+        name,
+        tf.tensor(weight.values, weight.shape),
+      ]),
+    ),
+  );
+  return {
+    run: (wanted) =>
+      finish(
+        tf.tidy(() => weights.reduce((hidden, layer) => encoderLayer(hidden, layer), x)),
+        wanted,
+      ),
+    dispose: () => tf.dispose([x, ...weights.flatMap((layer) => Object.values(layer))]),
+  };
+}
+
+const KINDS = { gemm: prepareGemm, conv: prepareConv, bert: prepareBert, "train-cnn": prepareTraining };
+
+export const isKnown = ({ kind }) => kind in KINDS;
 
 export const prepare = async (workload) => KINDS[workload.kind](workload);

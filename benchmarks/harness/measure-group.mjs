@@ -1,8 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { startEngine } from "./engine.mjs";
+import { becomesQuiet } from "./quiet.mjs";
 import { toRow } from "./statistics.mjs";
 
 /** Every library that we compare with; `whyNot` of its engine says which workloads it cannot do. */
-export const PEERS = ["tfjs-cpu", "tfjs-wasm", "onnxruntime-web", "onnxruntime-node"];
+export const PEERS = ["tfjs-cpu", "tfjs-wasm", "onnxruntime-web", "onnxruntime-node", "pytorch"];
+
+/** An engine that takes longer than this for one run is timed in fewer rounds. */
+const SLOW_MILLISECONDS = 2000;
+const SLOW_ROUNDS = 3;
+/** Threads of the engine before may spin for a while. */
+const PAUSE_MILLISECONDS = 20;
 
 /** Engines must compute the same: the sum of the result and one value of it, within float32's reach for long sums. */
 export function sameResult(ours, theirs) {
@@ -10,15 +18,23 @@ export function sameResult(ours, theirs) {
   return close(ours.sample, theirs.sample, ours.scale) && close(ours.sum, theirs.sum, ours.scale * 10);
 }
 
-/** Takes turns: every engine once a round. @returns milliseconds by engine name, one a round. */
+/** Takes turns on an idle machine: every engine once a round. @returns milliseconds by engine name, one a round. */
 async function takeTurns(engines, rounds) {
-  const times = Object.fromEntries(engines.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++)
-    for (const engine of engines) times[engine.name].push((await engine.ask({ type: "round" })).milliseconds);
+  const times = Object.fromEntries(engines.map(({ engine }) => [engine.name, []]));
+  let busy = 0;
+  for (let round = 0; round < rounds; round++) {
+    if (!(await becomesQuiet())) busy++;
+    for (const { engine, slow } of engines) {
+      if (slow && round >= SLOW_ROUNDS) continue;
+      times[engine.name].push((await engine.ask({ type: "round" })).milliseconds);
+      await sleep(PAUSE_MILLISECONDS);
+    }
+  }
+  if (busy > 0) console.log(`the machine was busy in ${busy} of ${rounds} rounds: run again`);
   return times;
 }
 
-async function measureWorkload(workload, ours, peers, { device, rounds }) {
+async function measureWorkload(workload, ours, peers, { device, rounds, relaxed }) {
   const { result, reason } = await ours.ask({ type: "prepare", workload });
   if (reason !== undefined) throw new Error(`${workload.name}: our engine cannot do it: ${reason}`);
   const taking = [];
@@ -32,13 +48,18 @@ async function measureWorkload(workload, ours, peers, { device, rounds }) {
       throw new Error(
         `${workload.name}: ${peer.name} computed ${JSON.stringify(answer.result)}, we ${JSON.stringify(result)}`,
       );
-    taking.push(peer);
+    taking.push({ engine: peer, slow: answer.milliseconds > SLOW_MILLISECONDS });
   }
-  const times = await takeTurns([ours, ...taking], rounds);
+  const times = await takeTurns([{ engine: ours, slow: false }, ...taking], rounds);
   for (const engine of [ours, ...peers]) await engine.ask({ type: "release" });
-  return taking.map(({ name }) =>
+  return taking.map(({ engine: { name } }) =>
     toRow(
-      { workload: workload.name, device, threads: ours.about.threads, peer: name },
+      {
+        workload: workload.name,
+        device: relaxed ? `${device} (relaxed SIMD)` : device,
+        threads: ours.about.threads,
+        peer: name,
+      },
       times[ours.name],
       times[name],
     ),
@@ -46,20 +67,27 @@ async function measureWorkload(workload, ours, peers, { device, rounds }) {
 }
 
 /** Measures workloads against every peer; prints each row as it comes. */
-export async function measureGroup(workloads, { device, rounds, peers = PEERS }) {
+export async function measureGroup(workloads, { device, rounds, peers = PEERS, relaxed = false }) {
   const unknown = peers.filter((name) => !PEERS.includes(name));
   if (unknown.length > 0)
     throw new Error(`bench: expected peers from ${PEERS.join(", ")}, got ${unknown.join(", ")}`);
-  const engines = [await startEngine("ai", [device])];
+  const engines = [await startEngine("ai", [device, ...(relaxed ? ["relaxed"] : [])])];
   try {
-    for (const name of peers) engines.push(await startEngine(name));
+    for (const name of peers) {
+      const engine = await startEngine(name);
+      if (engine.about.absent === undefined) engines.push(engine);
+      else {
+        console.log(`${name} left out: ${engine.about.absent}`);
+        engine.stop();
+      }
+    }
     const [ours, ...others] = engines;
     console.log(
       `ours: ${ours.about.description}; ${others.map(({ name, about }) => `${name}: ${about.description}`).join("; ")}`,
     );
     const rows = [];
     for (const workload of workloads) {
-      for (const row of await measureWorkload(workload, ours, others, { device, rounds })) {
+      for (const row of await measureWorkload(workload, ours, others, { device, rounds, relaxed })) {
         rows.push(row);
         console.log(
           `${row.workload.padEnd(26)} ${row.peer.padEnd(18)} ours ${String(row.ours).padStart(8)} ms  theirs ${String(row.theirs).padStart(8)} ms  ratio ${row.ratio} (spread ${row.spread})`,

@@ -12,7 +12,7 @@ export const median = (values) => quantile(values, 0.5);
 const rounded = (value) => Number(value.toPrecision(4));
 
 /**
- * One row of the result. Times are milliseconds; round `i` of both lists was measured back to back.
+ * One row of the result. Times are milliseconds; round `i` of both lists was measured back to back; `theirs` may end earlier.
  * `ratio` above 1 means that we are faster; `spread` is the interquartile range of the rounds' ratios over their median.
  */
 export function toRow({ workload, device, threads, peer }, ours, theirs) {

@@ -36,6 +36,21 @@ export const GROUPS = {
     conv("3x3 256 at 14", 14, 256, 256, 3),
     conv("1x1 256 at 56", 56, 256, 64, 1),
   ],
+  bert: [{ name: "bert-small forward 128 tokens", kind: "bert" }],
   // One step of SGD on the CNN that `npm start` trains.
-  "train-cnn": [{ name: "train-cnn mnist batch 32", kind: "train-cnn", batch: 32, learningRate: 0.01 }],
+  "train-cnn": [{ name: "train-cnn mnist batch 64", kind: "train-cnn", batch: 64, learningRate: 0.01 }],
+  // One step of SGD on an LSTM that reads pictures row by row.
+  "train-lstm": [
+    {
+      name: "train-lstm 28 steps hidden 128 batch 64",
+      kind: "train-lstm",
+      batch: 64,
+      steps: 28,
+      hidden: 128,
+      learningRate: 0.01,
+    },
+  ],
 };
+
+/** What the engine on the CPU is judged by. */
+GROUPS.cpu = [...GROUPS.gemm, ...GROUPS.bert, ...GROUPS["train-cnn"], ...GROUPS["train-lstm"]];

@@ -47,3 +47,58 @@ export function cnnBatch(batch) {
     labels: Int32Array.from({ length: batch }, (_, index) => index % 10),
   };
 }
+
+/** Sizes of the encoder that `bench bert` times. */
+export const BERT = { layers: 6, dim: 384, heads: 12, hiddenDim: 1536, length: 128, epsilon: 1e-12 };
+
+/** Weights of one encoder layer, matrices `[in, out]`. */
+export function bertLayer(index) {
+  const { dim, hiddenDim } = BERT;
+  const matrix = (rows, columns, seed) => ({
+    shape: [rows, columns],
+    values: values(rows * columns, 1000 + 20 * index + seed).map((value) => value / Math.sqrt(rows / 3)),
+  });
+  const vector = (length, seed, offset = 0) => ({
+    shape: [length],
+    values: values(length, 1000 + 20 * index + seed).map((value) => offset + 0.1 * value),
+  });
+  return {
+    query: matrix(dim, dim, 0),
+    queryBias: vector(dim, 1),
+    key: matrix(dim, dim, 2),
+    keyBias: vector(dim, 3),
+    value: matrix(dim, dim, 4),
+    valueBias: vector(dim, 5),
+    output: matrix(dim, dim, 6),
+    outputBias: vector(dim, 7),
+    norm1: vector(dim, 8, 1),
+    norm1Bias: vector(dim, 9),
+    up: matrix(dim, hiddenDim, 10),
+    upBias: vector(hiddenDim, 11),
+    down: matrix(hiddenDim, dim, 12),
+    downBias: vector(dim, 13),
+    norm2: vector(dim, 14, 1),
+    norm2Bias: vector(dim, 15),
+  };
+}
+
+/** Embedded tokens `[1, length, dim]`. */
+export const bertInput = () => values(BERT.length * BERT.dim, 5);
+
+/** Weights of an LSTM with a linear layer behind its last step, in PyTorch's layouts. */
+export function lstmWeights(inputDim, hidden) {
+  const scaled = (shape, seed) => ({
+    shape,
+    values: values(
+      shape.reduce((product, length) => product * length, 1),
+      seed,
+    ).map((value) => (2 * value) / Math.sqrt(hidden)),
+  });
+  return [
+    scaled([4 * hidden, inputDim], 200),
+    scaled([4 * hidden, hidden], 201),
+    scaled([4 * hidden], 202),
+    scaled([10, hidden], 203),
+    scaled([10], 204),
+  ];
+}
