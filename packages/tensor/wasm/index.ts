@@ -2,7 +2,7 @@ export { setScratch } from "./layout";
 export { workerLoop } from "./threads";
 export { setConvolution } from "./pack-convolution";
 export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepParts } from "./gemm";
-export { multiplyVector, multiplyVectorTransposed } from "./gemv";
+export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
 export { binary, binaryBroadcast, compareBroadcast, integerBroadcast, select } from "./binary";
 export {

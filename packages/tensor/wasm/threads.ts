@@ -87,12 +87,18 @@ export function threadIndex(): i32 {
   return thread;
 }
 
+/** Nanoseconds of work that sleeping workers have missed. */
+let missed: f32 = 0;
+
 /** Threads that a job of this many nanoseconds is worth: 1, or all of them. */
 export function usefulThreads(nanoseconds: f32): i32 {
   const all = load<i32>(THREADS);
   if (all <= 1 || nanoseconds < load<f32>(SERIAL_BELOW)) return 1;
-  // a worker that sleeps starts some 50 to 90 µs after it is woken
-  if (nanoseconds < load<f32>(WAKE_ABOVE) && atomic.load<i32>(SLEEPERS) >= all - 1) return 1;
+  // A worker that sleeps starts some 50 to 90 µs after it is woken: not worth it for one small job, but for a row of them.
+  if (atomic.load<i32>(SLEEPERS) >= all - 1 && nanoseconds + missed < load<f32>(WAKE_ABOVE)) {
+    missed += nanoseconds;
+    return 1;
+  }
   return all;
 }
 
@@ -130,7 +136,13 @@ function share(body: i32, count: i32, chunk: i32, cost: f32): void {
   const epoch = (load<i32>(EPOCH) + 1) & 0x7fffff;
   atomic.store<i64>(TICKET, (<i64>epoch << 40) | (<i64>tasks << 20));
   atomic.store<i32>(EPOCH, epoch);
-  if (cost >= load<f32>(WAKE_ABOVE) && atomic.load<i32>(SLEEPERS) > 0) atomic.notify(EPOCH, -1);
+  if (atomic.load<i32>(SLEEPERS) > 0) {
+    missed += cost;
+    if (missed >= load<f32>(WAKE_ABOVE)) {
+      missed = 0;
+      atomic.notify(EPOCH, -1);
+    }
+  }
   takeTasks();
   let turns = 0;
   while (atomic.load<i32>(DONE) < tasks) {

@@ -11,8 +11,9 @@ export interface WasmExports {
   multiplyBatch(count: number, batchA: number, batchB: number, batchC: number, packedBytes: number): void;
   multiplyDeep(parts: number): void;
   deepParts(rows: number, columns: number, depth: number): number;
-  multiplyVector(x: number, b: number, y: number, columns: number, depth: number, stride: number, bias: number, activation: number): void;
+  multiplyVector(x: number, b: number, y: number, columns: number, depth: number, stride: number, bias: number, activation: number, parts: number): void;
   multiplyVectorTransposed(x: number, b: number, y: number, columns: number, depth: number, stride: number, bias: number, activation: number): void;
+  vectorParts(columns: number, depth: number): number;
   setAxis(axis: number, length: number, strideA: number, strideB: number, strideC: number): void;
   binary(operation: number, a: number, b: number, output: number, count: number, moveA: number, moveB: number): void;
   binaryBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;

@@ -78,7 +78,11 @@ export function multiply(backend: WasmBackend, product: Product, tensorB?: { dat
   } = product;
   if (rows === 1 && source === SOURCE.matrix && !transposeA) {
     if (transposeB) exports.multiplyVectorTransposed(a, b, c, columns, depth, depth, bias, activation);
-    else exports.multiplyVector(a, b, c, columns, depth, columns, bias, activation);
+    else {
+      const count = exports.vectorParts(columns, depth);
+      const parts = count > 1 ? backend.scratch(count * columns * 4) : 0;
+      exports.multiplyVector(a, b, c, columns, depth, columns, bias, activation, parts);
+    }
     return;
   }
   const bytes = packedBytes(columns, depth);
