@@ -78,7 +78,8 @@ export {
   scatterNd,
   takeAlongAxis,
 } from "./ops/indexing.js";
-export { linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
+export type { LinearActivation } from "./ops/linear-activation.js";
+export { type LinearOptions, linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
 export {
   type BatchNormOptions,
   type BatchNormTrainingOptions,

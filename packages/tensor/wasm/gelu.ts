@@ -17,10 +17,24 @@ function tanhDistribution(x: v128): v128 {
   return f32x4.add(f32x4.splat(0.5), f32x4.mul(f32x4.splat(0.5), tangent));
 }
 
+/** `x · Φ(x)` of four floats. */
+// @ts-ignore: decorator
+@inline
+export function gelu(x: v128): v128 {
+  return f32x4.mul(x, normalDistribution(x));
+}
+
+/** The tanh approximation of four floats. */
+// @ts-ignore: decorator
+@inline
+export function geluTanh(x: v128): v128 {
+  return f32x4.mul(x, tanhDistribution(x));
+}
+
 // @ts-ignore: decorator
 @inline
 function value(x: v128, approximate: bool): v128 {
-  return f32x4.mul(x, approximate ? tanhDistribution(x) : normalDistribution(x));
+  return approximate ? geluTanh(x) : gelu(x);
 }
 
 // @ts-ignore: decorator
@@ -76,7 +90,7 @@ function forwardPart(from: i32, to: i32): void {
 }
 
 /** `x · Φ(x)`; with `approximate` 1 by tanh. */
-export function gelu(x: usize, output: usize, count: i32, approximate: i32): void {
+export function geluForward(x: usize, output: usize, count: i32, approximate: i32): void {
   setArgument(0, x);
   setArgument(1, output);
   setArgument(2, approximate);

@@ -28,7 +28,8 @@ import {
   setWord,
   word,
 } from "./layout";
-import { ACCUMULATE, ADD_BIAS, multiplyEdgeTile, multiplyTile } from "./micro-kernel";
+import { ACCUMULATE, ADD_BIAS, RELU, RELU6, multiplyEdgeTile, multiplyTile } from "./micro-kernel";
+import { ACTIVATION_SHIFT, activateRow } from "./activation";
 import { packMatrixA, packMatrixB } from "./pack";
 import { packPatches, packPatchesTransposed, packScattered } from "./pack-convolution";
 import {
@@ -50,6 +51,9 @@ const ROW_LIMIT: i32 = 96;
 /** Floating-point operations of a product a nanosecond, and nanoseconds to pack a float: estimates for sharing work. */
 const OPERATIONS: f32 = 30;
 const PACK_NANOSECONDS: f32 = 0.5;
+
+/** Activations that are applied before a tile is stored; the others follow when a block of C is finished. */
+const TILE_ACTIVATIONS: i32 = RELU | RELU6;
 
 // The working memory of a thread: a 4×8 tile, four places of 16 bytes, then the packed block of A.
 const PLACES: usize = 128;
@@ -296,7 +300,7 @@ function multiplyBlock(
 function modeOf(step: i32, depth: i32): i32 {
   let mode = step > 0 ? ACCUMULATE : 0;
   if (step + depth >= word(DEPTH)) {
-    mode |= word(ACTIVATION);
+    mode |= word(ACTIVATION) & TILE_ACTIVATIONS;
     if (word(BIAS)) mode |= ADD_BIAS;
   }
   return mode;
@@ -326,6 +330,13 @@ function multiplyPart(a: usize, b: usize, c: usize, row: i32, rows: i32, first: 
       address(BIAS) + offset,
       memory,
     );
+  }
+  const activation = word(ACTIVATION) >> ACTIVATION_SHIFT;
+  if (!activation) return;
+  let target = c + <usize>row * strideC + offset;
+  for (let i = 0; i < rows; i++) {
+    activateRow(activation, target, columns);
+    target += strideC;
   }
 }
 

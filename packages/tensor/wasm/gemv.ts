@@ -1,4 +1,5 @@
 // One row times a matrix is bound by memory: B is read once, in place, never packed.
+import { ACTIVATION_SHIFT, activateRow } from "./activation";
 import { activate, multiplyAdd } from "./micro-kernel";
 import { horizontalSum } from "./math";
 import { divideUp } from "./layout";
@@ -94,6 +95,7 @@ function finishVector(from: i32, to: i32): void {
     if (bias) sum = f32x4.add(sum, loadPart(bias + offset, left));
     storePart(y + offset, activate(sum, activation), left);
   }
+  activateRow(activation >> ACTIVATION_SHIFT, y + (<usize>from << 2), to - from);
 }
 
 function addFourRows(x: usize, b: usize, stride: usize, columns: i32, y: usize): void {
@@ -167,6 +169,7 @@ function dotPart(from: i32, to: i32): void {
     store<f32>(y + (<usize>column << 2), value);
     b += stride;
   }
+  activateRow(activation >> ACTIVATION_SHIFT, y + (<usize>from << 2), to - from);
 }
 
 function dot(a: usize, b: usize, count: i32): f32 {

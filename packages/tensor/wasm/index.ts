@@ -33,7 +33,7 @@ export {
   rmsNormInputGradient,
   rmsNormWeightGradient,
 } from "./normalization";
-export { gelu, geluGradient } from "./gelu";
+export { geluForward as gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";

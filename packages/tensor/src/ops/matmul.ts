@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { promote } from "../dtype.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { linearGradient, matMulGradient } from "../gradients/matmul.js";
@@ -7,6 +8,7 @@ import { tidy } from "../memory.js";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
 import { add, mul } from "./arithmetic.js";
 import { assertTensor, constantKernel, expandTo, toDType } from "./broadcast.js";
+import { activate, type LinearActivation, linearActivation } from "./linear-activation.js";
 import { sum } from "./reduce.js";
 import { reshape, transpose } from "./shape-ops.js";
 
@@ -137,13 +139,25 @@ function swapLast(x: Tensor): Tensor {
   return transpose(x, [...axes.slice(0, -2), last, last - 1]);
 }
 
+/** Options of {@link linear}. */
+export interface LinearOptions {
+  /**
+   * Applied to the result; in one pass with the product on `wasm` when no gradient is recorded. Default: none.
+   */
+  readonly activation?: LinearActivation;
+}
+
 /**
- * A linear layer, `x · weightᵀ + bias`.
+ * A linear layer, `activation(x · weightᵀ + bias)`.
  * @param x `[..., inFeatures]` @param weight `[outFeatures, inFeatures]`, PyTorch's layout @param bias `[outFeatures]`
  * @returns `[..., outFeatures]`
- * @throws ShapeError when the sizes do not fit. @throws DTypeError for integers.
+ * @throws ShapeError when the sizes do not fit. @throws DTypeError for integers. @throws InputError for an unknown activation.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
+  assertOptions("linear", options, ["activation"]);
+  const { activation } = options;
+  const multiplyRows = (inputs: LinearInputs) =>
+    activation === undefined ? linearKernel(inputs, {}) : linearActivation(inputs, activation);
   for (const tensor of [x, weight, ...(bias === undefined ? [] : [bias])]) {
     assertTensor("linear", tensor);
     if (tensor.dtype !== "float32")
@@ -151,12 +165,15 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   }
   assertLinearShapes(x.shape, weight.shape, bias?.shape);
   const [outFeatures, inFeatures] = weight.shape;
-  if (x.size === 0 || weight.size === 0) return emptyLinear(x, weight, bias);
-  if (x.shape.length === 2) return linearKernel({ x, weight, bias }, {});
+  if (x.size === 0 || weight.size === 0) {
+    if (activation === undefined) return emptyLinear(x, weight, bias);
+    return tidy(() => activate(emptyLinear(x, weight, bias), activation));
+  }
+  if (x.shape.length === 2) return multiplyRows({ x, weight, bias });
   const shape = [...x.shape.slice(0, -1), outFeatures];
   return tidy(() => {
     const rows = reshape(x, [x.size / inFeatures, inFeatures]); // [rows, inFeatures]
-    return reshape(linearKernel({ x: rows, weight, bias }, {}), shape); // [..., outFeatures]
+    return reshape(multiplyRows({ x: rows, weight, bias }), shape); // [..., outFeatures]
   });
 }
 

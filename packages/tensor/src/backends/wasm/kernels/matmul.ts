@@ -13,7 +13,6 @@ export interface Fused {
 }
 
 const ACTIVATION_KERNELS: Readonly<Record<string, string>> = {
-  sigmoid: "Sigmoid",
   elu: "Elu",
   prelu: "Prelu",
   leakyrelu: "LeakyRelu",
@@ -39,7 +38,7 @@ export function applyActivation(backend: WasmBackend, x: TensorInfo, fused: Fuse
 }
 
 /** `a[..., rows, depth] · b[..., depth, columns]` with broadcast batch axes; null for what the fallback should take. */
-function matMul(
+export function matMul(
   backend: WasmBackend,
   a: TensorInfo,
   b: TensorInfo,

@@ -3,8 +3,17 @@ import type { WasmBackend } from "../backend.js";
 /** How the rows of A are found; the numbers of wasm/layout.ts. */
 export const SOURCE = { matrix: 0, patches: 1, scattered: 2, patchesTransposed: 3 } as const;
 
-/** Activations that a product applies before it stores a tile; the flags of wasm/micro-kernel.ts. */
-export const FUSED_ACTIVATIONS: Readonly<Record<string, number>> = { linear: 0, relu: 4, relu6: 8 };
+/** Activations that a product applies itself; the flags of wasm/micro-kernel.ts and, from 16 on, wasm/activation.ts. */
+export const FUSED_ACTIVATIONS: Readonly<Record<string, number>> = {
+  linear: 0,
+  relu: 4,
+  relu6: 8,
+  gelu: 1 << 4,
+  "gelu-tanh": 2 << 4,
+  silu: 3 << 4,
+  sigmoid: 4 << 4,
+  tanh: 5 << 4,
+};
 
 /** Depth of a block of B where it is packed a block at a time; DEPTH_LIMIT of wasm/gemm.ts. */
 const DEPTH_LIMIT = 320;
