@@ -34,16 +34,36 @@ export function dispose(container: TensorContainer): void {
   tfDispose(container as Tensor[]);
 }
 
+/** What the CPU engine's one memory is used for, in bytes. */
+export interface HeapReport {
+  /** How large the memory has grown; it never shrinks. */
+  readonly capacityBytes: number;
+  /** How large it may grow. */
+  readonly limitBytes: number;
+  /** Values of tensors. */
+  readonly tensorBytes: number;
+  /** Copies of weights in the order that products read them; freed with their tensor or its change. */
+  readonly packedBytes: number;
+  /** Working memory of the threads and of the kernels. */
+  readonly workingBytes: number;
+  /** What is free inside the capacity, and the largest piece of it. */
+  readonly freeBytes: number;
+  readonly largestFreeBytes: number;
+}
+
 /** What tensors hold at this moment. */
 export interface MemoryReport {
   /** Live tensors. */
   readonly numTensors: number;
   /** Bytes of distinct live data. */
   readonly numBytes: number;
+  /** The CPU engine's memory, once `wasm` has been used. */
+  readonly heap?: HeapReport;
 }
 
 /** Counts live tensors and their bytes; the leak checks compare two of these. */
 export function memory(): MemoryReport {
   const { numTensors, numBytes } = tfMemory();
-  return { numTensors, numBytes };
+  const wasm = engine().registry["ai-wasm"] as unknown as { heap(): HeapReport } | undefined;
+  return wasm === undefined ? { numTensors, numBytes } : { numTensors, numBytes, heap: wasm.heap() };
 }

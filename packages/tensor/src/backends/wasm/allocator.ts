@@ -78,6 +78,11 @@ export class Allocator {
     } else this.link(block);
   }
 
+  /** Bytes of each block that is handed out. */
+  blocksInUse(): number[] {
+    return [...this.used.values()].map(({ size }) => size * ALIGNMENT);
+  }
+
   /** Free blocks and the largest of them in bytes: how fragmented the memory is. */
   fragmentation(): { freeBlocks: number; largestBytes: number; freeBytes: number } {
     let freeBlocks = 0;

@@ -2,6 +2,7 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../dtype.js";
 import { KernelError } from "../../errors.js";
+import type { HeapReport } from "../../memory.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import { dataVersion } from "../../versions.js";
 import type { WasmExports } from "./exports.generated.js";
@@ -11,6 +12,7 @@ import type { WasmRuntime } from "./runtime.js";
 interface PackedCopy {
   readonly version: number | undefined;
   pointer: number;
+  bytes: number;
   uses: number;
 }
 
@@ -59,6 +61,8 @@ type TensorReference = { dataId: object };
 export class WasmBackend extends MathBackendCPU {
   /** Frees what a garbage-collected tensor that nobody disposed held. */
   private readonly collected = new FinalizationRegistry<TensorRecord>((record) => this.free(record));
+
+  private packedBytes = 0;
 
   constructor(readonly runtime: WasmRuntime) {
     super();
@@ -136,14 +140,33 @@ export class WasmBackend extends MathBackendCPU {
     record.packed ??= new Map();
     const known = record.packed.get(layout);
     if (known === undefined || known.version !== version) {
-      if (known !== undefined && known.pointer !== 0) this.runtime.allocator.release(known.pointer);
-      record.packed.set(layout, { version, pointer: 0, uses: 1 });
+      if (known !== undefined) this.releasePacked(known);
+      record.packed.set(layout, { version, pointer: 0, bytes: 0, uses: 1 });
       return undefined;
     }
     known.uses++;
     if (known.pointer !== 0) return { pointer: known.pointer, isNew: false };
-    known.pointer = this.runtime.allocator.allocate(bytes);
+    const { allocator } = this.runtime;
+    const before = allocator.bytesInUse;
+    known.pointer = allocator.allocate(bytes);
+    known.bytes = allocator.bytesInUse - before;
+    this.packedBytes += known.bytes;
     return { pointer: known.pointer, isNew: true };
+  }
+
+  /** What the memory is used for. */
+  heap(): HeapReport {
+    const { allocator, memory, limitBytes, tensorBytes, workingBytes } = this.runtime;
+    const { freeBytes, largestBytes } = allocator.fragmentation();
+    return {
+      capacityBytes: memory.buffer.byteLength,
+      limitBytes,
+      tensorBytes: tensorBytes - this.packedBytes,
+      packedBytes: this.packedBytes,
+      workingBytes,
+      freeBytes,
+      largestFreeBytes: largestBytes,
+    };
   }
 
   override write(values: HostValues, shape: number[], dtype: DataType): object {
@@ -204,8 +227,12 @@ export class WasmBackend extends MathBackendCPU {
     const { allocator } = this.runtime;
     if (record.pointer !== 0) allocator.release(record.pointer);
     record.pointer = 0;
-    if (record.packed !== undefined)
-      for (const { pointer } of record.packed.values()) if (pointer !== 0) allocator.release(pointer);
+    if (record.packed !== undefined) for (const copy of record.packed.values()) this.releasePacked(copy);
     record.packed = undefined;
+  }
+
+  private releasePacked({ pointer, bytes }: PackedCopy): void {
+    if (pointer !== 0) this.runtime.allocator.release(pointer);
+    this.packedBytes -= bytes;
   }
 }

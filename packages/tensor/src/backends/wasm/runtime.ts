@@ -1,5 +1,5 @@
 import { DeviceError } from "../../errors.js";
-import { Allocator } from "./allocator.js";
+import { ALIGNMENT, Allocator } from "./allocator.js";
 import { PLAIN_BINARY, RELAXED_BINARY } from "./binary.generated.js";
 import type { WasmExports } from "./exports.generated.js";
 import { WorkerPool } from "./threads.js";
@@ -20,6 +20,10 @@ export interface RuntimeOptions {
   readonly maximumPages?: number;
   /** Ask for a memory that several threads share. Default: where the environment has such memories. */
   readonly shared?: boolean;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 0)} MiB`;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -50,6 +54,7 @@ export class WasmRuntime {
     readonly relaxedSimd: boolean,
     /** What was asked for. */
     readonly options: Readonly<RuntimeOptions>,
+    private readonly maximumPages: number,
   ) {
     this.view();
     this.allocator = new Allocator(HEAP_START, (end) => this.reach(end));
@@ -60,7 +65,7 @@ export class WasmRuntime {
       allocateScratch: () => this.allocateScratch(),
       releaseScratch: (address) => this.releaseScratch(address),
     });
-    const instance = new WebAssembly.Instance(module, { env: { memory, watch: this.pool.watch } });
+    const instance = new WebAssembly.Instance(module, { env: { memory, watch: () => this.pool.watch() } });
     this.exports = instance.exports as unknown as WasmExports;
     this.exports.setScratch(this.allocateScratch());
   }
@@ -105,13 +110,29 @@ export class WasmRuntime {
     return this.workspace;
   }
 
+  /** Working memory of the threads and of the kernels. */
+  get workingBytes(): number {
+    return this.scratchBlocks.size * SCRATCH_BYTES + Math.ceil(this.workspaceBytes / ALIGNMENT) * ALIGNMENT;
+  }
+
   /** Bytes of tensors and packed copies: what is in use without the working memory. */
   get tensorBytes(): number {
-    const unit = 64;
+    return this.allocator.bytesInUse - this.workingBytes;
+  }
+
+  /** How large the memory may grow. */
+  get limitBytes(): number {
+    return this.maximumPages * PAGE_BYTES;
+  }
+
+  /** What holds the memory, for the error when there is no more. */
+  private holders(): string {
+    const sizes = this.allocator.blocksInUse().sort((a, b) => b - a);
+    const { freeBytes, largestBytes } = this.allocator.fragmentation();
     return (
-      this.allocator.bytesInUse -
-      this.scratchBlocks.size * SCRATCH_BYTES -
-      Math.ceil(this.workspaceBytes / unit) * unit
+      `${sizes.length} tensors, packed weights and working memories hold ${megabytes(this.allocator.bytesInUse)}, ` +
+      `the largest ${sizes.slice(0, 5).map(megabytes).join(", ")}; ` +
+      `${megabytes(freeBytes)} are free, in one piece ${megabytes(largestBytes)}`
     );
   }
 
@@ -153,7 +174,7 @@ export class WasmRuntime {
       }
     }
     throw new DeviceError(
-      `wasm: expected ${end - current} more bytes of memory, got a refusal at ${current}; dispose tensors or compute in smaller batches`,
+      `wasm: expected ${megabytes(end - current)} more memory, got a refusal at ${megabytes(current)}: ${this.holders()}; dispose tensors or compute in smaller batches`,
     );
   }
 }
@@ -201,7 +222,7 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<WasmR
   const { relaxedSimd = false, maximumPages = MAXIMUM_PAGES, shared = canShare() } = options;
   if (typeof WebAssembly !== "object")
     throw new DeviceError("wasm: expected an environment with WebAssembly, got none; use cpu");
-  const memory = reserve(maximumPages, shared);
+  const { memory, maximum } = reserve(maximumPages, shared);
   const isShared = !(memory.buffer instanceof ArrayBuffer);
   const form = (text: string) => (isShared ? decode(text) : unshare(decode(text)));
   const relaxed = relaxedSimd ? form(RELAXED_BINARY) : undefined;
@@ -211,14 +232,15 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<WasmR
     throw new DeviceError(
       "wasm: expected WebAssembly with 128-bit SIMD and atomics, got an engine without; use cpu or a newer engine",
     );
-  return new WasmRuntime(memory, await WebAssembly.compile(binary), useRelaxed, options);
+  return new WasmRuntime(memory, await WebAssembly.compile(binary), useRelaxed, options, maximum);
 }
 
 /** A memory that may grow as far as this engine lets it; not shared where shared memory is refused. */
-function reserve(maximumPages: number, shared: boolean): WebAssembly.Memory {
+function reserve(maximumPages: number, shared: boolean): { memory: WebAssembly.Memory; maximum: number } {
   for (let maximum = maximumPages; ; maximum = Math.floor(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: Math.min(64, maximum), maximum, shared });
+      const memory = new WebAssembly.Memory({ initial: Math.min(64, maximum), maximum, shared });
+      return { memory, maximum };
     } catch (error) {
       if (maximum >= 1024) continue;
       if (shared) return reserve(maximumPages, false);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { KernelError } from "../../errors.js";
 import { createRuntime, type RuntimeOptions, type WasmRuntime } from "./runtime.js";
 
 /** A runtime whose every job is cut, with `threads` threads where memory can be shared. */
@@ -35,5 +36,124 @@ describe("WorkerPool", () => {
     expect(await runtime.pool.resize(1)).toBe(1);
     expect(ramp(runtime, 5003)).toEqual(expected);
     expect(runtime.tensorBytes).toBe(0);
+  });
+});
+
+/** Three tasks of some 20 ms each for two threads: twelve times the dot product of one long row with itself. */
+function multiplyLong(runtime: WasmRuntime, y?: number): Int32Array {
+  const depth = 2 ** 23;
+  const x = runtime.allocator.allocate(depth * 4);
+  const output = runtime.allocator.allocate(48);
+  try {
+    runtime.float32.fill(0.5, x / 4, x / 4 + depth);
+    runtime.exports.multiplyVectorTransposed(x, x, y ?? output, 12, depth, 0, 0, 0);
+    return runtime.int32.slice(output / 4, output / 4 + 12);
+  } finally {
+    runtime.allocator.release(x);
+    runtime.allocator.release(output);
+  }
+}
+
+/** The first of many tries that throws a KernelError. */
+function failure(run: () => unknown): KernelError | undefined {
+  for (let attempt = 0; attempt < 40; attempt++)
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof KernelError) return error;
+      expect(error).toBeInstanceOf(WebAssembly.RuntimeError);
+    }
+  return undefined;
+}
+
+/** Waits until workers that were lost have been replaced. */
+async function untilThreads(runtime: WasmRuntime, count: number): Promise<void> {
+  for (let attempt = 0; runtime.pool.threads !== count && attempt < 500; attempt++)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(runtime.pool.threads).toBe(count);
+}
+
+const canShare = (await createRuntime()).shared;
+
+describe.skipIf(!canShare)("a lost worker", () => {
+  it("that is killed while it holds a task ends in a KernelError, and the engine goes on", async () => {
+    const runtime = await runtimeWith(2);
+    const expected = multiplyLong(runtime);
+    const { pool } = runtime;
+    pool.stallMilliseconds = 500;
+    const { workers } = pool as unknown as { workers: { handle: { terminate(): Promise<void> } }[] };
+    // the kernels call the watch while they wait for the worker's part
+    const watch = vi.spyOn(pool, "watch").mockImplementationOnce(() => {
+      void workers[0].handle.terminate();
+    });
+    const error = failure(() => multiplyLong(runtime));
+    expect(watch).toHaveBeenCalled();
+    expect(error?.message).toMatch(/a worker thread has not answered for \d+ ms/);
+    expect(pool.threads).toBe(1);
+    expect(multiplyLong(runtime)).toEqual(expected);
+    await untilThreads(runtime, 2);
+    expect(multiplyLong(runtime)).toEqual(expected);
+  });
+
+  it("that traps ends in a KernelError that says what happened, and the engine goes on", async () => {
+    const runtime = await runtimeWith(2);
+    const expected = ramp(runtime, 5003);
+    multiplyLong(runtime); // the memory has grown
+    // the output of the last task lies behind the memory's end
+    const error = failure(() => multiplyLong(runtime, runtime.memory.buffer.byteLength - 32));
+    expect(error?.message).toMatch(/a worker thread failed: RuntimeError: memory access out of bounds/);
+    expect(ramp(runtime, 5003)).toEqual(expected);
+    await untilThreads(runtime, 2);
+    expect(ramp(runtime, 5003)).toEqual(expected);
+  });
+
+  it("that dies while it has nothing to do is replaced", async () => {
+    const runtime = await runtimeWith(3);
+    const expected = ramp(runtime, 5003);
+    const { workers } = runtime.pool as unknown as { workers: { handle: { terminate(): Promise<void> } }[] };
+    await workers[1].handle.terminate();
+    // a browser tells nobody that a worker has ended: the others go on without it
+    for (let i = 0; i < 20; i++) expect(ramp(runtime, 5003)).toEqual(expected);
+    if (typeof process !== "undefined" && process.versions?.node !== undefined) {
+      await untilThreads(runtime, 3);
+      expect(ramp(runtime, 5003)).toEqual(expected);
+    }
+  });
+});
+
+describe("without shared memory or workers", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it.each([
+    ["shared memory is refused", () => vi.stubGlobal("SharedArrayBuffer", undefined)],
+    ["the page is not isolated", () => vi.stubGlobal("crossOriginIsolated", false)],
+    [
+      "a shared memory cannot be made",
+      () => {
+        const { Memory } = WebAssembly;
+        vi.stubGlobal("WebAssembly", {
+          ...Object.fromEntries(
+            Object.getOwnPropertyNames(WebAssembly).map((name) => [name, Reflect.get(WebAssembly, name)]),
+          ),
+          Memory: function memory(descriptor: WebAssembly.MemoryDescriptor) {
+            if (descriptor.shared) throw new RangeError("could not allocate memory");
+            return new Memory(descriptor);
+          },
+        });
+      },
+    ],
+  ])("where %s one thread computes the same on memory of its own", async (_, refuse) => {
+    const expected = ramp(await runtimeWith(1), 5003);
+    refuse();
+    const runtime = await runtimeWith(4);
+    expect(runtime.shared).toBe(false);
+    expect(runtime.pool.threads).toBe(1);
+    expect(ramp(runtime, 5003)).toEqual(expected);
+    const { buffer } = runtime.memory;
+    runtime.allocator.release(runtime.allocator.allocate(2 ** 24));
+    expect(buffer.byteLength).toBe(0); // detached by growth
+    expect(ramp(runtime, 5003)).toEqual(expected);
   });
 });

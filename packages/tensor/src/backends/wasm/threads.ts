@@ -173,7 +173,7 @@ export class WorkerPool {
   }
 
   /** Called from the kernels' waiting loop. @throws KernelError when a worker failed or a job stands still. */
-  readonly watch = (): void => {
+  watch(): void {
     const { words } = this;
     if (Atomics.load(words, FAILED >> 2) !== 0) {
       const bytes = new Uint8Array(this.host.memory.buffer).slice(
@@ -189,7 +189,7 @@ export class WorkerPool {
       this.stalledAt = now;
     } else if (now - this.stalledAt > this.stallMilliseconds)
       this.giveUp(`a worker thread has not answered for ${Math.round(now - this.stalledAt)} ms`);
-  };
+  }
 
   private giveUp(reason: string): never {
     // from here on the program's thread computes alone; the workers are replaced when it next waits

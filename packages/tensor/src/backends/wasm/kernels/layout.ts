@@ -216,9 +216,7 @@ function unsortedSegmentSum({ inputs: { x, segmentIds }, attrs, backend }: WasmC
   const inner = sizeOf(rest);
   const [source, indices] = [backend.pointer(x), backend.pointer(segmentIds)];
   const output = backend.allocateOutput([numSegments, ...rest]);
-  const target = backend.pointer(output);
-  backend.exports.fill(target, numSegments * inner, 0);
-  backend.exports.scatterAdd(source, indices, target, count, numSegments, inner);
+  backend.exports.scatterAdd(source, indices, backend.pointer(output), 1, count, numSegments, inner, 0);
   return output;
 }
 

@@ -6,7 +6,7 @@ import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 /** Numbers of wasm/reduce.ts. */
 export const REDUCTION = { Sum: 0, Mean: 1, Max: 2, Min: 3 } as const;
 
-/** Reduces axes that are neighbours; null for others, for integers and for nothing. */
+/** Reduces axes of floats; null for integers and for nothing. Axes with others between them are reduced group by group. */
 export function reduce(
   backend: WasmBackend,
   operation: number,
@@ -16,22 +16,42 @@ export function reduce(
 ): TensorInfo | null {
   const { shape } = x;
   if (!backend.isFloat32(x) || sizeOf(shape) === 0 || axes.length === 0) return null;
-  const sorted = [...axes].sort((a, b) => a - b);
-  // axes of length 1 between the reduced ones do not part them
-  const first = sorted[0];
-  const last = sorted.at(-1)!;
-  for (let axis = first; axis <= last; axis++) if (!sorted.includes(axis) && shape[axis] !== 1) return null;
-  const outer = sizeOf(shape.slice(0, first));
-  const inner = sizeOf(shape.slice(last + 1));
-  const length = sizeOf(shape.slice(first, last + 1));
   const outShape = keepDims
-    ? shape.map((size, axis) => (sorted.includes(axis) ? 1 : size))
-    : shape.filter((_, axis) => !sorted.includes(axis));
-  const source = backend.pointer(x);
+    ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+    : shape.filter((_, axis) => !axes.includes(axis));
+  // lengths, innermost first, of groups of axes that are all reduced or all kept; an axis of length 1 is either
+  const groups: { length: number; isReduced: boolean }[] = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const isReduced = axes.includes(axis);
+    if (shape[axis] === 1 && groups.length > 0) continue;
+    const group = groups[groups.length - 1];
+    if (group?.isReduced === isReduced) group.length *= shape[axis];
+    else groups.push({ length: shape[axis], isReduced });
+  }
+  const reductions = groups.filter(({ isReduced }) => isReduced).length;
+  if (reductions === 0) return backend.alias(x, outShape);
+  let source = backend.pointer(x);
+  let outer = sizeOf(shape);
+  let inner = 1;
+  let left = reductions;
   const output = backend.allocateOutput(outShape);
-  const target = backend.pointer(output);
-  if (inner === 1) backend.exports.reduceRows(operation, source, target, outer, length);
-  else backend.exports.reduceColumns(operation, source, target, outer, length, inner);
+  const between =
+    reductions > 1
+      ? backend.scratch(4 * (outer / groups.find(({ isReduced }) => isReduced)!.length))
+      : 0;
+  for (const { length, isReduced } of groups) {
+    outer /= length;
+    if (!isReduced) {
+      inner *= length;
+      continue;
+    }
+    left--;
+    // later groups are reduced in place: a task writes no element that another one reads
+    const target = left === 0 ? backend.pointer(output) : between;
+    if (inner === 1) backend.exports.reduceRows(operation, source, target, outer, length);
+    else backend.exports.reduceColumns(operation, source, target, outer, length, inner);
+    source = target;
+  }
   return output;
 }
 

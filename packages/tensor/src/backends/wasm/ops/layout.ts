@@ -73,7 +73,7 @@ export function gatherWasm({ inputs: { x, indices }, backend }: KernelCall): Ten
   return output;
 }
 
-/** `ai/ScatterRows` in WebAssembly: floats `[outer, count, inner]` added into zeros `[outer, length, inner]`. */
+/** `ai/ScatterRows` in WebAssembly: floats or int32 `[outer, count, inner]` summed into `[outer, length, inner]`. */
 export function scatterRowsWasm({
   inputs: { updates, indices },
   attrs: { length },
@@ -81,20 +81,44 @@ export function scatterRowsWasm({
 }: KernelCall<LengthAttributes>): TensorInfo | null {
   const wasm = backend as WasmBackend;
   const [outer, count, inner] = updates.shape;
-  if (!wasm.isFloat32(updates) || !isPlain(wasm, indices) || outer * count * inner * length === 0)
-    return null;
+  if (!isSummable(wasm, updates, indices) || outer * count * inner * length === 0) return null;
   const [source, rows] = [wasm.pointer(updates), wasm.pointer(indices)];
-  const output = wasm.allocateOutput([outer, length, inner]);
-  const target = wasm.pointer(output);
-  wasm.exports.fill(target, outer * length * inner, 0);
-  for (let block = 0; block < outer; block++)
-    wasm.exports.scatterAdd(
-      source + block * count * inner * 4,
-      rows,
-      target + block * length * inner * 4,
-      count,
-      length,
-      inner,
-    );
+  const output = wasm.allocateOutput([outer, length, inner], updates.dtype as DType);
+  const integers = Number(updates.dtype === "int32");
+  wasm.exports.scatterAdd(source, rows, wasm.pointer(output), outer, count, length, inner, integers);
+  return output;
+}
+
+/** Whether updates are numbers that the kernels add, and indices are stored as integers. */
+function isSummable(wasm: WasmBackend, updates: TensorInfo, indices: TensorInfo): boolean {
+  return isPlain(wasm, updates) && updates.dtype !== "bool" && isPlain(wasm, indices);
+}
+
+/** `ai/TakeAlongAxis` in WebAssembly: x `[outer, length, inner]` at indices `[outer, count, inner]`, which are in range. */
+export function takeAlongAxisWasm({ inputs: { x, indices }, backend }: KernelCall): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const [outer, count, inner] = indices.shape;
+  const length: number = x.shape[1];
+  if (!isPlain(wasm, x) || !isPlain(wasm, indices) || outer * count * inner === 0) return null;
+  const [source, picked] = [wasm.pointer(x), wasm.pointer(indices)];
+  const output = wasm.allocateOutput(indices.shape, x.dtype as DType);
+  const size = BYTES_PER_ELEMENT[x.dtype as DType];
+  wasm.exports.takeAlong(source, picked, wasm.pointer(output), outer, length, count, inner, size);
+  return output;
+}
+
+/** `ai/ScatterAlongAxis` in WebAssembly: the transpose of {@link takeAlongAxisWasm}. */
+export function scatterAlongAxisWasm({
+  inputs: { updates, indices },
+  attrs: { length },
+  backend,
+}: KernelCall<LengthAttributes>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const [outer, count, inner] = updates.shape;
+  if (!isSummable(wasm, updates, indices) || outer * count * inner * length === 0) return null;
+  const [source, picked] = [wasm.pointer(updates), wasm.pointer(indices)];
+  const output = wasm.allocateOutput([outer, length, inner], updates.dtype as DType);
+  const integers = Number(updates.dtype === "int32");
+  wasm.exports.putAlong(source, picked, wasm.pointer(output), outer, length, count, inner, integers);
   return output;
 }

@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
-import { logSoftmax } from "../kernels/reduce.js";
+import { argExtreme, logSoftmax } from "../kernels/reduce.js";
 
 /** `ai/LogSoftmax` in WebAssembly, along the last axis. */
 export function logSoftmaxWasm({ inputs: { x }, backend }: KernelCall): TensorInfo | null {
@@ -24,18 +24,10 @@ export function softmaxGradientWasm(
   return result;
 }
 
-/** `ai/ArgMax` in WebAssembly, along the last axis of floats. */
-export function argMaxWasm({
-  inputs: { x },
-  attrs,
-  backend,
-}: KernelCall<{ axis: number }>): TensorInfo | null {
-  const wasm = backend as WasmBackend;
-  const size = sizeOf(x.shape);
-  if (!wasm.isFloat32(x) || size === 0 || attrs.axis !== x.shape.length - 1) return null;
-  const length: number = x.shape[attrs.axis];
-  const source = wasm.pointer(x);
-  const output = wasm.allocateOutput(x.shape.slice(0, -1), "int32");
-  wasm.exports.argMaxRows(source, wasm.pointer(output), size / length, length);
-  return output;
+/** `ai/ArgMax` and `ai/ArgMin` in WebAssembly. */
+export function argExtremeWasm(
+  { inputs: { x }, attrs: { axis }, backend }: KernelCall<{ axis: number }>,
+  kind: "largest" | "smallest",
+): TensorInfo | null {
+  return argExtreme(backend as WasmBackend, x, axis, kind);
 }
