@@ -48,6 +48,36 @@ const engineProject = (engine: string) => ({
 /** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
 const TIMEOUTS = { testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** Headers of a cross-origin isolated page. */
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+const chromiumProject = (
+  name: string,
+  headers: Record<string, string>,
+  define: Record<string, string>,
+  include: string[],
+) => ({
+  resolve: { alias },
+  define,
+  server: { headers },
+  test: {
+    name,
+    ...TIMEOUTS,
+    include,
+    exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      instances: [{ browser: "chromium" as const }],
+      provider: playwright({ launchOptions: { executablePath: chromium, args: CHROMIUM_FLAGS } }),
+    },
+  },
+});
+
 export default defineConfig({
   resolve: { alias },
   test: {
@@ -79,28 +109,14 @@ export default defineConfig({
       ...(chromium === undefined
         ? []
         : [
-            {
-              resolve: { alias },
-              define: devices("wasm,webgpu"),
-              test: {
-                name: "chromium",
-                ...TIMEOUTS,
-                include: ["packages/**/*.test.ts"],
-                exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
-                browser: {
-                  enabled: true,
-                  headless: true,
-                  screenshotFailures: false,
-                  instances: [{ browser: "chromium" as const }],
-                  provider: playwright({
-                    launchOptions: {
-                      executablePath: chromium,
-                      args: CHROMIUM_FLAGS,
-                    },
-                  }),
-                },
-              },
-            },
+            chromiumProject("chromium", {}, devices("wasm,webgpu"), ["packages/**/*.test.ts"]),
+            // an isolated page has shared memory and so threads; the other has neither
+            chromiumProject(
+              "chromium-threads",
+              ISOLATION,
+              { ...devices("wasm"), __AI_TEST_DEVICES__: JSON.stringify("wasm") },
+              ["packages/tensor/src/{backends/wasm,kernels}/**/*.test.ts"],
+            ),
           ]),
     ],
   },

@@ -73,27 +73,32 @@ async function untilThreads(runtime: WasmRuntime, count: number): Promise<void> 
   expect(runtime.pool.threads).toBe(count);
 }
 
+const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
 const canShare = (await createRuntime()).shared;
 
 describe.skipIf(!canShare)("a lost worker", () => {
-  it("that is killed while it holds a task ends in a KernelError, and the engine goes on", async () => {
-    const runtime = await runtimeWith(2);
-    const expected = multiplyLong(runtime);
-    const { pool } = runtime;
-    pool.stallMilliseconds = 500;
-    const { workers } = pool as unknown as { workers: { handle: { terminate(): Promise<void> } }[] };
-    // the kernels call the watch while they wait for the worker's part
-    const watch = vi.spyOn(pool, "watch").mockImplementationOnce(() => {
-      void workers[0].handle.terminate();
-    });
-    const error = failure(() => multiplyLong(runtime));
-    expect(watch).toHaveBeenCalled();
-    expect(error?.message).toMatch(/a worker thread has not answered for \d+ ms/);
-    expect(pool.threads).toBe(1);
-    expect(multiplyLong(runtime)).toEqual(expected);
-    await untilThreads(runtime, 2);
-    expect(multiplyLong(runtime)).toEqual(expected);
-  });
+  // a browser lets a worker finish its task before it ends it
+  it.skipIf(!isNode)(
+    "that is killed while it holds a task ends in a KernelError, and the engine goes on",
+    async () => {
+      const runtime = await runtimeWith(2);
+      const expected = multiplyLong(runtime);
+      const { pool } = runtime;
+      pool.stallMilliseconds = 500;
+      const { workers } = pool as unknown as { workers: { handle: { terminate(): Promise<void> } }[] };
+      // the kernels call the watch while they wait for the worker's part
+      const watch = vi.spyOn(pool, "watch").mockImplementationOnce(() => {
+        void workers[0].handle.terminate();
+      });
+      const error = failure(() => multiplyLong(runtime));
+      expect(watch).toHaveBeenCalled();
+      expect(error?.message).toMatch(/a worker thread has not answered for \d+ ms/);
+      expect(pool.threads).toBe(1);
+      expect(multiplyLong(runtime)).toEqual(expected);
+      await untilThreads(runtime, 2);
+      expect(multiplyLong(runtime)).toEqual(expected);
+    },
+  );
 
   it("that traps ends in a KernelError that says what happened, and the engine goes on", async () => {
     const runtime = await runtimeWith(2);
@@ -114,7 +119,7 @@ describe.skipIf(!canShare)("a lost worker", () => {
     await workers[1].handle.terminate();
     // a browser tells nobody that a worker has ended: the others go on without it
     for (let i = 0; i < 20; i++) expect(ramp(runtime, 5003)).toEqual(expected);
-    if (typeof process !== "undefined" && process.versions?.node !== undefined) {
+    if (isNode) {
       await untilThreads(runtime, 3);
       expect(ramp(runtime, 5003)).toEqual(expected);
     }
