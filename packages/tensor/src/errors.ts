@@ -50,9 +50,27 @@ export class InputError extends AiError {
   override readonly name = "InputError";
 }
 
+/** What a {@link DownloadError} tells beside its message. */
+export interface DownloadFailure {
+  /** The file that was asked for. */
+  readonly file?: string;
+  /** The HTTP status of the last answer. */
+  readonly status?: number;
+}
+
 /** A download failed, was refused or gave bytes with the wrong checksum. */
 export class DownloadError extends AiError {
   override readonly name = "DownloadError";
+  /** The file that was asked for, where it is one. */
+  readonly file?: string;
+  /** The HTTP status of the last answer, where there was one. */
+  readonly status?: number;
+
+  constructor(message: string, { file, status }: DownloadFailure = {}) {
+    super(message);
+    if (file !== undefined) this.file = file;
+    if (status !== undefined) this.status = status;
+  }
 }
 
 /** Whether `value` is an error of any copy of this library, `instanceof` across bundles included. */

@@ -168,7 +168,7 @@ async function openFile(source: ByteSource, signal: AbortSignal | undefined) {
 /** Files of a sharded model, next to its index: `{ "weight_map": { NAME: FILE } }`. */
 async function openShards(
   index: ByteSource,
-  sibling: (file: string) => WeightsSource,
+  sibling: (file: string) => Promise<ByteSource>,
   signal: AbortSignal | undefined,
 ): Promise<SafetensorsFile> {
   const fail = (problem: string): never => {
@@ -190,7 +190,7 @@ async function openShards(
     // a name in a downloaded index must not lead out of its folder
     if (typeof file !== "string" || /[/\\:]|^\.+$|^$/.test(file))
       return fail(`the file name ${JSON.stringify(file)}`);
-    files.push(await openFile(await openSource(sibling(file), signal), signal));
+    files.push(await openFile(await sibling(file), signal));
     const { source, header } = files[files.length - 1];
     for (const [name, place] of places)
       if (place === file && !header.tensors.has(name))
@@ -241,17 +241,7 @@ export async function readSafetensors(
     return readSafetensors(join(found.folder, found.file), signal === undefined ? {} : { signal });
   }
   const opened = await openSource(source, signal);
-  const { name } = opened;
-  if (!(typeof source === "string" || source instanceof URL) || !/\.index\.json(?:[?#]|$)/.test(name))
+  if (opened.sibling === undefined || !opened.name.endsWith(".index.json"))
     return new SafetensorsFile([await openFile(opened, signal)]);
-  const isRemote = /^[a-z][a-z\d+.-]+:\/\//i.test(name);
-  const folder = isRemote ? "" : name.replace(/[^/\\]*$/, "");
-  return openShards(opened, (file) => (isRemote ? siblingUrl(name, file) : `${folder}${file}`), signal);
-}
-
-/** A file beside a URL; the query goes along, since it may carry a token. */
-function siblingUrl(href: string, file: string): URL {
-  const url = new URL(encodeURIComponent(file), href);
-  url.search = new URL(href).search;
-  return url;
+  return openShards(opened, (file) => opened.sibling!(file, signal), signal);
 }
