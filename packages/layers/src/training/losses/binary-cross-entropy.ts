@@ -13,6 +13,7 @@ import {
   tidy,
   zerosLike,
 } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import {
   assertFloat,
   assertReduction,
@@ -22,6 +23,8 @@ import {
   weightTensor,
 } from "./reduction.js";
 
+const OPTIONS = ["weight", "reduction"] as const;
+const LOGITS_OPTIONS = ["weight", "posWeight", "reduction"] as const;
 /** PyTorch bounds each logarithm from below, so that a certain and wrong prediction has a finite loss. */
 const LOWEST_LOG = -100;
 /** PyTorch's bound of `p · (1 − p)` in the gradient. */
@@ -51,8 +54,10 @@ export interface BinaryCrossEntropyWithLogitsOptions extends BinaryCrossEntropyO
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
-  { weight, reduction = "mean" }: BinaryCrossEntropyOptions = {},
+  options: BinaryCrossEntropyOptions = {},
 ): Tensor {
+  assertOptionNames("binaryCrossEntropy", options, OPTIONS);
+  const { weight, reduction = "mean" } = options;
   assertBinary("binaryCrossEntropy", input, target, reduction);
   return tidy(() => {
     const losses = elements(input, target);
@@ -83,9 +88,11 @@ function elements(input: Tensor, target: Tensor): Tensor {
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  { weight, posWeight, reduction = "mean" }: BinaryCrossEntropyWithLogitsOptions = {},
+  options: BinaryCrossEntropyWithLogitsOptions = {},
 ): Tensor {
   const operation = "binaryCrossEntropyWithLogits";
+  assertOptionNames(operation, options, LOGITS_OPTIONS);
+  const { weight, posWeight, reduction = "mean" } = options;
   assertBinary(operation, input, target, reduction);
   return tidy(() => {
     const negative = mul(sub(1, target), input);
@@ -110,6 +117,7 @@ export class BCELoss {
   readonly #options: BinaryCrossEntropyOptions;
 
   constructor(options: BinaryCrossEntropyOptions = {}) {
+    assertOptionNames("BCELoss", options, OPTIONS);
     assertReduction("BCELoss", options.reduction ?? "mean");
     this.#options = { ...options };
   }
@@ -125,6 +133,7 @@ export class BCEWithLogitsLoss {
   readonly #options: BinaryCrossEntropyWithLogitsOptions;
 
   constructor(options: BinaryCrossEntropyWithLogitsOptions = {}) {
+    assertOptionNames("BCEWithLogitsLoss", options, LOGITS_OPTIONS);
     assertReduction("BCEWithLogitsLoss", options.reduction ?? "mean");
     this.#options = { ...options };
   }

@@ -12,8 +12,10 @@ import {
   type Tensor,
   tidy,
 } from "@ai/tensor";
-import { assertFloat, assertReduction, type Reduction, weightTensor } from "./reduction.js";
+import { assertOptionNames } from "../option-names.js";
+import { assertFloat, assertReduction, assertWeights, type Reduction, weightTensor } from "./reduction.js";
 
+const OPTIONS = ["weight", "ignoreIndex", "labelSmoothing", "reduction"] as const;
 /** PyTorch's default for a class index that does not count. */
 const IGNORE_INDEX = -100;
 
@@ -43,8 +45,14 @@ export interface CrossEntropyOptions {
  */
 export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight, labelSmoothing = 0, ignoreIndex = IGNORE_INDEX, reduction = "mean" } = options;
+  assertOptionNames("crossEntropyLoss", options, OPTIONS);
   assertReduction("crossEntropyLoss", reduction);
   assertFloat("crossEntropyLoss", "logits", logits);
+  const targetType: string | undefined = targets?.dtype;
+  if (targetType !== "int32" && targetType !== "float32")
+    throw new InputError(
+      `crossEntropyLoss: expected int32 class indices or float32 probabilities, got ${targetType ?? typeof targets}`,
+    );
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new InputError(`crossEntropyLoss: expected labelSmoothing in [0, 1], got ${labelSmoothing}`);
   if (logits.shape.length === 0)
@@ -53,10 +61,7 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
   const lead = logits.shape.slice(0, -1);
   return tidy(() => {
     const weights = weight === undefined ? undefined : weightTensor("crossEntropyLoss", weight);
-    if (weights !== undefined && (weights.shape.length !== 1 || weights.shape[0] !== classes))
-      throw new ShapeError(
-        `crossEntropyLoss: expected weights of shape [${classes}], got [${weights.shape.join(", ")}]`,
-      );
+    if (weights !== undefined) assertWeights("crossEntropyLoss", weights, classes);
     if (targets.dtype === "float32") {
       if (options.ignoreIndex !== undefined)
         throw new InputError(
@@ -64,10 +69,6 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
         );
       return fromProbabilities(logits, targets, weights, labelSmoothing, reduction);
     }
-    if (targets.dtype !== "int32")
-      throw new InputError(
-        `crossEntropyLoss: expected int32 class indices or float32 probabilities, got ${targets.dtype}`,
-      );
     assertShape(targets, lead, "class indices");
     const rows = lead.reduce((product, length) => product * length, 1);
     const losses = crossEntropy(reshape(logits, [rows, classes]), reshape(targets, [rows]), {
@@ -113,6 +114,7 @@ export class CrossEntropyLoss {
   readonly #options: CrossEntropyOptions;
 
   constructor(options: CrossEntropyOptions = {}) {
+    assertOptionNames("CrossEntropyLoss", options, OPTIONS);
     this.#options = { ...options };
     assertReduction("CrossEntropyLoss", options.reduction ?? "mean");
   }

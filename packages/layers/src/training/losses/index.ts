@@ -1,4 +1,15 @@
 export {
+  HuberLoss,
+  type HuberLossOptions,
+  huberLoss,
+  L1Loss,
+  type L1LossOptions,
+  l1Loss,
+  SmoothL1Loss,
+  type SmoothL1LossOptions,
+  smoothL1Loss,
+} from "./absolute-error.js";
+export {
   BCELoss,
   BCEWithLogitsLoss,
   type BinaryCrossEntropyOptions,
@@ -7,5 +18,33 @@ export {
   binaryCrossEntropyWithLogits,
 } from "./binary-cross-entropy.js";
 export { CrossEntropyLoss, type CrossEntropyOptions, crossEntropyLoss } from "./cross-entropy.js";
+export { DiceLoss, type DiceLossOptions, diceLoss } from "./dice.js";
+export {
+  GaussianNLLLoss,
+  type GaussianNllLossOptions,
+  gaussianNllLoss,
+  PoissonNLLLoss,
+  type PoissonNllLossOptions,
+  poissonNllLoss,
+} from "./distribution-losses.js";
+export {
+  CosineEmbeddingLoss,
+  type CosineEmbeddingLossOptions,
+  cosineEmbeddingLoss,
+  TripletMarginLoss,
+  type TripletMarginLossOptions,
+  tripletMarginLoss,
+} from "./embedding-losses.js";
+export {
+  FocalLoss,
+  type FocalLossOptions,
+  focalLoss,
+  SigmoidFocalLoss,
+  type SigmoidFocalLossOptions,
+  sigmoidFocalLoss,
+} from "./focal.js";
+export { InfoNCELoss, type InfoNceLossOptions, infoNceLoss } from "./info-nce.js";
+export { KLDivLoss, type KlDivLossOptions, klDivLoss } from "./kl-divergence.js";
 export { MSELoss, type MseLossOptions, mseLoss } from "./mean-squared-error.js";
+export { NLLLoss, type NllLossOptions, nllLoss } from "./negative-log-likelihood.js";
 export type { Reduction } from "./reduction.js";

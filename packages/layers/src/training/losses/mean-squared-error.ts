@@ -1,4 +1,5 @@
 import { square, sub, type Tensor, tidy } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
 
 /** Options of {@link mseLoss}. */
@@ -13,7 +14,9 @@ export interface MseLossOptions {
  * @returns `[]`, or `[...]` with reduction "none".
  * @throws ShapeError when the shapes differ (nothing is broadcast), InputError for other dtypes.
  */
-export function mseLoss(input: Tensor, target: Tensor, { reduction = "mean" }: MseLossOptions = {}): Tensor {
+export function mseLoss(input: Tensor, target: Tensor, options: MseLossOptions = {}): Tensor {
+  assertOptionNames("mseLoss", options, ["reduction"]);
+  const { reduction = "mean" } = options;
   assertReduction("mseLoss", reduction);
   assertFloat("mseLoss", "input", input);
   assertFloat("mseLoss", "target", target);
@@ -26,6 +29,7 @@ export class MSELoss {
   readonly #options: MseLossOptions;
 
   constructor(options: MseLossOptions = {}) {
+    assertOptionNames("MSELoss", options, ["reduction"]);
     assertReduction("MSELoss", options.reduction ?? "mean");
     this.#options = { ...options };
   }

@@ -46,3 +46,24 @@ export function assertFloat(operation: string, name: string, value: Tensor | Ten
       `${operation}: expected a float32 ${name}, got ${dtype ?? typeof value}; cast it first`,
     );
 }
+
+/** @throws InputError when class indices are no int32 tensor, ShapeError when their shape is another. */
+export function assertClasses(operation: string, targets: Tensor, lead: readonly number[]): void {
+  const dtype: string | undefined = targets?.dtype;
+  if (dtype !== "int32")
+    throw new InputError(
+      `${operation}: expected int32 class indices as targets, got ${dtype ?? typeof targets}; cast them first`,
+    );
+  if (targets.shape.length !== lead.length || targets.shape.some((length, axis) => length !== lead[axis]))
+    throw new ShapeError(
+      `${operation}: expected class indices of shape [${lead.join(", ")}], got [${targets.shape.join(", ")}]`,
+    );
+}
+
+/** @throws ShapeError unless there is one weight a class. */
+export function assertWeights(operation: string, weights: Tensor, classes: number): void {
+  if (weights.shape.length !== 1 || weights.shape[0] !== classes)
+    throw new ShapeError(
+      `${operation}: expected weights of shape [${classes}], got [${weights.shape.join(", ")}]`,
+    );
+}
