@@ -5,25 +5,21 @@ export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepPar
 export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
 export { binary, binaryBroadcast, compareBroadcast, integerBroadcast, select } from "./binary";
+export { unary } from "./unary";
 export {
-  unary,
   castIntegers,
   castFloats,
   castBooleansToFloats,
   castBooleansToIntegers,
   castFloatsToBooleans,
   castIntegersToBooleans,
-} from "./unary";
-export { copyRuns, copyTransposed, fill, repeatElements, gather, scatterAdd } from "./copy";
-export {
-  reduceRows,
-  reduceColumns,
-  softmax,
-  softmaxGradient,
-  logSoftmax,
-  logSoftmaxGradient,
-  argMaxRows,
-} from "./reduce";
+} from "./cast";
+export { copyRuns, copyTransposed, fill, repeatElements } from "./copy";
+export { gather, scatterAdd, takeAlong, putAlong } from "./gather";
+export { reduceRows } from "./reduce";
+export { reduceColumns } from "./reduce-columns";
+export { softmax, softmaxGradient, logSoftmax, logSoftmaxGradient } from "./softmax";
+export { argExtreme } from "./arg-extreme";
 export { maxPool, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
 export {
   layerNorm,
@@ -36,6 +32,14 @@ export {
 export { geluForward as gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
+export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
 export { centredColumns, batchNorm, batchNormInputGradient } from "./batch-norm";
-export { depthwise, depthwiseInputGradient, depthwiseFilterGradient } from "./depthwise";
+export { depthwise } from "./depthwise";
+export {
+  depthwiseInputGradient,
+  depthwiseParts,
+  depthwiseFilterGradient,
+  repeatChannels,
+} from "./depthwise-gradient";
+export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
