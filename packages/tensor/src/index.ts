@@ -19,6 +19,7 @@ export { type GradcheckOptions, gradcheck } from "./gradcheck.js";
 export { type AdamwUpdateOptions, adamwUpdate } from "./kernels/adamw-update/adamw-update.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./kernels/attention/attention.js";
 export { type CrossEntropyOptions, crossEntropy } from "./kernels/cross-entropy/cross-entropy.js";
+export { type CtcLossOptions, ctcLoss } from "./kernels/ctc-loss/ctc-loss.js";
 export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";
 export { gruCell } from "./kernels/gru-cell/gru-cell.js";
 export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
@@ -152,6 +153,8 @@ export type { Shape } from "./shape.js";
 export * from "./tensor.js";
 export { dataVersion, raiseVersion } from "./versions.js";
 export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
+export type { GgufValue } from "./weights/gguf/header.js";
+export { type GgufFile, readGguf } from "./weights/gguf/read-gguf.js";
 export {
   type ReadManyOptions,
   type ReadOptions,
@@ -166,6 +169,7 @@ export {
   type SafetensorsOptions,
 } from "./weights/safetensors.js";
 export type { WeightsSource } from "./weights/sources.js";
+export type { WeightsFile, WeightsInfo } from "./weights/weights-file.js";
 export {
   type SafetensorsInput,
   type SafetensorsInputs,
