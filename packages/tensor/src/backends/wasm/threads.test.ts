@@ -30,7 +30,7 @@ describe("WorkerPool", () => {
     const runtime = await runtimeWith(4);
     if (!runtime.shared) return expect(runtime.pool.threads).toBe(1);
     expect(runtime.pool.threads).toBe(4);
-    for (let i = 0; i < 50; i++) expect(ramp(runtime, 5003)).toEqual(expected);
+    for (let i = 0; i < 20; i++) expect(ramp(runtime, 5003)).toEqual(expected);
     expect(await runtime.pool.resize(3)).toBe(3);
     expect(ramp(runtime, 5003)).toEqual(expected);
     expect(await runtime.pool.resize(1)).toBe(1);
