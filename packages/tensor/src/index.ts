@@ -155,12 +155,7 @@ export { dataVersion, raiseVersion } from "./versions.js";
 export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
 export type { GgufValue } from "./weights/gguf/header.js";
 export { type GgufFile, readGguf } from "./weights/gguf/read-gguf.js";
-export {
-  type ReadManyOptions,
-  type ReadOptions,
-  readSafetensors,
-  type SafetensorsFile,
-} from "./weights/read-safetensors.js";
+export { readSafetensors, type SafetensorsFile } from "./weights/read-safetensors.js";
 export {
   encodeSafetensors,
   type ParsedSafetensors,
@@ -169,7 +164,7 @@ export {
   type SafetensorsOptions,
 } from "./weights/safetensors.js";
 export type { WeightsSource } from "./weights/sources.js";
-export type { WeightsFile, WeightsInfo } from "./weights/weights-file.js";
+export type { ReadManyOptions, ReadOptions, WeightsFile, WeightsInfo } from "./weights/weights-file.js";
 export {
   type SafetensorsInput,
   type SafetensorsInputs,

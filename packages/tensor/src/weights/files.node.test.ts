@@ -109,8 +109,29 @@ describe("saveSafetensors and readSafetensors on files", () => {
     await expect(readSafetensors(shards)).rejects.toThrow(/the file name "\.\.\/kept\.safetensors"/);
     await index({ ...good, d: "model-00002-of-00002.safetensors" });
     await expect(readSafetensors(shards)).rejects.toThrow(/expected tensor "d", as .* says/);
-    await writeFile(join(shards, "model.safetensors.index.json"), "{");
-    await expect(readSafetensors(shards)).rejects.toThrow(/expected an index with a weight_map/);
+    for (const file of ["..", "", "/etc/passwd", "a\\b", "C:x", 3, null, { toString: 1 }]) {
+      await index({ ...good, d: file });
+      await expect(readSafetensors(shards)).rejects.toThrow(/the file name .* for tensor "d"/);
+    }
+    await index({ ...good, d: "model-00003-of-00003.safetensors" });
+    await expect(readSafetensors(shards)).rejects.toThrow(/model-00003.*: expected a file that can be read/);
+    await index({ a: good.c });
+    await expect(readSafetensors(shards)).rejects.toThrow(/expected tensor "a", as .* says/);
+    for (const [text, message] of [
+      ["{", /no string at character 1/],
+      ['{"weight_map":{"a":"x","a":"y"}}', /the name "a" twice/],
+      ['{"__proto__":{"weight_map":{}}}', /got none/],
+      ['{"weight_map":["a"]}', /got none/],
+      ["[".repeat(100_000), /nesting deeper/],
+    ] as const) {
+      await writeFile(join(shards, "model.safetensors.index.json"), text);
+      const reading = readSafetensors(shards);
+      await expect(reading).rejects.toThrow(WeightsError);
+      await expect(reading).rejects.toThrow(message);
+    }
+    await saveSafetensors(join(shards, "model-00002-of-00002.safetensors"), { a: entry(1), c: entry(3) });
+    await index(good);
+    await expect(readSafetensors(shards)).rejects.toThrow(/expected tensor "a" in one file, got it in two/);
   });
 });
 

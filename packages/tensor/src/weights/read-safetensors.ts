@@ -1,7 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { TypedArray } from "../dtype.js";
-import { InputError, WeightsError } from "../errors.js";
-import { fromValues } from "../tensor.js";
+import { WeightsError } from "../errors.js";
 import { decode, type HostEntry } from "./dtypes.js";
 import {
   headerLength,
@@ -11,19 +9,9 @@ import {
   type SafetensorsInfo,
 } from "./header.js";
 import { metadataRecord, type SafetensorsEntry } from "./safetensors.js";
+import { readShardIndex } from "./shard-index.js";
 import { type ByteSource, openSource, type WeightsSource } from "./sources.js";
-
-/** Options of what reads weights. */
-export interface ReadOptions {
-  /** Aborts what has not been read yet. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of reading several tensors at once. */
-export interface ReadManyOptions extends ReadOptions {
-  /** Which; all when left out. */
-  readonly names?: readonly string[];
-}
+import { hostToTensor, type ReadManyOptions, type ReadOptions, type WeightsFile } from "./weights-file.js";
 
 interface Stored extends SafetensorsInfo {
   readonly source: ByteSource;
@@ -33,7 +21,7 @@ interface Stored extends SafetensorsInfo {
 const MOST_BYTES_AT_ONCE = 2 ** 26;
 
 /** Opened weights: the header is known, the tensors are read when they are asked for. Nothing stays open. */
-export class SafetensorsFile {
+export class SafetensorsFile implements WeightsFile {
   /** Names in the order of the file; those of a sharded model, file after file. */
   readonly names: readonly string[];
   /** Text by name. */
@@ -89,7 +77,8 @@ export class SafetensorsFile {
    * @throws WeightsError when there is none of that name, its dtype has no tensor (F8 …) or an integer does not fit int32.
    */
   async tensor(name: string, options: ReadOptions = {}): Promise<Tensor> {
-    return toTensor(decode(this.#where(name), await this.entry(name, options), false));
+    const where = this.#where(name);
+    return hostToTensor(where, decode(where, await this.entry(name, options), false));
   }
 
   /** Several as {@link SafetensorsFile.host} gives them, neighbours in one read. */
@@ -102,7 +91,7 @@ export class SafetensorsFile {
   async tensors({ names = this.names, signal }: ReadManyOptions = {}): Promise<Map<string, Tensor>> {
     const entries = await this.#read(names, signal === undefined ? {} : { signal });
     const hosts = entries.map(([name, entry]) => [name, decode(this.#where(name), entry, false)] as const);
-    return new Map(hosts.map(([name, host]) => [name, toTensor(host)]));
+    return new Map(hosts.map(([name, host]) => [name, hostToTensor(this.#where(name), host)]));
   }
 
   #where(name: string): string {
@@ -152,12 +141,6 @@ export class SafetensorsFile {
   }
 }
 
-function toTensor({ values, shape, dtype }: HostEntry): Tensor {
-  if (dtype === "int64")
-    throw new InputError("readSafetensors: expected values that a tensor has, got int64");
-  return fromValues(values as TypedArray, shape, dtype);
-}
-
 async function openFile(source: ByteSource, signal: AbortSignal | undefined) {
   const prefix = await source.read(0, Math.min(PREFIX_BYTES, source.size), signal);
   const length = headerLength(source.name, prefix, source.size);
@@ -165,38 +148,21 @@ async function openFile(source: ByteSource, signal: AbortSignal | undefined) {
   return { source, header: parseHeader(source.name, bytes, source.size) };
 }
 
-/** Files of a sharded model, next to its index: `{ "weight_map": { NAME: FILE } }`. */
+/** Files of a sharded model, next to its index. */
 async function openShards(
   index: ByteSource,
   sibling: (file: string) => Promise<ByteSource>,
   signal: AbortSignal | undefined,
 ): Promise<SafetensorsFile> {
-  const fail = (problem: string): never => {
-    throw new WeightsError(
-      `${index.name}: expected an index with a weight_map of names to files, got ${problem}`,
-    );
-  };
-  let map: unknown;
-  try {
-    map = JSON.parse(new TextDecoder().decode(await index.read(0, index.size, signal))).weight_map;
-  } catch (error) {
-    signal?.throwIfAborted();
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-  if (typeof map !== "object" || map === null) return fail(String(map));
-  const places = Object.entries(map as Record<string, unknown>);
   const files: { source: ByteSource; header: SafetensorsHeader }[] = [];
-  for (const file of new Set(places.map(([, place]) => place))) {
-    // a name in a downloaded index must not lead out of its folder
-    if (typeof file !== "string" || /[/\\:]|^\.+$|^$/.test(file))
-      return fail(`the file name ${JSON.stringify(file)}`);
-    files.push(await openFile(await sibling(file), signal));
-    const { source, header } = files[files.length - 1];
-    for (const [name, place] of places)
-      if (place === file && !header.tensors.has(name))
-        throw new WeightsError(
-          `${source.name}: expected tensor ${JSON.stringify(name)}, as ${index.name} says, got a file without it`,
-        );
+  for (const [file, names] of await readShardIndex(index, signal)) {
+    const { source, header } = await openFile(await sibling(file), signal);
+    const absent = names.find((name) => !header.tensors.has(name));
+    if (absent !== undefined)
+      throw new WeightsError(
+        `${source.name}: expected tensor ${JSON.stringify(absent)}, as ${index.name} says, got a file without it`,
+      );
+    files.push({ source, header });
   }
   return new SafetensorsFile(files);
 }
