@@ -19,7 +19,13 @@ export default defineConfig({
       { text: "Reference", link: "/reference/" },
     ],
     sidebar: [
-      { text: "Guide", items: [{ text: "First steps", link: "/first-steps" }] },
+      {
+        text: "Guide",
+        items: [
+          { text: "First steps", link: "/first-steps" },
+          { text: "Devices", link: "/devices" },
+        ],
+      },
       { text: "Reference", collapsed: true, items: reference },
     ],
     search: { provider: "local" },
