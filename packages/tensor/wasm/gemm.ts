@@ -168,8 +168,8 @@ function packBlockB(b: usize, step: i32, depth: i32, first: i32, last: i32, outp
       const tap = element / filterChannels,
         channel = element - tap * filterChannels,
         length = min(filterChannels - channel, step + depth - element);
-      const taps = b + ((<usize>tap * <usize>columns * <usize>filterChannels) << 2);
-      packMatrixB(taps, <usize>filterChannels << 2, 1, columns, channel, length, panel, panel + 1, output);
+      const taps = b + <usize>tap * <usize>columns * address(STRIDE_B);
+      packMatrixB(taps, address(STRIDE_B), 1, columns, channel, length, panel, panel + 1, output);
       output += <usize>length << 5;
       element += length;
     }

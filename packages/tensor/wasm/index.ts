@@ -1,6 +1,6 @@
 export { setScratch } from "./layout";
 export { workerLoop } from "./threads";
-export { setConvolution } from "./pack-convolution";
+export { setConvolution, setGroup } from "./pack-convolution";
 export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepParts } from "./gemm";
 export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
@@ -43,3 +43,4 @@ export {
   repeatChannels,
 } from "./depthwise-gradient";
 export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
+export { fftBytes, setRadix, realFft, inverseRealFft } from "./fft";

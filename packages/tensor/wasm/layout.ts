@@ -51,6 +51,8 @@ export const PAD_TOP: i32 = 34;
 export const PAD_LEFT: i32 = 35;
 export const DILATION_HEIGHT: i32 = 36;
 export const DILATION_WIDTH: i32 = 37;
+/** Channels of a whole pixel: more than {@link CHANNELS} where only a group of them is read. */
+export const PIXEL_CHANNELS: i32 = 38;
 
 /** A is a matrix in memory. */
 export const SOURCE_MATRIX: i32 = 0;

@@ -12,6 +12,7 @@ import {
   OUT_WIDTH,
   PAD_LEFT,
   PAD_TOP,
+  PIXEL_CHANNELS,
   STRIDE_HEIGHT,
   STRIDE_WIDTH,
   WIDTH,
@@ -53,6 +54,13 @@ export function setConvolution(
   setWord(PAD_LEFT, padLeft);
   setWord(DILATION_HEIGHT, dilationHeight);
   setWord(DILATION_WIDTH, dilationWidth);
+  setWord(PIXEL_CHANNELS, channels);
+}
+
+/** Narrows the image to `channels` of each pixel's, from `image` on. */
+export function setGroup(image: usize, channels: i32): void {
+  setWord(IMAGE, <i32>image);
+  setWord(CHANNELS, channels);
 }
 
 /** Output pixels `[row, row + rows)` × patch elements `[step, step + depth)` in panels of four; `places`: 64 bytes. */
@@ -61,6 +69,7 @@ export function packPatches(row: i32, rows: i32, step: i32, depth: i32, output: 
     height = word(HEIGHT),
     width = word(WIDTH),
     channels = word(CHANNELS),
+    pixel = word(PIXEL_CHANNELS),
     outHeight = word(OUT_HEIGHT),
     outWidth = word(OUT_WIDTH),
     filterWidth = word(FILTER_WIDTH),
@@ -68,7 +77,7 @@ export function packPatches(row: i32, rows: i32, step: i32, depth: i32, output: 
     dilationWidth = word(DILATION_WIDTH);
   const lastTapHeight = (word(FILTER_HEIGHT) - 1) * dilationHeight,
     lastTapWidth = (filterWidth - 1) * dilationWidth;
-  const group = dilationWidth == 1 ? filterWidth : 1; // taps of a filter row that are contiguous in memory
+  const group = dilationWidth == 1 && pixel == channels ? filterWidth : 1; // taps of a filter row that are contiguous in memory
   const run = group * channels,
     runsPerFilterRow = filterWidth / group;
   let n = row / (outHeight * outWidth),
@@ -88,7 +97,7 @@ export function packPatches(row: i32, rows: i32, step: i32, depth: i32, output: 
         start = x * word(STRIDE_WIDTH) - word(PAD_LEFT);
       store<i32>(place, top);
       store<i32>(place, start, 4);
-      store<usize>(place, image + ((<usize>((n * height + top) * width + start) * <usize>channels) << 2), 8);
+      store<usize>(place, image + ((<usize>((n * height + top) * width + start) * <usize>pixel) << 2), 8);
       inside =
         inside && top >= 0 && start >= 0 && top + lastTapHeight < height && start + lastTapWidth < width;
       x++;
@@ -109,7 +118,7 @@ export function packPatches(row: i32, rows: i32, step: i32, depth: i32, output: 
     while (done < depth) {
       const length = min(run - offset, depth - done);
       const move =
-        (<usize>((tapY * dilationHeight * width + g * group * dilationWidth) * channels + offset)) << 2;
+        (<usize>((tapY * dilationHeight * width + g * group * dilationWidth) * pixel + offset)) << 2;
       if (inside)
         interleaveRows(
           load<usize>(places, 8) + move,
@@ -170,7 +179,7 @@ function copyLane(source: usize, count: i32, output: usize): void {
 /** Where the gradient of tap (tapY, tapX) of the input pixel at `place` lies, or zeros. */
 // @ts-ignore: decorator
 @inline
-function gradientSource(place: usize, tapY: i32, tapX: i32, offset: i32, channels: i32): usize {
+function gradientSource(place: usize, tapY: i32, tapX: i32, offset: i32): usize {
   const top = load<i32>(place, 4) - tapY * word(DILATION_HEIGHT),
     start = load<i32>(place, 8) - tapX * word(DILATION_WIDTH);
   if (top < 0 || start < 0) return ZEROS;
@@ -180,7 +189,7 @@ function gradientSource(place: usize, tapY: i32, tapX: i32, offset: i32, channel
     x = strideWidth == 1 ? start : start / strideWidth;
   if (y * strideHeight != top || x * strideWidth != start || y >= word(OUT_HEIGHT) || x >= word(OUT_WIDTH)) return ZEROS;
   const pixel = (load<i32>(place) * word(OUT_HEIGHT) + y) * word(OUT_WIDTH) + x;
-  return address(IMAGE) + ((<usize>pixel * <usize>channels + <usize>offset) << 2);
+  return address(IMAGE) + ((<usize>pixel * <usize>word(PIXEL_CHANNELS) + <usize>offset) << 2);
 }
 
 /** Input pixels `[row, row + rows)` × (tap, output channel): the gradients each pixel took part in. */
@@ -220,10 +229,10 @@ export function packScattered(row: i32, rows: i32, step: i32, depth: i32, output
         tapY = tap / filterWidth,
         tapX = tap - tapY * filterWidth;
       interleaveRows(
-        gradientSource(places, tapY, tapX, offset, channels),
-        left > 1 ? gradientSource(places + 16, tapY, tapX, offset, channels) : ZEROS,
-        left > 2 ? gradientSource(places + 32, tapY, tapX, offset, channels) : ZEROS,
-        left > 3 ? gradientSource(places + 48, tapY, tapX, offset, channels) : ZEROS,
+        gradientSource(places, tapY, tapX, offset),
+        left > 1 ? gradientSource(places + 16, tapY, tapX, offset) : ZEROS,
+        left > 2 ? gradientSource(places + 32, tapY, tapX, offset) : ZEROS,
+        left > 3 ? gradientSource(places + 48, tapY, tapX, offset) : ZEROS,
         length,
         target,
       );
@@ -258,7 +267,7 @@ export function packPatchesTransposed(row: i32, rows: i32, step: i32, depth: i32
 function rowStart(n: i32, rowInImage: i32, channel: i32): usize {
   return (
     address(IMAGE) +
-    ((<usize>((n * word(HEIGHT) + rowInImage) * word(WIDTH)) * <usize>word(CHANNELS) + <usize>channel) << 2)
+    ((<usize>((n * word(HEIGHT) + rowInImage) * word(WIDTH)) * <usize>word(PIXEL_CHANNELS) + <usize>channel) << 2)
   );
 }
 
@@ -286,7 +295,8 @@ function packFourChannels(element: i32, step: i32, depth: i32, output: usize): v
     tapY = tap / word(FILTER_WIDTH),
     tapX = tap - tapY * word(FILTER_WIDTH);
   const start = tapX * word(DILATION_WIDTH) - word(PAD_LEFT),
-    move = <usize>(stride * channels) << 2;
+    pixel = word(PIXEL_CHANNELS),
+    move = <usize>(stride * pixel) << 2;
   let n = step / (outHeight * outWidth),
     rest = step - n * outHeight * outWidth,
     y = rest / outWidth,
@@ -305,7 +315,7 @@ function packFourChannels(element: i32, step: i32, depth: i32, output: usize): v
       v128.store(output, f32x4.splat(0));
       output += 16;
     }
-    let source = rowStart(n, rowInImage, channel) + (<usize>((x * stride + start) * channels) << 2);
+    let source = rowStart(n, rowInImage, channel) + (<usize>((x * stride + start) * pixel) << 2);
     for (; x < to; x++) {
       v128.store(output, v128.load(source));
       source += move;
@@ -334,7 +344,8 @@ function packOneChannel(element: i32, step: i32, depth: i32, output: usize): voi
     tapY = tap / word(FILTER_WIDTH),
     tapX = tap - tapY * word(FILTER_WIDTH);
   const start = tapX * word(DILATION_WIDTH) - word(PAD_LEFT),
-    move = <usize>(stride * channels) << 2;
+    pixel = word(PIXEL_CHANNELS),
+    move = <usize>(stride * pixel) << 2;
   let n = step / (outHeight * outWidth),
     rest = step - n * outHeight * outWidth,
     y = rest / outWidth,
@@ -353,7 +364,7 @@ function packOneChannel(element: i32, step: i32, depth: i32, output: usize): voi
       store<f32>(output, 0);
       output += 16;
     }
-    let source = rowStart(n, rowInImage, channel) + (<usize>((x * stride + start) * channels) << 2);
+    let source = rowStart(n, rowInImage, channel) + (<usize>((x * stride + start) * pixel) << 2);
     for (; x < to; x++) {
       store<f32>(output, load<f32>(source));
       source += move;

@@ -2,17 +2,22 @@ import { backend_util, type TensorInfo } from "@tensorflow/tfjs-core";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import type { WasmCall, WasmKernels } from "./kernel.js";
+import { copyBlock } from "./layout.js";
 import { applyActivation, type Fused, knowsActivation } from "./matmul.js";
 import { FUSED_ACTIVATIONS, multiply, multiplyDeep, SOURCE } from "./product.js";
 
 type Geometry = backend_util.Conv2DInfo;
 
-interface ConvolutionAttributes {
+const FLOAT_BYTES = 4;
+
+export interface ConvolutionAttributes {
   readonly strides: [number, number] | number;
   readonly pad: "valid" | "same" | number | backend_util.ExplicitPadding;
   readonly dataFormat: "NHWC" | "NCHW";
   readonly dilations?: [number, number] | number;
   readonly dimRoundingMode?: "floor" | "round" | "ceil";
+  /** Groups of channels that do not see each other; tfjs has none. Default 1. */
+  readonly groups?: number;
 }
 
 /** The geometry of a convolution; undefined for layouts and sizes that the fallback takes. */
@@ -21,7 +26,7 @@ function geometryOf(
   filterShape: number[],
   attributes: ConvolutionAttributes,
 ): Geometry | undefined {
-  const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attributes;
+  const { strides, pad, dataFormat, dilations = 1, dimRoundingMode, groups = 1 } = attributes;
   const geometry = backend_util.computeConv2DInfo(
     inputShape as [number, number, number, number],
     filterShape as [number, number, number, number],
@@ -33,11 +38,18 @@ function geometryOf(
     backend_util.convertConv2DDataFormat(dataFormat),
   );
   const empty = sizeOf(inputShape) * sizeOf(filterShape) * sizeOf(geometry.outShape) === 0;
-  const grouped = geometry.inChannels !== filterShape[2];
-  return geometry.dataFormat === "channelsLast" && !empty && !grouped ? geometry : undefined;
+  const fits = geometry.inChannels === filterShape[2] * groups;
+  return geometry.dataFormat === "channelsLast" && !empty && fits ? geometry : undefined;
 }
 
-function setGeometry(backend: WasmBackend, image: number, geometry: Geometry, channels: number): void {
+/** Hands the geometry to the kernels: of an image whose pixels have `channels`, of which `each` are read. */
+function setGeometry(
+  backend: WasmBackend,
+  image: number,
+  geometry: Geometry,
+  channels: number,
+  each: number,
+): void {
   backend.exports.setConvolution(
     image,
     geometry.inHeight,
@@ -54,6 +66,7 @@ function setGeometry(backend: WasmBackend, image: number, geometry: Geometry, ch
     geometry.dilationHeight,
     geometry.dilationWidth,
   );
+  if (each !== channels) backend.exports.setGroup(image, each);
 }
 
 /** A 1×1 filter that visits every pixel: a plain matrix product. */
@@ -68,7 +81,8 @@ function isPointwise({ filterHeight, filterWidth, strideHeight, strideWidth, pad
   );
 }
 
-function convolve(
+/** `act(x ∗ filter + bias)`, by groups of channels. */
+export function convolve(
   backend: WasmBackend,
   x: TensorInfo,
   filter: TensorInfo,
@@ -80,25 +94,38 @@ function convolve(
   if (bias !== undefined && (sizeOf(bias.shape) !== filter.shape[3] || !backend.isFloat32(bias))) return null;
   const geometry = geometryOf(x.shape, filter.shape, attributes);
   if (geometry === undefined) return null;
-  const image = backend.pointer(x);
-  const addresses = { b: backend.pointer(filter), bias: bias === undefined ? 0 : backend.pointer(bias) };
+  const { groups = 1 } = attributes;
+  const { inChannels, outChannels } = geometry;
+  const [channels, columns] = [inChannels / groups, outChannels / groups];
+  const [image, taps] = [backend.pointer(x), backend.pointer(filter)];
+  const offsets = bias === undefined ? 0 : backend.pointer(bias);
   const output = backend.allocateOutput(geometry.outShape);
+  const target = backend.pointer(output);
   const pointwise = isPointwise(geometry);
-  if (!pointwise) setGeometry(backend, image, geometry, geometry.inChannels);
-  multiply(
-    backend,
-    {
-      a: image,
-      ...addresses,
-      c: backend.pointer(output),
-      rows: geometry.batchSize * geometry.outHeight * geometry.outWidth,
-      columns: geometry.outChannels,
-      depth: geometry.filterHeight * geometry.filterWidth * geometry.inChannels,
-      activation: FUSED_ACTIVATIONS[fused.activation] ?? 0,
-      source: pointwise ? SOURCE.matrix : SOURCE.patches,
-    },
-    filter,
-  );
+  for (let group = 0; group < groups; group++) {
+    const a = image + group * channels * FLOAT_BYTES;
+    const shift = group * columns * FLOAT_BYTES;
+    if (!pointwise) setGeometry(backend, a, geometry, inChannels, channels);
+    multiply(
+      backend,
+      {
+        a,
+        b: taps + shift,
+        c: target + shift,
+        bias: offsets === 0 ? 0 : offsets + shift,
+        rows: geometry.batchSize * geometry.outHeight * geometry.outWidth,
+        columns,
+        depth: geometry.filterHeight * geometry.filterWidth * channels,
+        strideA: pointwise ? inChannels : undefined,
+        strideB: outChannels,
+        strideC: outChannels,
+        activation: FUSED_ACTIVATIONS[fused.activation] ?? 0,
+        source: pointwise ? SOURCE.matrix : SOURCE.patches,
+        part: group,
+      },
+      filter,
+    );
+  }
   return applyActivation(backend, output, fused);
 }
 
@@ -121,62 +148,90 @@ function fusedConv2d({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
 }
 
 /** Each input pixel gathers the output gradients that it took part in, times the filter. */
-function inputGradient({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
+export function inputGradient({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
   const { dy, filter } = inputs;
   const attributes = attrs as unknown as ConvolutionAttributes & { inputShape: number[] };
   if (!backend.isFloat32(dy) || !backend.isFloat32(filter)) return null;
   const geometry = geometryOf(attributes.inputShape, filter.shape, attributes);
   if (geometry === undefined || !matches(dy, geometry)) return null;
-  const gradient = backend.pointer(dy);
-  const b = backend.pointer(filter);
+  const { groups = 1 } = attributes;
+  const { inChannels, outChannels } = geometry;
+  const [channels, columns] = [outChannels / groups, inChannels / groups];
+  const [gradient, taps] = [backend.pointer(dy), backend.pointer(filter)];
   const output = backend.allocateOutput(geometry.inShape);
-  const common = {
-    b,
-    c: backend.pointer(output),
-    rows: geometry.batchSize * geometry.inHeight * geometry.inWidth,
-    columns: geometry.inChannels,
-  };
-  if (isPointwise(geometry)) {
-    multiply(backend, { a: gradient, ...common, depth: geometry.outChannels, transposeB: true }, filter);
-    return output;
+  const target = backend.pointer(output);
+  const pointwise = isPointwise(geometry);
+  for (let group = 0; group < groups; group++) {
+    const a = gradient + group * channels * FLOAT_BYTES;
+    if (!pointwise) setGeometry(backend, a, geometry, outChannels, channels);
+    multiply(
+      backend,
+      {
+        a,
+        b: taps + group * channels * FLOAT_BYTES,
+        c: target + group * columns * FLOAT_BYTES,
+        rows: geometry.batchSize * geometry.inHeight * geometry.inWidth,
+        columns,
+        strideA: pointwise ? outChannels : undefined,
+        strideB: outChannels,
+        strideC: inChannels,
+        part: group,
+        ...(pointwise
+          ? { depth: channels, transposeB: true }
+          : {
+              depth: geometry.filterHeight * geometry.filterWidth * channels,
+              source: SOURCE.scattered,
+              filterChannels: channels,
+            }),
+      },
+      filter,
+    );
   }
-  setGeometry(backend, gradient, geometry, geometry.outChannels);
-  multiply(
-    backend,
-    {
-      a: gradient,
-      ...common,
-      depth: geometry.filterHeight * geometry.filterWidth * geometry.outChannels,
-      source: SOURCE.scattered,
-      filterChannels: geometry.outChannels,
-    },
-    filter,
-  );
   return output;
 }
 
 /** The patches, transposed, times the output gradients. */
-function filterGradient({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
+export function filterGradient({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
   const { x, dy } = inputs;
   const attributes = attrs as unknown as ConvolutionAttributes & { filterShape: number[] };
   if (!backend.isFloat32(x) || !backend.isFloat32(dy)) return null;
   const geometry = geometryOf(x.shape, attributes.filterShape, attributes);
   if (geometry === undefined || !matches(dy, geometry)) return null;
-  const image = backend.pointer(x);
-  const b = backend.pointer(dy);
-  const output = backend.allocateOutput(geometry.filterShape);
+  const { groups = 1 } = attributes;
+  const { inChannels, outChannels } = geometry;
+  const [channels, columns] = [inChannels / groups, outChannels / groups];
+  const [image, gradient] = [backend.pointer(x), backend.pointer(dy)];
+  const rows = geometry.filterHeight * geometry.filterWidth * channels;
+  const output = backend.allocateOutput(attributes.filterShape);
+  // the kernel's result is contiguous: [group, rows, columns] → [rows, group, columns]
+  const blocks = groups === 1 ? undefined : backend.allocateOutput([groups, rows, columns]);
+  const target = backend.pointer(blocks ?? output);
   const pointwise = isPointwise(geometry);
-  if (!pointwise) setGeometry(backend, image, geometry, geometry.inChannels);
-  multiplyDeep(backend, {
-    a: image,
-    b,
-    c: backend.pointer(output),
-    rows: geometry.filterHeight * geometry.filterWidth * geometry.inChannels,
-    columns: geometry.outChannels,
-    depth: geometry.batchSize * geometry.outHeight * geometry.outWidth,
-    transposeA: pointwise,
-    source: pointwise ? SOURCE.matrix : SOURCE.patchesTransposed,
-  });
+  for (let group = 0; group < groups; group++) {
+    const a = image + group * channels * FLOAT_BYTES;
+    if (!pointwise) setGeometry(backend, a, geometry, inChannels, channels);
+    multiplyDeep(backend, {
+      a,
+      b: gradient + group * columns * FLOAT_BYTES,
+      c: target + group * rows * columns * FLOAT_BYTES,
+      rows,
+      columns,
+      depth: geometry.batchSize * geometry.outHeight * geometry.outWidth,
+      transposeA: pointwise,
+      strideA: pointwise ? inChannels : undefined,
+      strideB: outChannels,
+      source: pointwise ? SOURCE.matrix : SOURCE.patchesTransposed,
+    });
+  }
+  if (blocks === undefined) return output;
+  copyBlock(
+    backend,
+    "float32",
+    [groups, rows, columns],
+    { pointer: target, strides: [rows * columns, columns, 1], offset: 0 },
+    { pointer: backend.pointer(output), strides: [columns, outChannels, 1], offset: 0 },
+  );
+  backend.disposeData(blocks.dataId);
   return output;
 }
 

@@ -35,6 +35,12 @@ export interface Product {
   readonly source?: number;
   /** Channels of the filter that B is, in a convolution's input gradient. */
   readonly filterChannels?: number;
+  /** Floats from row to row, where a matrix is part of a wider one. */
+  readonly strideA?: number;
+  readonly strideB?: number;
+  readonly strideC?: number;
+  /** Tells the parts of one tensor apart that B is taken from. */
+  readonly part?: number;
 }
 
 /** Bytes of B in packed form: panels of eight columns. */
@@ -52,9 +58,9 @@ function set(backend: WasmBackend, product: Product, packed: number): void {
     rows,
     columns,
     depth,
-    transposeA ? rows : depth,
-    transposeB ? depth : columns,
-    columns,
+    product.strideA ?? (transposeA ? rows : depth),
+    product.strideB ?? (filterChannels || (transposeB ? depth : columns)),
+    product.strideC ?? columns,
     Number(transposeA),
     Number(transposeB),
     bias,
@@ -84,18 +90,20 @@ export function multiply(backend: WasmBackend, product: Product, tensorB?: { dat
     activation = 0,
     source = 0,
     filterChannels = 0,
+    strideB = filterChannels || (transposeB ? depth : columns),
+    part = 0,
   } = product;
   if (rows === 1 && source === SOURCE.matrix && !transposeA) {
-    if (transposeB) exports.multiplyVectorTransposed(a, b, c, columns, depth, depth, bias, activation);
+    if (transposeB) exports.multiplyVectorTransposed(a, b, c, columns, depth, strideB, bias, activation);
     else {
       const count = exports.vectorParts(columns, depth);
       const parts = count > 1 ? backend.scratch(count * columns * 4) : 0;
-      exports.multiplyVector(a, b, c, columns, depth, columns, bias, activation, parts);
+      exports.multiplyVector(a, b, c, columns, depth, strideB, bias, activation, parts);
     }
     return;
   }
   const bytes = packedBytes(columns, depth);
-  const layout = `${transposeB ? "t" : "n"}${columns},${depth},${filterChannels}`;
+  const layout = `${transposeB ? "t" : "n"}${columns},${depth},${filterChannels},${part}`;
   const copy = tensorB === undefined ? undefined : backend.packedCopy(tensorB, layout, bytes);
   set(backend, product, copy?.pointer ?? backend.scratch(bytes));
   if (copy === undefined || copy.isNew) exports.packProduct();
