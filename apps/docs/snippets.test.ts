@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 const folder = new URL("snippets/", import.meta.url);
 const snippets = (await readdir(folder)).filter((name) => name.endsWith(".ts"));
 
-describe("code of the first steps", () => {
+describe("code of the pages", () => {
   afterEach(() => {
     vi.restoreAllMocks();
   });
@@ -21,8 +21,9 @@ describe("code of the first steps", () => {
     );
   });
 
-  it("are all on the page", async () => {
-    const page = await readFile(new URL("first-steps.md", import.meta.url), "utf8");
-    for (const name of snippets) expect(page).toContain(`<<< ./snippets/${name}\n`);
+  it("is all on a page", async () => {
+    const names = (await readdir(new URL("./", import.meta.url))).filter((name) => name.endsWith(".md"));
+    const pages = await Promise.all(names.map((name) => readFile(new URL(name, import.meta.url), "utf8")));
+    for (const name of snippets) expect(pages.join("\n")).toContain(`<<< ./snippets/${name}\n`);
   });
 });
