@@ -48,6 +48,9 @@ const engineProject = (engine: string) => ({
 /** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
 const TIMEOUTS = { testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** A hub on loopback for the tests of downloads. */
+const globalSetup = [fileURLToPath(new URL("./tooling/hub/global-setup.mjs", import.meta.url))];
+
 /** Headers of a cross-origin isolated page. */
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -65,6 +68,7 @@ const chromiumProject = (
   server: { headers },
   test: {
     name,
+    globalSetup,
     ...TIMEOUTS,
     include,
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
@@ -89,6 +93,7 @@ export default defineConfig({
         define: devices("cpu,wasm,webgpu"),
         test: {
           name: "node",
+          globalSetup,
           ...TIMEOUTS,
           environment: "node",
           include: ["{packages,apps,tooling,benchmarks}/**/*.test.ts"],

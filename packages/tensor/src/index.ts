@@ -152,9 +152,16 @@ export * from "./random.js";
 export type { Shape } from "./shape.js";
 export * from "./tensor.js";
 export { dataVersion, raiseVersion } from "./versions.js";
+export type { ByteSource } from "./weights/byte-source.js";
 export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
 export type { GgufValue } from "./weights/gguf/header.js";
 export { type GgufFile, readGguf } from "./weights/gguf/read-gguf.js";
+export type { Checksum } from "./weights/http/checksum.js";
+export type { DownloadProgress, ProgressListener } from "./weights/http/progress.js";
+export type { CacheKind, CacheOptions, HubOptions } from "./weights/hub/settings.js";
+export type { LazyInput, SafetensorsInput, SafetensorsInputs } from "./weights/inputs.js";
+export type { DownloadOptions, ModelFile, ModelFiles, OpenFileOptions } from "./weights/model-files.js";
+export { type ModelSource, type OpenModelOptions, openModelFiles } from "./weights/open-model-files.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/read-safetensors.js";
 export {
   encodeSafetensors,
@@ -165,10 +172,4 @@ export {
 } from "./weights/safetensors.js";
 export type { WeightsSource } from "./weights/sources.js";
 export type { ReadManyOptions, ReadOptions, WeightsFile, WeightsInfo } from "./weights/weights-file.js";
-export {
-  type SafetensorsInput,
-  type SafetensorsInputs,
-  saveSafetensors,
-  type WriteOptions,
-  writeSafetensors,
-} from "./weights/write-safetensors.js";
+export { saveSafetensors, type WriteOptions, writeSafetensors } from "./weights/write-safetensors.js";
