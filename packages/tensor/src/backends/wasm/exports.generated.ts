@@ -77,4 +77,8 @@ export interface WasmExports {
   ctcBytes(labels: number): number;
   ctcLoss(logProbabilities: number, targets: number, inputLengths: number, targetLengths: number, losses: number, alphas: number, batch: number, time: number, classes: number, labels: number, blank: number, workspace: number): void;
   ctcLossGradient(dy: number, logProbabilities: number, targets: number, inputLengths: number, targetLengths: number, losses: number, alphas: number, output: number, batch: number, time: number, classes: number, labels: number, blank: number, zeroInfinity: number, workspace: number): void;
+  fftBytes(passSize: number): number;
+  setRadix(pass: number, radix: number): void;
+  realFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
+  inverseRealFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
 }
