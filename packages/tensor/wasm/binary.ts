@@ -1,5 +1,20 @@
 import { scratch } from "./layout";
-import { advance, axisLength, movedA, movedB, movedC, strideA, strideB, strideC } from "./strided";
+import {
+  advance,
+  axisLength,
+  movedA,
+  movedB,
+  movedC,
+  seek,
+  strideA,
+  strideB,
+  strideC,
+  walkLength,
+} from "./strided";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
+
+/** Time of an element on one thread, roughly. */
+const NANOSECONDS: f32 = 0.5;
 
 // Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
 const ADD: i32 = 0;
@@ -77,8 +92,7 @@ function run(operation: i32, a: usize, b: usize, output: usize, count: i32, move
   else loop(operation, a, b, output, count, false, false);
 }
 
-/** One run of `count` elements: `output[i] = a[i · moveA] ∘ b[i · moveB]`, each move 0 or 1. */
-export function binary(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+function operate(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
   switch (operation) {
     case ADD:
       return run(ADD, a, b, output, count, moveA, moveB);
@@ -103,40 +117,98 @@ export function binary(operation: i32, a: usize, b: usize, output: usize, count:
   }
 }
 
+/** Hands a job its operation, its three tensors and the number of axes it walks over. */
+function setOperands(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  setArgument(0, operation);
+  setArgument(1, a);
+  setArgument(2, b);
+  setArgument(3, output);
+  setArgument(4, axes);
+}
+
+function binaryPart(from: i32, to: i32): void {
+  const moveA = argument(4),
+    moveB = argument(5);
+  operate(
+    argument(0),
+    addressArgument(1) + (<usize>(from * moveA) << 2),
+    addressArgument(2) + (<usize>(from * moveB) << 2),
+    addressArgument(3) + (<usize>from << 2),
+    to - from,
+    moveA,
+    moveB,
+  );
+}
+
+/** One run of `count` elements: `output[i] = a[i · moveA] ∘ b[i · moveB]`, each move 0 or 1. */
+export function binary(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  setOperands(operation, a, b, output, moveA);
+  setArgument(5, moveB);
+  forRange(binaryPart, count, 64, NANOSECONDS);
+}
+
 /** Floats of a row below which a call a row costs more than the row. */
 const SHORT: i32 = 256;
 
-/** `output = a ∘ b` where one short row `b` meets every row of `a`, such as a bias: `b` is written out many times first. */
-function repeatRow(operation: i32, a: usize, b: usize, output: usize, rows: i32, count: i32): void {
-  const copies = min(rows, 4 * SHORT / count),
+/** Rows of `a ∘ b` where one short row `b` meets every row of `a`, such as a bias: `b` is written out many times first. */
+function repeatRow(from: i32, to: i32): void {
+  const operation = argument(0),
+    count = axisLength(1),
+    copies = min(to - from, 4 * SHORT / count),
     bytes = <usize>count << 2,
-    row = scratch();
-  for (let i = 0; i < copies; i++) memory.copy(row + <usize>i * bytes, b, bytes);
-  for (let done = 0; done < rows; done += copies) {
-    const length = min(copies, rows - done) * count;
-    binary(operation, a, row, output, length, 1, 1);
+    row = scratch(),
+    offset = <usize>(from * count) << 2;
+  let a = addressArgument(1) + offset,
+    output = addressArgument(3) + offset;
+  for (let i = 0; i < copies; i++) memory.copy(row + <usize>i * bytes, addressArgument(2), bytes);
+  for (let done = from; done < to; done += copies) {
+    const length = min(copies, to - done) * count;
+    operate(operation, a, row, output, length, 1, 1);
     a += <usize>length << 2;
     output += <usize>length << 2;
   }
 }
 
-/** The same over `axes` axes set by `setAxis`; strides of the last are 0 or 1. The output is contiguous. */
-export function binaryBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
-  const last = axes - 1,
+function broadcastPart(from: i32, to: i32): void {
+  const operation = argument(0),
+    last = argument(4) - 1,
     count = axisLength(last),
     moveA = strideA(last),
     moveB = strideB(last);
-  if (axes == 2 && count < SHORT && moveA == 1 && moveB == 1 && strideA(0) == count && strideB(0) == 0) {
-    repeatRow(operation, a, b, output, axisLength(0), count);
-    return;
-  }
-  do {
-    binary(operation, a, b, output, count, moveA, moveB);
-    output += <usize>count << 2;
-    if (!advance(last)) return;
+  let a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3) + (<usize>from << 2),
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
     a += <usize>(movedA() << 2);
     b += <usize>(movedB() << 2);
-  } while (true);
+    const length = min(count - start, to - from);
+    operate(
+      operation,
+      a + (<usize>(start * moveA) << 2),
+      b + (<usize>(start * moveB) << 2),
+      output,
+      length,
+      moveA,
+      moveB,
+    );
+    from += length;
+    if (from >= to) return;
+    output += <usize>length << 2;
+    start = 0;
+    advance(last);
+  }
+}
+
+/** The same over `axes` axes set by `setAxis`; strides of the last are 0 or 1. The output is contiguous. */
+export function binaryBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  setOperands(operation, a, b, output, axes);
+  const last = axes - 1,
+    count = axisLength(last),
+    rowOnRows = axes == 2 && strideA(1) == 1 && strideB(1) == 1 && strideA(0) == count && strideB(0) == 0;
+  if (rowOnRows && count < SHORT) forRange(repeatRow, axisLength(0), 1, NANOSECONDS * <f32>count);
+  else forRange(broadcastPart, walkLength(axes), 64, NANOSECONDS);
 }
 
 // @ts-ignore: decorator
@@ -181,66 +253,151 @@ function compareRun(operation: i32, a: usize, b: usize, output: usize, count: i3
   }
 }
 
-/** Comparisons of floats over `axes` axes, one byte a result. */
-export function compareBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
-  const last = axes - 1,
+function comparePart(from: i32, to: i32): void {
+  const operation = argument(0),
+    last = argument(4) - 1,
     count = axisLength(last),
     moveA = strideA(last),
     moveB = strideB(last);
-  do {
-    compareRun(operation, a, b, output, count, moveA, moveB);
-    output += <usize>count;
-    if (!advance(last)) return;
+  let a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3) + <usize>from,
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
     a += <usize>(movedA() << 2);
     b += <usize>(movedB() << 2);
-  } while (true);
+    const length = min(count - start, to - from);
+    compareRun(
+      operation,
+      a + (<usize>(start * moveA) << 2),
+      b + (<usize>(start * moveB) << 2),
+      output,
+      length,
+      moveA,
+      moveB,
+    );
+    from += length;
+    if (from >= to) return;
+    output += <usize>length;
+    start = 0;
+    advance(last);
+  }
+}
+
+/** Comparisons of floats over `axes` axes, one byte a result. */
+export function compareBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
+  setOperands(operation, a, b, output, axes);
+  forRange(comparePart, walkLength(axes), 64, NANOSECONDS);
+}
+
+function integerRun(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  for (let i = 0; i < count; i++) {
+    const x = load<i32>(a + (<usize>(i * moveA) << 2)),
+      y = load<i32>(b + (<usize>(i * moveB) << 2));
+    store<i32>(output + (<usize>i << 2), operation == ADD ? x + y : operation == SUB ? x - y : x * y);
+  }
+}
+
+function integerPart(from: i32, to: i32): void {
+  const operation = argument(0),
+    last = argument(4) - 1,
+    count = axisLength(last),
+    moveA = strideA(last),
+    moveB = strideB(last);
+  let a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3) + (<usize>from << 2),
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
+    a += <usize>(movedA() << 2);
+    b += <usize>(movedB() << 2);
+    const length = min(count - start, to - from);
+    integerRun(
+      operation,
+      a + (<usize>(start * moveA) << 2),
+      b + (<usize>(start * moveB) << 2),
+      output,
+      length,
+      moveA,
+      moveB,
+    );
+    from += length;
+    if (from >= to) return;
+    output += <usize>length << 2;
+    start = 0;
+    advance(last);
+  }
 }
 
 /** int32 addition, subtraction and multiplication, which wrap. */
 export function integerBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
-  const last = axes - 1,
-    count = axisLength(last),
-    moveA = strideA(last),
-    moveB = strideB(last);
-  do {
-    for (let i = 0; i < count; i++) {
-      const x = load<i32>(a + (<usize>(i * moveA) << 2)),
-        y = load<i32>(b + (<usize>(i * moveB) << 2));
-      store<i32>(output + (<usize>i << 2), operation == ADD ? x + y : operation == SUB ? x - y : x * y);
-    }
-    output += <usize>count << 2;
-    if (!advance(last)) return;
-    a += <usize>(movedA() << 2);
-    b += <usize>(movedB() << 2);
-  } while (true);
+  setOperands(operation, a, b, output, axes);
+  forRange(integerPart, walkLength(axes), 64, NANOSECONDS);
 }
 
-/** `output = condition ? a : b` over `axes` axes on 4-byte elements; the condition is bytes. */
-export function select(condition: usize, a: usize, b: usize, output: usize, axes: i32): void {
-  const last = axes - 1,
+function selectPart(from: i32, to: i32): void {
+  const last = argument(4) - 1,
     count = axisLength(last),
     moveCondition = strideA(last),
     moveA = strideB(last),
     moveB = strideC(last);
-  do {
-    if (moveCondition && moveA <= 1 && moveB <= 1) selectRun(condition, a, b, output, count, moveA, moveB);
-    else
-      for (let i = 0; i < count; i++)
-        store<i32>(
-          output + (<usize>i << 2),
-          load<u8>(condition + <usize>(i * moveCondition))
-            ? load<i32>(a + (<usize>(i * moveA) << 2))
-            : load<i32>(b + (<usize>(i * moveB) << 2)),
-        );
-    output += <usize>count << 2;
-    if (!advance(last)) return;
+  let condition = addressArgument(0),
+    a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3) + (<usize>from << 2),
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
     condition += <usize>movedA();
     a += <usize>(movedB() << 2);
     b += <usize>(movedC() << 2);
-  } while (true);
+    const length = min(count - start, to - from);
+    selectRun(
+      condition + <usize>(start * moveCondition),
+      a + (<usize>(start * moveA) << 2),
+      b + (<usize>(start * moveB) << 2),
+      output,
+      length,
+      moveCondition,
+      moveA,
+      moveB,
+    );
+    from += length;
+    if (from >= to) return;
+    output += <usize>length << 2;
+    start = 0;
+    advance(last);
+  }
 }
 
-function selectRun(condition: usize, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+/** `output = condition ? a : b` over `axes` axes on 4-byte elements; the condition is bytes. */
+export function select(condition: usize, a: usize, b: usize, output: usize, axes: i32): void {
+  setArgument(0, condition);
+  setArgument(1, a);
+  setArgument(2, b);
+  setArgument(3, output);
+  setArgument(4, axes);
+  forRange(selectPart, walkLength(axes), 64, NANOSECONDS);
+}
+
+function selectRun(
+  condition: usize,
+  a: usize,
+  b: usize,
+  output: usize,
+  count: i32,
+  moveCondition: i32,
+  moveA: i32,
+  moveB: i32,
+): void {
+  if (moveCondition == 0) {
+    const chosen = load<u8>(condition) ? a : b,
+      move = load<u8>(condition) ? moveA : moveB;
+    for (let i = 0; i < count; i++) store<i32>(output + (<usize>i << 2), load<i32>(chosen + (<usize>(i * move) << 2)));
+    return;
+  }
   const oneA = v128.load_splat<i32>(a),
     oneB = v128.load_splat<i32>(b);
   let f: usize = 0,

@@ -1,10 +1,21 @@
-import { advance, axisLength, movedA, movedB, strideA, strideB } from "./strided";
+import {
+  advance,
+  axisLength,
+  movedA,
+  movedB,
+  seek,
+  strideA,
+  strideB,
+  walkLength,
+} from "./strided";
+import { divideUp } from "./layout";
 import { transposeBlock } from "./pack";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
 
 /** Copies `bytes` bytes; short runs without the call that `memory.copy` is. */
 // @ts-ignore: decorator
 @inline
-function copyRun(source: usize, target: usize, bytes: usize): void {
+export function copyRun(source: usize, target: usize, bytes: usize): void {
   if (bytes > 128) {
     memory.copy(target, source, bytes);
     return;
@@ -15,46 +26,121 @@ function copyRun(source: usize, target: usize, bytes: usize): void {
   for (; f < bytes; f++) store<u8>(target + f, load<u8>(source + f));
 }
 
-/** Copies runs along the last axis, contiguous on both sides, over the axes before it; `size`: bytes of an element. */
-export function copyRuns(source: usize, target: usize, axes: i32, size: i32): void {
-  const last = axes - 1,
-    bytes = <usize>(axisLength(last) * size);
-  do {
-    copyRun(source, target, bytes);
-    if (!advance(last)) return;
+/** Nanoseconds that moving a byte takes, roughly. */
+const NANOSECONDS: f32 = 0.1;
+
+function runsPart(from: i32, to: i32): void {
+  const last = argument(2) - 1,
+    size = argument(3),
+    count = axisLength(last);
+  let source = addressArgument(0),
+    target = addressArgument(1),
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
     source += <usize>(movedA() * size);
     target += <usize>(movedB() * size);
-  } while (true);
+    const length = min(count - start, to - from),
+      offset = <usize>(start * size);
+    copyRun(source + offset, target + offset, <usize>(length * size));
+    from += length;
+    if (from >= to) return;
+    start = 0;
+    advance(last);
+  }
+}
+
+/** Copies runs along the last axis, contiguous on both sides, over the axes before it; `size`: bytes of an element. */
+export function copyRuns(source: usize, target: usize, axes: i32, size: i32): void {
+  setArgument(0, source);
+  setArgument(1, target);
+  setArgument(2, axes);
+  setArgument(3, size);
+  // what a run costs besides its bytes
+  const aRun: f32 = 5.0 / <f32>axisLength(axes - 1);
+  forRange(runsPart, walkLength(axes), 64, NANOSECONDS * <f32>size + aRun);
+}
+
+function repeatPart(from: i32, to: i32): void {
+  const last = argument(2) - 1,
+    count = axisLength(last);
+  let source = addressArgument(0),
+    target = addressArgument(1),
+    start = from % count;
+  seek(last, from / count);
+  while (true) {
+    source += <usize>(movedA() << 2);
+    target += <usize>(movedB() << 2);
+    const length = min(count - start, to - from);
+    fillRun(target + (<usize>start << 2), length, load<i32>(source));
+    from += length;
+    if (from >= to) return;
+    start = 0;
+    advance(last);
+  }
 }
 
 /** Repeats one 4-byte element along the last axis, over the axes before it. */
 export function repeatElements(source: usize, target: usize, axes: i32): void {
-  const last = axes - 1,
-    count = axisLength(last);
-  do {
-    fill(target, count, load<i32>(source));
-    if (!advance(last)) return;
-    source += <usize>(movedA() << 2);
-    target += <usize>(movedB() << 2);
-  } while (true);
+  setArgument(0, source);
+  setArgument(1, target);
+  setArgument(2, axes);
+  const aRun: f32 = 5.0 / <f32>axisLength(axes - 1);
+  forRange(repeatPart, walkLength(axes), 64, 4 * NANOSECONDS + aRun);
 }
+
+/** Rows and columns of the block of a matrix that is transposed at once, so that the lines written stay in the cache. */
+const BLOCK_ROWS: i32 = 16;
+const BLOCK_COLUMNS: i32 = 128;
 
 /**
  * Copies 4-byte elements over axes of any strides. The last two axes make a plane: A is contiguous along the last,
  * B along the one before it, so that the plane is a matrix transpose.
  */
 export function copyTransposed(source: usize, target: usize, axes: i32): void {
-  const last = axes - 1,
+  setArgument(0, source);
+  setArgument(1, target);
+  setArgument(2, axes);
+  const rows = axisLength(axes - 2),
+    columns = axisLength(axes - 1),
+    blocks = divideUp(rows, BLOCK_ROWS) * divideUp(columns, BLOCK_COLUMNS),
+    elements = <f32>min(rows, BLOCK_ROWS) * <f32>min(columns, BLOCK_COLUMNS);
+  forRange(transposePart, walkLength(axes - 2) * blocks, 1, elements * 0.7 + 10);
+}
+
+/** Blocks, counted over all planes; those of a plane go down its rows first. */
+function transposePart(from: i32, to: i32): void {
+  const last = argument(2) - 1,
     rows = axisLength(last - 1),
     columns = axisLength(last),
     sourceStride = <usize>(strideA(last - 1) << 2),
-    targetStride = <usize>(strideB(last) << 2);
-  do {
-    transposePlane(source, target, rows, columns, sourceStride, targetStride);
-    if (!advance(last - 1)) return;
+    targetStride = <usize>(strideB(last) << 2),
+    down = divideUp(rows, BLOCK_ROWS),
+    blocks = down * divideUp(columns, BLOCK_COLUMNS);
+  let source = addressArgument(0),
+    target = addressArgument(1),
+    block = from % blocks;
+  seek(last - 1, from / blocks);
+  source += <usize>(movedA() << 2);
+  target += <usize>(movedB() << 2);
+  while (true) {
+    const column = block / down * BLOCK_COLUMNS,
+      row = (block % down) * BLOCK_ROWS;
+    transposePlane(
+      source + <usize>row * sourceStride + (<usize>column << 2),
+      target + <usize>column * targetStride + (<usize>row << 2),
+      min(BLOCK_ROWS, rows - row),
+      min(BLOCK_COLUMNS, columns - column),
+      sourceStride,
+      targetStride,
+    );
+    if (++from >= to) return;
+    if (++block < blocks) continue;
+    block = 0;
+    advance(last - 1);
     source += <usize>(movedA() << 2);
     target += <usize>(movedB() << 2);
-  } while (true);
+  }
 }
 
 /** `target[column][row] = source[row][column]`; strides in bytes. */
@@ -95,7 +181,7 @@ function transposeStrip(source: usize, target: usize, columns: i32, sourceStride
 }
 
 /** Fills 4-byte elements with the bits of `value`. */
-export function fill(target: usize, count: i32, value: i32): void {
+function fillRun(target: usize, count: i32, value: i32): void {
   const bits = i32x4.splat(value),
     end = <usize>count << 2;
   let f: usize = 0;
@@ -103,38 +189,13 @@ export function fill(target: usize, count: i32, value: i32): void {
   for (; f < end; f += 4) store<i32>(target + f, value);
 }
 
-/** `target[outer][i][inner] = source[outer][indices[i]][inner]` for `axisLength` slices an outer; `inner` in bytes. */
-export function gather(
-  source: usize,
-  indices: usize,
-  target: usize,
-  outer: i32,
-  axisSize: i32,
-  count: i32,
-  innerBytes: i32,
-): void {
-  const bytes = <usize>innerBytes;
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < count; i++) {
-      copyRun(source + <usize>load<i32>(indices + (<usize>i << 2)) * bytes, target, bytes);
-      target += bytes;
-    }
-    source += <usize>axisSize * bytes;
-  }
+function fillPart(from: i32, to: i32): void {
+  fillRun(addressArgument(0) + (<usize>from << 2), to - from, argument(1));
 }
 
-/** `target[indices[i]][inner] += source[i][inner]` on floats that start at zero; an index outside `[0, size)` is skipped. */
-export function scatterAdd(source: usize, indices: usize, target: usize, count: i32, size: i32, inner: i32): void {
-  const bytes = <usize>inner << 2;
-  for (let i = 0; i < count; i++) {
-    const index = load<i32>(indices + (<usize>i << 2));
-    if (index >= 0 && index < size) addRun(source, target + <usize>index * bytes, bytes);
-    source += bytes;
-  }
-}
-
-function addRun(source: usize, target: usize, bytes: usize): void {
-  let f: usize = 0;
-  for (; f + 16 <= bytes; f += 16) v128.store(target + f, f32x4.add(v128.load(target + f), v128.load(source + f)));
-  for (; f < bytes; f += 4) store<f32>(target + f, load<f32>(target + f) + load<f32>(source + f));
+/** Fills 4-byte elements with the bits of `value`. */
+export function fill(target: usize, count: i32, value: i32): void {
+  setArgument(0, target);
+  setArgument(1, value);
+  forRange(fillPart, count, 64, 0.25);
 }

@@ -1,13 +1,15 @@
+import { divideUp, scratch } from "./layout";
 import { exponential, horizontalSum, horizontalSumDouble, logarithm } from "./math";
-import { scratch } from "./layout";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
 
 /** Elements summed in float32 before the sum goes into a double: the error stays at a few units in the last place. */
 const SUM_BLOCK: i32 = 256;
 
 // Numbers of the reductions; src/backends/wasm/kernels/reduce.ts has the same.
-const SUM: i32 = 0;
-const MEAN: i32 = 1;
-const MAX: i32 = 2;
+export const SUM: i32 = 0;
+export const MEAN: i32 = 1;
+export const MAX: i32 = 2;
+export const MIN: i32 = 3;
 
 /** Sum of up to {@link SUM_BLOCK} contiguous floats in eight lanes. */
 function blockSum(x: usize, count: i32): f32 {
@@ -63,7 +65,8 @@ export function maxRow(x: usize, count: i32): f32 {
   return m;
 }
 
-function minRow(x: usize, count: i32): f32 {
+/** The smallest of `count` floats; NaN when one is NaN, ∞ of none. */
+export function minRow(x: usize, count: i32): f32 {
   let m0 = f32x4.splat(Infinity);
   while (count >= 4) {
     m0 = f32x4.min(m0, v128.load(x));
@@ -82,114 +85,97 @@ function minRow(x: usize, count: i32): f32 {
   return m;
 }
 
-/** Reduces each row of `[rows, length]` to one float. */
-export function reduceRows(operation: i32, x: usize, output: usize, rows: i32, length: i32): void {
-  const bytes = <usize>length << 2;
-  for (let row = 0; row < rows; row++) {
-    let value: f32;
-    if (operation == SUM) value = <f32>sumRow(x, length);
-    else if (operation == MEAN) value = <f32>(sumRow(x, length) / <f64>length);
-    else if (operation == MAX) value = maxRow(x, length);
-    else value = minRow(x, length);
-    store<f32>(output, value);
-    x += bytes;
-    output += 4;
+/** The product of `count` floats, as a double. */
+function productRow(x: usize, count: i32): f64 {
+  let low = f64x2.splat(1),
+    high = low;
+  for (; count >= 4; count -= 4) {
+    const values = v128.load(x);
+    low = f64x2.mul(low, f64x2.promote_low_f32x4(values));
+    high = f64x2.mul(high, f64x2.promote_low_f32x4(v128.shuffle<i64>(values, values, 1, 1)));
+    x += 16;
   }
+  const both = f64x2.mul(low, high);
+  let product = f64x2.extract_lane(both, 0) * f64x2.extract_lane(both, 1);
+  for (; count > 0; count--) {
+    product *= <f64>load<f32>(x);
+    x += 4;
+  }
+  return product;
 }
 
-/** Rows summed in float32 before the sum goes into doubles. */
-const ROW_BLOCK: i32 = 32;
-
-/** Reduces the middle axis of `[outer, length, inner]` to `[outer, inner]`. */
-export function reduceColumns(operation: i32, x: usize, output: usize, outer: i32, length: i32, inner: i32): void {
-  const stride = <usize>inner << 2;
-  for (let o = 0; o < outer; o++) {
-    if (operation <= MEAN) sumColumns(x, output, length, inner, operation == MEAN ? <f64>length : 1);
-    else extremeColumns(operation, x, output, length, inner);
-    x += <usize>length * stride;
-    output += stride;
-  }
-}
-
-/** Column sums over `divisor`, eight columns at a time so that a cache line is read once. */
-function sumColumns(x: usize, output: usize, rows: i32, columns: i32, divisor: f64): void {
-  const stride = <usize>columns << 2,
-    sums = scratch();
-  let column = 0;
-  for (; column + 8 <= columns; column += 8) {
-    memory.fill(sums, 0, 64);
-    let p = x + (<usize>column << 2);
-    for (let row = 0; row < rows; row += ROW_BLOCK) {
-      const count = min(ROW_BLOCK, rows - row);
-      addEightColumns(p, count, stride, sums);
-      p += <usize>count * stride;
-    }
-    for (let j: usize = 0; j < 8; j++)
-      store<f32>(output + ((<usize>column + j) << 2), <f32>(load<f64>(sums + (j << 3)) / divisor));
-  }
-  for (; column < columns; column++)
-    store<f32>(output + (<usize>column << 2), <f32>(sumOneColumn(x + (<usize>column << 2), rows, stride) / divisor));
-}
-
-function addEightColumns(x: usize, rows: i32, stride: usize, sums: usize): void {
-  let s0 = f32x4.splat(0),
-    s1 = s0;
-  for (let row = 0; row < rows; row++) {
-    s0 = f32x4.add(s0, v128.load(x));
-    s1 = f32x4.add(s1, v128.load(x, 16));
-    x += stride;
-  }
-  addDoubles(sums, s0);
-  addDoubles(sums + 32, s1);
-}
+/** Elements of a row that one task reduces: a longer row is cut, in the same way for any number of threads. */
+const PART: i32 = 32768;
 
 // @ts-ignore: decorator
 @inline
-function addDoubles(sums: usize, values: v128): void {
-  const high = v128.shuffle<i64>(values, values, 1, 1);
-  v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(values)));
-  v128.store(sums, f64x2.add(v128.load(sums, 16), f64x2.promote_low_f32x4(high)), 16);
+function reducePart(operation: i32, x: usize, count: i32): f64 {
+  if (operation <= MEAN) return sumRow(x, count);
+  if (operation == MAX) return <f64>maxRow(x, count);
+  return operation == MIN ? <f64>minRow(x, count) : productRow(x, count);
 }
 
-function sumOneColumn(x: usize, rows: i32, stride: usize): f64 {
-  let sum: f64 = 0;
-  for (let row = 0; row < rows; row++) {
-    sum += <f64>load<f32>(x);
-    x += stride;
+/** Two partial results in one. NaN stays. */
+// @ts-ignore: decorator
+@inline
+export function combine(operation: i32, a: f64, b: f64): f64 {
+  if (operation <= MEAN) return a + b;
+  if (operation == MAX) return max(a, b);
+  return operation == MIN ? min(a, b) : a * b;
+}
+
+function wholeRows(from: i32, to: i32): void {
+  const operation = argument(0),
+    length = argument(3);
+  for (; from < to; from++) {
+    const value = reducePart(operation, addressArgument(1) + (<usize>(from * length) << 2), length);
+    store<f32>(addressArgument(2) + (<usize>from << 2), <f32>(operation == MEAN ? value / <f64>length : value));
   }
-  return sum;
 }
 
-function extremeColumns(operation: i32, x: usize, output: usize, rows: i32, columns: i32): void {
-  const stride = <usize>columns << 2;
-  memory.copy(output, x, stride);
-  for (let row = 1; row < rows; row++) {
-    x += stride;
-    extremeRun(operation, x, output, columns);
+/** Parts of rows, counted over all rows, into doubles. */
+function partsOfRows(from: i32, to: i32): void {
+  const length = argument(3),
+    parts = argument(4);
+  for (; from < to; from++) {
+    const row = from / parts,
+      start = (from - row * parts) * PART;
+    store<f64>(
+      addressArgument(5) + (<usize>from << 3),
+      reducePart(argument(0), addressArgument(1) + (<usize>(row * length + start) << 2), min(PART, length - start)),
+    );
   }
 }
 
-function extremeRun(operation: i32, x: usize, output: usize, count: i32): void {
-  const wide = <usize>(count & ~3) << 2,
-    end = <usize>count << 2;
-  let f: usize = 0;
-  if (operation == MAX) {
-    for (; f < wide; f += 16) v128.store(output + f, f32x4.max(v128.load(output + f), v128.load(x + f)));
-    for (; f < end; f += 4) store<f32>(output + f, max(load<f32>(output + f), load<f32>(x + f)));
+/** Reduces each row of `[rows, length]` to one float. */
+export function reduceRows(operation: i32, x: usize, output: usize, rows: i32, length: i32): void {
+  const parts = divideUp(length, PART);
+  setArgument(0, operation);
+  setArgument(1, x);
+  setArgument(2, output);
+  setArgument(3, length);
+  if (parts == 1) {
+    forRange(wholeRows, rows, 1, 5 + <f32>length * 0.2);
     return;
   }
-  for (; f < wide; f += 16) v128.store(output + f, f32x4.min(v128.load(output + f), v128.load(x + f)));
-  for (; f < end; f += 4) store<f32>(output + f, min(load<f32>(output + f), load<f32>(x + f)));
-}
-
-/** Softmax of each row of `[rows, length]`. A row of −∞ gives NaN. */
-export function softmax(x: usize, output: usize, rows: i32, length: i32): void {
-  const bytes = <usize>length << 2;
-  for (let row = 0; row < rows; row++) {
-    const sum = exponentialRow(x, output, length, maxRow(x, length), true);
-    scaleRow(output, length, <f32>(1.0 / sum));
-    x += bytes;
-    output += bytes;
+  const partials = scratch();
+  setArgument(4, parts);
+  setArgument(5, partials);
+  // as many rows at once as their partial results have room
+  const together = max(1, 16384 / parts);
+  while (rows > 0) {
+    const count = min(rows, together);
+    setArgument(1, x);
+    forRange(partsOfRows, count * parts, 1, <f32>PART * 0.2);
+    for (let row = 0; row < count; row++) {
+      const first = partials + (<usize>(row * parts) << 3);
+      let value = load<f64>(first);
+      for (let part = 1; part < parts; part++) value = combine(operation, value, load<f64>(first + (<usize>part << 3)));
+      store<f32>(output, <f32>(operation == MEAN ? value / <f64>length : value));
+      output += 4;
+    }
+    x += <usize>(count * length) << 2;
+    rows -= count;
   }
 }
 
@@ -221,88 +207,11 @@ export function exponentialRow(x: usize, output: usize, count: i32, shift: f32, 
   return horizontalSumDouble(sum);
 }
 
-function scaleRow(x: usize, count: i32, factor: f32): void {
-  const factors = f32x4.splat(factor);
-  while (count >= 4) {
-    v128.store(x, f32x4.mul(v128.load(x), factors));
-    x += 16;
-    count -= 4;
-  }
-  while (count > 0) {
-    store<f32>(x, load<f32>(x) * factor);
-    x += 4;
-    count--;
-  }
-}
-
 /** The natural logarithm of one double that is a sum of exponentials: at least 1 unless NaN. */
 // @ts-ignore: decorator
 @inline
 export function logarithmOf(value: f64): f32 {
   return f32x4.extract_lane(logarithm(f32x4.splat(<f32>value)), 0);
-}
-
-/** `x − max − ln Σ e^(x − max)` of each row of `[rows, length]`. */
-export function logSoftmax(x: usize, output: usize, rows: i32, length: i32): void {
-  const bytes = <usize>length << 2;
-  for (let row = 0; row < rows; row++) {
-    const largest = maxRow(x, length);
-    subtractRow(x, output, length, largest, logarithmOf(exponentialRow(x, output, length, largest, false)));
-    x += bytes;
-    output += bytes;
-  }
-}
-
-/** `output = (x − first) − second`. */
-function subtractRow(x: usize, output: usize, count: i32, first: f32, second: f32): void {
-  const a = f32x4.splat(first),
-    b = f32x4.splat(second);
-  while (count >= 4) {
-    v128.store(output, f32x4.sub(f32x4.sub(v128.load(x), a), b));
-    x += 16;
-    output += 16;
-    count -= 4;
-  }
-  while (count > 0) {
-    store<f32>(output, load<f32>(x) - first - second);
-    x += 4;
-    output += 4;
-    count--;
-  }
-}
-
-/** Gradient of softmax by its output: `output · (dy − Σ dy · output)` of each row. */
-export function softmaxGradient(dy: usize, y: usize, dx: usize, rows: i32, length: i32): void {
-  const bytes = <usize>length << 2;
-  for (let row = 0; row < rows; row++) {
-    const shift = <f32>dotRow(dy, y, length);
-    const shifts = f32x4.splat(shift);
-    let f: usize = 0;
-    for (; f + 16 <= bytes; f += 16)
-      v128.store(dx + f, f32x4.mul(v128.load(y + f), f32x4.sub(v128.load(dy + f), shifts)));
-    for (; f < bytes; f += 4) store<f32>(dx + f, load<f32>(y + f) * (load<f32>(dy + f) - shift));
-    dy += bytes;
-    y += bytes;
-    dx += bytes;
-  }
-}
-
-/** Gradient of log-softmax by its output: `dy − e^output · Σ dy` of each row. */
-export function logSoftmaxGradient(dy: usize, y: usize, dx: usize, rows: i32, length: i32): void {
-  const bytes = <usize>length << 2;
-  for (let row = 0; row < rows; row++) {
-    const total = f32x4.splat(<f32>sumRow(dy, length));
-    let f: usize = 0;
-    for (; f + 16 <= bytes; f += 16)
-      v128.store(dx + f, f32x4.sub(v128.load(dy + f), f32x4.mul(exponential(v128.load(y + f)), total)));
-    for (; f < bytes; f += 4) {
-      const value = f32x4.mul(exponential(v128.load_splat<f32>(y + f)), total);
-      store<f32>(dx + f, load<f32>(dy + f) - f32x4.extract_lane(value, 0));
-    }
-    dy += bytes;
-    y += bytes;
-    dx += bytes;
-  }
 }
 
 /** Σ a · b over `count` floats, as a double. */
@@ -326,22 +235,4 @@ export function dotRow(a: usize, b: usize, count: i32): f64 {
     sum += <f64>rest;
   }
   return sum;
-}
-
-/** Index of the largest float of each row, the first of equals; the first NaN wins. int32. */
-export function argMaxRows(x: usize, output: usize, rows: i32, length: i32): void {
-  for (let row = 0; row < rows; row++) {
-    let best = load<f32>(x),
-      index = 0;
-    for (let i = 1; i < length && best == best; i++) {
-      const value = load<f32>(x + (<usize>i << 2));
-      if (value > best || value != value) {
-        best = value;
-        index = i;
-      }
-    }
-    store<i32>(output, index);
-    x += <usize>length << 2;
-    output += 4;
-  }
 }

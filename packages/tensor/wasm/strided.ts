@@ -1,11 +1,13 @@
-// Walks over several axes at once. The caller merges axes that are contiguous, so that few remain.
-import { setWord, word } from "./layout";
+// Walks over several axes at once. The caller merges axes that are contiguous, so that few remain. Lengths and strides lie
+// in shared memory; where a thread stands in the walk is its own, so that each can walk a part.
+import { scratch, setWord, word } from "./layout";
 
 const LENGTHS: i32 = 64;
 const STRIDES_A: i32 = 72;
 const STRIDES_B: i32 = 80;
 const STRIDES_C: i32 = 88;
-const POSITIONS: i32 = 96;
+/** Where this thread stands: eight words at the end of its working memory of 256 KiB. */
+const POSITIONS: usize = 262144 - 64;
 
 /** Sets axis `axis` of the next walk: its length and the distance of its elements in up to three tensors. */
 export function setAxis(axis: i32, length: i32, strideA: i32, strideB: i32, strideC: i32): void {
@@ -13,7 +15,6 @@ export function setAxis(axis: i32, length: i32, strideA: i32, strideB: i32, stri
   setWord(STRIDES_A + axis, strideA);
   setWord(STRIDES_B + axis, strideB);
   setWord(STRIDES_C + axis, strideC);
-  setWord(POSITIONS + axis, 0);
 }
 
 // @ts-ignore: decorator
@@ -40,30 +41,56 @@ export function strideC(axis: i32): i32 {
   return word(STRIDES_C + axis);
 }
 
+/** Positions of axes `[0, axes)` together: the product of their lengths. */
+export function walkLength(axes: i32): i32 {
+  let count = 1;
+  for (let axis = 0; axis < axes; axis++) count *= axisLength(axis);
+  return count;
+}
+
 let moveA: i32 = 0;
 let moveB: i32 = 0;
 let moveC: i32 = 0;
 
-/** Steps to the next position over axes `[0, axes)`, the last fastest; false after the last. `moved…` tell how far. */
-export function advance(axes: i32): bool {
+/** Goes from the start to position `index` over axes `[0, axes)`, the last fastest. `moved…` tell how far. */
+export function seek(axes: i32, index: i32): void {
   moveA = 0;
   moveB = 0;
   moveC = 0;
+  const positions = scratch() + POSITIONS;
   for (let axis = axes - 1; axis >= 0; axis--) {
-    const position = word(POSITIONS + axis) + 1;
+    const length = axisLength(axis),
+      outer = index / length,
+      position = index - outer * length;
+    store<i32>(positions + (<usize>axis << 2), position);
+    moveA += position * strideA(axis);
+    moveB += position * strideB(axis);
+    moveC += position * strideC(axis);
+    index = outer;
+  }
+}
+
+/** Steps to the next position over axes `[0, axes)`, the last fastest; back to the start after the last. `moved…` tell how far. */
+export function advance(axes: i32): void {
+  moveA = 0;
+  moveB = 0;
+  moveC = 0;
+  const positions = scratch() + POSITIONS;
+  for (let axis = axes - 1; axis >= 0; axis--) {
+    const place = positions + (<usize>axis << 2),
+      position = load<i32>(place) + 1;
     if (position < axisLength(axis)) {
-      setWord(POSITIONS + axis, position);
+      store<i32>(place, position);
       moveA += strideA(axis);
       moveB += strideB(axis);
       moveC += strideC(axis);
-      return true;
+      return;
     }
-    setWord(POSITIONS + axis, 0);
+    store<i32>(place, 0);
     moveA -= (position - 1) * strideA(axis);
     moveB -= (position - 1) * strideB(axis);
     moveC -= (position - 1) * strideC(axis);
   }
-  return false;
 }
 
 // @ts-ignore: decorator

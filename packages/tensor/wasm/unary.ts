@@ -1,4 +1,5 @@
 import { errorFunction, exponential, hyperbolicTangent, logarithm, logistic } from "./math";
+import { addressArgument, argument, floatArgument, forRange, setArgument, setFloatArgument } from "./threads";
 
 // Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
 const RELU: i32 = 0;
@@ -112,9 +113,14 @@ function loop(operation: i32, x: usize, output: usize, count: i32, first: f32, s
     store<f32>(output + f, f32x4.extract_lane(apply(operation, v128.load_splat<f32>(x + f), p, q), 0));
 }
 
-/** `output[i] = f(x[i])`; `first` and `second` are the operation's parameters (slope, step's value, limits). */
-export function unary(operation: i32, x: usize, output: usize, count: i32, first: f32, second: f32): void {
-  switch (operation) {
+function part(from: i32, to: i32): void {
+  const offset = <usize>from << 2,
+    x = addressArgument(1) + offset,
+    output = addressArgument(2) + offset,
+    count = to - from,
+    first = floatArgument(3),
+    second = floatArgument(4);
+  switch (argument(0)) {
     case RELU:
       return loop(RELU, x, output, count, first, second);
     case RELU6:
@@ -160,34 +166,18 @@ export function unary(operation: i32, x: usize, output: usize, count: i32, first
   }
 }
 
-/** int32 values as floats. */
-export function castIntegers(x: usize, output: usize, count: i32): void {
-  const end = <usize>count << 2;
-  for (let f: usize = 0; f < end; f += 4) store<f32>(output + f, <f32>load<i32>(x + f));
+/** Rough nanoseconds of an element on one thread. */
+function cost(operation: i32): f32 {
+  if (operation == ERF || operation == ELU || operation == SOFTPLUS) return 2;
+  return operation >= EXP && operation <= SIGMOID ? 1.2 : 0.4;
 }
 
-/** Floats truncated towards zero to int32; NaN gives 0 and what does not fit saturates. */
-export function castFloats(x: usize, output: usize, count: i32): void {
-  const end = <usize>count << 2;
-  for (let f: usize = 0; f < end; f += 4) store<i32>(output + f, <i32>load<f32>(x + f));
-}
-
-/** Booleans as floats 0 and 1. */
-export function castBooleansToFloats(x: usize, output: usize, count: i32): void {
-  for (let i: usize = 0; i < <usize>count; i++) store<f32>(output + (i << 2), <f32>load<u8>(x + i));
-}
-
-/** Booleans as int32 0 and 1. */
-export function castBooleansToIntegers(x: usize, output: usize, count: i32): void {
-  for (let i: usize = 0; i < <usize>count; i++) store<i32>(output + (i << 2), load<u8>(x + i));
-}
-
-/** 1 where a float is not 0, NaN included. */
-export function castFloatsToBooleans(x: usize, output: usize, count: i32): void {
-  for (let i: usize = 0; i < <usize>count; i++) store<u8>(output + i, load<f32>(x + (i << 2)) != 0 ? 1 : 0);
-}
-
-/** 1 where an int32 is not 0. */
-export function castIntegersToBooleans(x: usize, output: usize, count: i32): void {
-  for (let i: usize = 0; i < <usize>count; i++) store<u8>(output + i, load<i32>(x + (i << 2)) != 0 ? 1 : 0);
+/** `output[i] = f(x[i])`; `first` and `second` are the operation's parameters (slope, step's value, limits). */
+export function unary(operation: i32, x: usize, output: usize, count: i32, first: f32, second: f32): void {
+  setArgument(0, operation);
+  setArgument(1, x);
+  setArgument(2, output);
+  setFloatArgument(3, first);
+  setFloatArgument(4, second);
+  forRange(part, count, 64, cost(operation));
 }

@@ -9,7 +9,12 @@ import {
   takeAlongAxisOnHost,
 } from "../backends/host/indexing.js";
 import { hostValues } from "../backends/host/values.js";
-import { gatherWasm, scatterRowsWasm } from "../backends/wasm/ops/layout.js";
+import {
+  gatherWasm,
+  scatterAlongAxisWasm,
+  scatterRowsWasm,
+  takeAlongAxisWasm,
+} from "../backends/wasm/ops/layout.js";
 import {
   flattenIndicesWebgpu,
   gatherWebgpu,
@@ -73,7 +78,7 @@ const takeAlongAxisKernel = /* @__PURE__ */ defineKernel<{ x: Tensor; indices: T
     name: "TakeAlongAxis",
     implementations: {
       cpu: takeAlongAxisOnHost,
-      wasm: takeAlongAxisOnHost,
+      wasm: (call) => takeAlongAxisWasm(call) ?? takeAlongAxisOnHost(call),
       webgpu: (call) => takeAlongAxisWebgpu(call),
     },
     saves: ["indices"],
@@ -89,7 +94,7 @@ const scatterAlongAxisKernel = /* @__PURE__ */ defineKernel<
   name: "ScatterAlongAxis",
   implementations: {
     cpu: scatterAlongAxisOnHost,
-    wasm: scatterAlongAxisOnHost,
+    wasm: (call) => scatterAlongAxisWasm(call) ?? scatterAlongAxisOnHost(call),
     webgpu: (call) => scatterAlongAxisWebgpu(call),
   },
   saves: ["indices"],

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertOptions } from "../arguments.js";
 import { argExtremumOnHost, prodOnHost } from "../backends/host/reduce.js";
-import { argMaxWasm } from "../backends/wasm/ops/rows.js";
+import { argExtremeWasm, prodWasm } from "../backends/wasm/ops/rows.js";
 import { argReduceWebgpu, reduceWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import type { DType } from "../dtype.js";
 import { InputError } from "../errors.js";
@@ -67,7 +67,7 @@ const prodKernel = /* @__PURE__ */ defineKernel<UnaryInputs, ReduceAttributes>({
   // tfjs multiplies integers as doubles: not exact beyond 2⁵³
   implementations: {
     cpu: (call) => prodOnHost(call),
-    wasm: (call) => prodOnHost(call),
+    wasm: (call) => prodWasm(call) ?? prodOnHost(call),
     webgpu: (call) => reduceWebgpu(call, "Prod"),
   },
   saves: ["x"],
@@ -92,7 +92,7 @@ const argMaxKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>
   // tfjs never finds a NaN
   implementations: {
     cpu: (call) => argExtremumOnHost(call, 1),
-    wasm: (call) => argMaxWasm(call) ?? argExtremumOnHost(call, 1),
+    wasm: (call) => argExtremeWasm(call, "largest") ?? argExtremumOnHost(call, 1),
     webgpu: (call) => argReduceWebgpu(call, "ArgMax"),
   },
 });
@@ -102,7 +102,7 @@ const argMinKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { axis: number }>
   stock: "ArgMin",
   implementations: {
     cpu: (call) => argExtremumOnHost(call, -1),
-    wasm: (call) => argExtremumOnHost(call, -1),
+    wasm: (call) => argExtremeWasm(call, "smallest") ?? argExtremumOnHost(call, -1),
     webgpu: (call) => argReduceWebgpu(call, "ArgMin"),
   },
 });

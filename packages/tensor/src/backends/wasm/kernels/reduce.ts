@@ -4,7 +4,7 @@ import type { WasmBackend } from "../backend.js";
 import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 
 /** Numbers of wasm/reduce.ts. */
-export const REDUCTION = { Sum: 0, Mean: 1, Max: 2, Min: 3 } as const;
+export const REDUCTION = { Sum: 0, Mean: 1, Max: 2, Min: 3, Prod: 4 } as const;
 
 /** Reduces axes of floats; null for integers and for nothing. Axes with others between them are reduced group by group. */
 export function reduce(
@@ -23,7 +23,7 @@ export function reduce(
   const groups: { length: number; isReduced: boolean }[] = [];
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const isReduced = axes.includes(axis);
-    if (shape[axis] === 1 && groups.length > 0) continue;
+    if (shape[axis] === 1) continue;
     const group = groups[groups.length - 1];
     if (group?.isReduced === isReduced) group.length *= shape[axis];
     else groups.push({ length: shape[axis], isReduced });
@@ -35,10 +35,9 @@ export function reduce(
   let inner = 1;
   let left = reductions;
   const output = backend.allocateOutput(outShape);
-  const between =
-    reductions > 1
-      ? backend.scratch(4 * (outer / groups.find(({ isReduced }) => isReduced)!.length))
-      : 0;
+  // what one group leaves is the input of the next: two places in turn
+  const bytes = 4 * (outer / groups.find(({ isReduced }) => isReduced)!.length);
+  const places = reductions > 1 ? backend.scratch(2 * bytes) : 0;
   for (const { length, isReduced } of groups) {
     outer /= length;
     if (!isReduced) {
@@ -46,8 +45,7 @@ export function reduce(
       continue;
     }
     left--;
-    // later groups are reduced in place: a task writes no element that another one reads
-    const target = left === 0 ? backend.pointer(output) : between;
+    const target = left === 0 ? backend.pointer(output) : places + (left % 2) * bytes;
     if (inner === 1) backend.exports.reduceRows(operation, source, target, outer, length);
     else backend.exports.reduceColumns(operation, source, target, outer, length, inner);
     source = target;
@@ -88,6 +86,26 @@ export function logSoftmax(backend: WasmBackend, x: TensorInfo, axis = -1): Tens
 
 function softmaxKernel({ inputs, attrs, backend }: WasmCall): TensorInfo | null {
   return softmax(backend, inputs.logits, attrs.dim as number);
+}
+
+/** Index of the largest or smallest float along an axis, which is dropped: the first of equals; the first NaN wins. */
+export function argExtreme(
+  backend: WasmBackend,
+  x: TensorInfo,
+  axis: number,
+  kind: "largest" | "smallest",
+): TensorInfo | null {
+  const { shape } = x;
+  if (!backend.isFloat32(x) || sizeOf(shape) === 0) return null;
+  const source = backend.pointer(x);
+  const output = backend.allocateOutput(
+    shape.filter((_, index) => index !== axis),
+    "int32",
+  );
+  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
+  const smallest = Number(kind === "smallest");
+  backend.exports.argExtreme(source, backend.pointer(output), outer, shape[axis], inner, smallest);
+  return output;
 }
 
 export const REDUCE_KERNELS: WasmKernels = {

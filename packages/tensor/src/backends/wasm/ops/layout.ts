@@ -98,7 +98,7 @@ function isSummable(wasm: WasmBackend, updates: TensorInfo, indices: TensorInfo)
 export function takeAlongAxisWasm({ inputs: { x, indices }, backend }: KernelCall): TensorInfo | null {
   const wasm = backend as WasmBackend;
   const [outer, count, inner] = indices.shape;
-  const length: number = x.shape[1];
+  const [, length]: readonly number[] = x.shape;
   if (!isPlain(wasm, x) || !isPlain(wasm, indices) || outer * count * inner === 0) return null;
   const [source, picked] = [wasm.pointer(x), wasm.pointer(indices)];
   const output = wasm.allocateOutput(indices.shape, x.dtype as DType);

@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
-import { argExtreme, logSoftmax } from "../kernels/reduce.js";
+import { argExtreme, logSoftmax, REDUCTION, reduce } from "../kernels/reduce.js";
 
 /** `ai/LogSoftmax` in WebAssembly, along the last axis. */
 export function logSoftmaxWasm({ inputs: { x }, backend }: KernelCall): TensorInfo | null {
@@ -30,4 +30,13 @@ export function argExtremeWasm(
   kind: "largest" | "smallest",
 ): TensorInfo | null {
   return argExtreme(backend as WasmBackend, x, axis, kind);
+}
+
+/** `ai/Prod` in WebAssembly, on floats. */
+export function prodWasm({
+  inputs: { x },
+  attrs: { axis },
+  backend,
+}: KernelCall<{ axis: number[] }>): TensorInfo | null {
+  return reduce(backend as WasmBackend, REDUCTION.Prod, x, axis, false);
 }

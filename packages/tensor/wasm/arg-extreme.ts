@@ -1,0 +1,88 @@
+import { divideUp, scratch } from "./layout";
+import { maxRow, minRow } from "./reduce";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
+
+/** Index of the first element that equals `value`; of the first NaN when it is NaN. */
+function indexOf(x: usize, count: i32, value: f32): i32 {
+  const values = f32x4.splat(value),
+    wanted = value == value;
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const found = v128.load(x + (<usize>i << 2));
+    if (v128.any_true(wanted ? f32x4.eq(found, values) : f32x4.ne(found, found))) break;
+  }
+  for (; i < count; i++) {
+    const found = load<f32>(x + (<usize>i << 2));
+    if (wanted ? found == value : found != found) break;
+  }
+  return i;
+}
+
+function rowsPart(from: i32, to: i32): void {
+  const length = argument(2),
+    smallest = argument(3);
+  let x = addressArgument(0) + (<usize>(from * length) << 2);
+  for (; from < to; from++) {
+    const value = smallest ? minRow(x, length) : maxRow(x, length);
+    store<i32>(addressArgument(1) + (<usize>from << 2), indexOf(x, length, value));
+    x += <usize>length << 2;
+  }
+}
+
+/** Columns whose best values and their places are kept at once. */
+const COLUMN_BLOCK: i32 = 128;
+
+function columnsPart(from: i32, to: i32): void {
+  const length = argument(2),
+    smallest = argument(3),
+    inner = argument(4),
+    blocks = divideUp(inner, COLUMN_BLOCK),
+    stride = <usize>inner << 2,
+    best = scratch();
+  for (; from < to; from++) {
+    const block = from / blocks,
+      first = (from - block * blocks) * COLUMN_BLOCK,
+      columns = min(COLUMN_BLOCK, inner - first),
+      output = addressArgument(1) + (<usize>(block * inner + first) << 2);
+    let x = addressArgument(0) + <usize>(block * length) * stride + (<usize>first << 2);
+    memory.copy(best, x, <usize>columns << 2);
+    memory.fill(output, 0, <usize>columns << 2);
+    for (let row = 1; row < length; row++) {
+      x += stride;
+      better(x, best, output, columns, row, smallest);
+    }
+  }
+}
+
+/** Puts `row` where its value beats the best so far. */
+function better(x: usize, best: usize, output: usize, columns: i32, row: i32, smallest: i32): void {
+  for (let column = 0; column < columns; column++) {
+    const offset = <usize>column << 2,
+      value = load<f32>(x + offset),
+      known = load<f32>(best + offset);
+    if ((smallest ? value < known : value > known) || (value != value && known == known)) {
+      store<f32>(best + offset, value);
+      store<i32>(output + offset, row);
+    }
+  }
+}
+
+/**
+ * Index of the largest float, or the smallest, along the middle axis of `[outer, length, inner]`: the first of equals; the
+ * first NaN wins. int32 `[outer, inner]`.
+ */
+export function argExtreme(x: usize, output: usize, outer: i32, length: i32, inner: i32, smallest: i32): void {
+  setArgument(0, x);
+  setArgument(1, output);
+  setArgument(2, length);
+  setArgument(3, smallest);
+  setArgument(4, inner);
+  if (inner == 1) forRange(rowsPart, outer, 1, 10 + <f32>length * 0.4);
+  else
+    forRange(
+      columnsPart,
+      outer * divideUp(inner, COLUMN_BLOCK),
+      1,
+      20 + <f32>length * <f32>min(inner, COLUMN_BLOCK),
+    );
+}
