@@ -341,7 +341,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    */
   async state(): Promise<TrainingState> {
     await this.#stepper.reader.drain();
-    const callbacks = new Map(this.#loadedCallbacks);
+    const callbacks = new Map<string, CallbackState | Promise<CallbackState>>(this.#loadedCallbacks);
     for (const callback of this.#callbacks)
       if (callback.state !== undefined) callbacks.set(callback.name, callback.state());
     return captureState(this.#options, {

@@ -52,7 +52,7 @@ export interface Progress
     "step" | "epoch" | "continues" | "data" | "evaluationData" | "running" | "skippedSteps"
   > {
   readonly history: TrainingHistory;
-  readonly callbacks: ReadonlyMap<string, CallbackState>;
+  readonly callbacks: ReadonlyMap<string, CallbackState | Promise<CallbackState>>;
 }
 
 /** Copies the state of all that a trainer drives. Every read is started before the first wait: one moment in time. */
@@ -64,6 +64,7 @@ export async function captureState<Batch, Model extends TrainableModel>(
     model.stateDict(),
     optimizer.state(),
     Promise.all(Object.entries(metrics).map(async ([name, metric]) => [name, await metric.state()] as const)),
+    Promise.all([...callbacks].map(async ([name, state]) => [name, await state] as const)),
   ]);
   const random = {
     default: defaultGenerator().state(),
@@ -75,9 +76,9 @@ export async function captureState<Batch, Model extends TrainableModel>(
   const losses = Float64Array.from(history.losses);
   const learningRates = Float64Array.from(history.learningRates);
   const epochs = [...history.epochs];
-  const [modelState, optimizerState, metricStates] = await reads;
+  const [modelState, optimizerState, metricStates, callbackStates] = await reads;
   const tensors = new Map<string, StateEntry>();
-  for (const [name, state] of callbacks)
+  for (const [name, state] of callbackStates)
     for (const [key, entry] of state.tensors ?? []) tensors.set(`${name}/${key}`, entry);
   return {
     json: {
@@ -87,7 +88,7 @@ export async function captureState<Batch, Model extends TrainableModel>(
       optimizer: optimizerState.json,
       ...(scheduleState === undefined ? {} : { schedule: scheduleState }),
       metrics: Object.fromEntries(metricStates),
-      callbacks: Object.fromEntries([...callbacks].map(([name, { json }]) => [name, json])),
+      callbacks: Object.fromEntries(callbackStates.map(([name, { json }]) => [name, json])),
       epochs,
     },
     model: modelState,
@@ -113,6 +114,9 @@ export function restoreState<Batch, Model extends TrainableModel>(
     );
   assertNames("metrics", Object.keys(metrics), Object.keys(json.metrics));
   assertNames("generators", Object.keys(generators), Object.keys(json.random.named));
+  // before anything changes: weights of one run beside moments of another are worth nothing
+  optimizer.assertState({ json: json.optimizer, tensors: optimizerTensors });
+  if (json.schedule !== undefined) schedule?.assertState(json.schedule);
   model.loadStateDict(modelState);
   optimizer.loadState({ json: json.optimizer, tensors: optimizerTensors });
   if (json.schedule !== undefined) schedule?.loadState(json.schedule);

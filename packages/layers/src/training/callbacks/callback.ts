@@ -93,6 +93,6 @@ export interface TrainingCallback {
   /** Always called once the run started, whatever its end. */
   onFitEnd?(end: FitEnd, run: TrainingRun): void | Promise<void>;
   /** What it has to remember for an exact resume. */
-  state?(): CallbackState;
+  state?(): CallbackState | Promise<CallbackState>;
   loadState?(state: CallbackState): void;
 }

@@ -1,6 +1,13 @@
-import { adamwUpdate, InputError, type Tensor } from "@ai/tensor";
+import { adamwUpdate, type Tensor } from "@ai/tensor";
 import type { Parameter } from "../../parameter.js";
-import { assertNotNegative, Optimizer, type OptimizerBuffer, type OptimizerGroupInput } from "./optimizer.js";
+import {
+  assertBetas,
+  assertNotNegative,
+  Optimizer,
+  type OptimizerBuffer,
+  type OptimizerGroupInput,
+  type UpdateContext,
+} from "./optimizer.js";
 
 /** Options of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions {
@@ -33,8 +40,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
   protected override assertOptions(options: AdamOptions): void {
     const { learningRate, epsilon, weightDecay, betas } = options;
     assertNotNegative("Adam", { learningRate, epsilon, weightDecay });
-    if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
-      throw new InputError(`Adam: expected two betas in [0, 1), got ${String(betas)}`);
+    assertBetas("Adam", betas);
   }
 
   protected override update(
@@ -42,7 +48,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     gradient: Tensor,
     { amsgrad, ...options }: AdamOptions,
     buffer: (name: string) => OptimizerBuffer,
-    steps: number,
+    { steps }: UpdateContext,
   ): void {
     adamwUpdate(target, gradient, {
       ...options,

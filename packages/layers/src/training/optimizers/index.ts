@@ -1,4 +1,14 @@
+export { Adafactor, type AdafactorOptions } from "./adafactor.js";
+export { Adadelta, type AdadeltaOptions, Adagrad, type AdagradOptions } from "./adagrad.js";
 export { Adam, type AdamOptions, AdamW } from "./adam.js";
+export {
+  Adamax,
+  type AdamaxOptions,
+  NAdam,
+  type NAdamOptions,
+  RAdam,
+  type RAdamOptions,
+} from "./adam-variants.js";
 export {
   areFinite,
   type ClipGradNormOptions,
@@ -6,11 +16,26 @@ export {
   clipGradValue,
   gradientNorm,
 } from "./clipping.js";
+export { LAMB, type LambOptions } from "./lamb.js";
+export { Lion, type LionOptions } from "./lion.js";
+export { Muon, type MuonOptions } from "./muon.js";
 export {
   Optimizer,
+  type OptimizerBuffer,
   type OptimizerGroup,
   type OptimizerGroupInput,
   type OptimizerOptions,
   type OptimizerState,
+  type UpdateContext,
 } from "./optimizer.js";
+export { RMSprop, type RmspropOptions } from "./rmsprop.js";
 export { SGD, type SgdOptions } from "./sgd.js";
+export {
+  ExponentialMovingAverage,
+  type ExponentialMovingAverageOptions,
+  StochasticWeightAverage,
+  WeightAverage,
+  type WeightAverageState,
+  type WeightAveragingOptions,
+  weightAveraging,
+} from "./weight-average.js";

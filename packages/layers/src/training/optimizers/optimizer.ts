@@ -4,6 +4,7 @@ import {
   InputError,
   keep,
   read,
+  type Shape,
   ShapeError,
   type Tensor,
   WeightsError,
@@ -50,9 +51,20 @@ export interface OptimizerState {
     }[];
     /** Updates that each parameter had. */
     readonly steps: readonly number[];
+    /** Numbers that an optimizer keeps for each parameter, such as NAdam's product of momenta; absent where it has none. */
+    readonly numbers?: readonly Readonly<Record<string, number>>[];
   };
-  /** Buffers by `INDEX.NAME`, the parameter's shape, float32. */
+  /** Buffers by `INDEX.NAME`, float32, of the parameter's shape unless the optimizer says otherwise. */
   readonly tensors: ReadonlyMap<string, StateEntry>;
+}
+
+/** What an update knows beside the values. */
+export interface UpdateContext {
+  /** 1 for the first update of this parameter. */
+  readonly steps: number;
+  readonly parameter: Parameter;
+  /** Numbers that stay between the updates of this parameter and are saved with the state. */
+  readonly numbers: Map<string, number>;
 }
 
 interface Slot {
@@ -61,6 +73,7 @@ interface Slot {
   /** The parameter as what the kernels overwrite. */
   readonly target: { value: Tensor };
   readonly buffers: Map<string, OptimizerBuffer>;
+  readonly numbers: Map<string, number>;
   steps: number;
 }
 
@@ -108,6 +121,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
         group,
         target: targetOf(parameter),
         buffers: new Map(),
+        numbers: new Map(),
         steps: 0,
       })),
     );
@@ -116,14 +130,19 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   /** @throws InputError for an option out of range. */
   protected abstract assertOptions(options: Options): void;
 
-  /** Updates one parameter. @param steps 1 for its first update. */
+  /** Updates one parameter. */
   protected abstract update(
     target: { value: Tensor },
     gradient: Tensor,
     options: Options,
     buffer: (name: string) => OptimizerBuffer,
-    steps: number,
+    context: UpdateContext,
   ): void;
+
+  /** Shape of a buffer in a saved state; undefined when there is no such buffer. */
+  protected bufferShape(_name: string, parameter: Parameter): Shape | undefined {
+    return parameter.shape;
+  }
 
   /**
    * One update of every parameter that has a gradient; the others stay as they are, without decay, as in PyTorch.
@@ -159,7 +178,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
         }
         return found;
       };
-      this.update(slot.target, gradient, slot.group.options as Options, buffer, slot.steps);
+      this.update(slot.target, gradient, slot.group.options as Options, buffer, slot);
       for (const { value } of slot.buffers.values()) if (value !== null) keep(value);
     });
   }
@@ -174,6 +193,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
         parameters: parameters.length,
       })),
       steps: this.#slots.map((slot) => slot.steps),
+      ...(this.#slots.every(({ numbers }) => numbers.size === 0)
+        ? {}
+        : { numbers: this.#slots.map(({ numbers }) => Object.fromEntries(numbers)) }),
     };
     const reads = this.#slots.flatMap(({ buffers }, index) =>
       [...buffers].flatMap(([name, { value }]) =>
@@ -184,26 +206,70 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   }
 
   /**
-   * Goes on from a saved state.
-   * @throws WeightsError when it is of another optimizer, other groups or other shapes; nothing changes then.
+   * Checks that a saved state fits this optimizer, and changes nothing.
+   * @throws WeightsError when it is of another optimizer, other groups or other shapes, or no state at all.
    */
-  loadState({ json, tensors }: OptimizerState): void {
+  assertState(state: OptimizerState): void {
     const name = this.kind;
-    if (json?.name !== name)
-      throw new WeightsError(`${name}.loadState: expected a state of ${name}, got one of ${json?.name}`);
-    const saved = json.groups.map((group) => group.parameters);
+    const fail = (problem: string): never => {
+      throw new WeightsError(`${name}.loadState: expected ${problem}`);
+    };
+    const { json, tensors } = (state ?? {}) as Partial<OptimizerState>;
+    if (typeof json !== "object" || json === null || !(tensors instanceof Map))
+      fail(`{ json, tensors } that state() gave, got ${describe(state)}`);
+    const { name: savedName, groups, steps, numbers } = json as OptimizerState["json"];
+    if (savedName !== name) fail(`a state of ${name}, got one of ${String(savedName)}`);
+    if (
+      !Array.isArray(groups) ||
+      groups.some((group) => typeof group?.options !== "object" || !group.options)
+    )
+      fail(`groups with options, got ${describe(groups)}`);
+    const saved = groups.map((group) => group.parameters);
     const present = this.groups.map((group) => group.parameters.length);
-    if (saved.join() !== present.join() || json.steps.length !== this.#slots.length)
-      throw new WeightsError(
-        `${name}.loadState: expected groups of ${present.join(", ")} parameters, got ${saved.join(", ")}`,
+    if (saved.join() !== present.join())
+      fail(`groups of ${present.join(", ")} parameters, got ${saved.join(", ")}`);
+    if (
+      !isListOf(steps, this.#slots.length, (count) => Number.isSafeInteger(count) && (count as number) >= 0)
+    )
+      fail(`a count of steps for each of ${this.#slots.length} parameters, got ${describe(steps)}`);
+    const isRecord = (each: unknown): boolean =>
+      typeof each === "object" && each !== null && Object.values(each).every(Number.isFinite);
+    if (numbers !== undefined && !isListOf(numbers, this.#slots.length, isRecord))
+      fail(`numbers for each of ${this.#slots.length} parameters, got ${describe(numbers)}`);
+    groups.forEach(({ options, initialLearningRate }, index) => {
+      const known = this.groups[index].options;
+      const unknown = Object.keys(options).filter((key) => !(key in known));
+      if (unknown.length > 0) fail(`options ${Object.keys(known).join(", ")}, got ${unknown.join(", ")}`);
+      if (initialLearningRate !== undefined && !Number.isFinite(initialLearningRate))
+        fail(`a finite initialLearningRate, got ${describe(initialLearningRate)}`);
+      try {
+        this.assertOptions({ ...known, ...(options as Partial<Options>) });
+      } catch (error) {
+        fail(`options in range; ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+    for (const [key, entry] of tensors as OptimizerState["tensors"]) this.#assertBuffer(key, entry, fail);
+  }
+
+  #assertBuffer(key: string, entry: StateEntry | undefined, fail: (problem: string) => never): void {
+    const parameter = this.#slots[Number(key.split(".")[0])]?.parameter;
+    const shape = parameter && this.bufferShape(key.slice(key.indexOf(".") + 1), parameter);
+    if (shape === undefined || entry?.dtype !== "float32" || !sameShape(shape, entry.shape))
+      fail(
+        `buffers of the parameters' shapes, got ${entry?.shape === undefined ? describe(entry) : `[${entry.shape.join(", ")}]`} for ${key}`,
       );
-    for (const [key, entry] of tensors) {
-      const shape = this.#slots[Number(key.split(".")[0])]?.parameter.shape;
-      if (shape === undefined || entry.dtype !== "float32" || !sameShape(shape, entry.shape))
-        throw new WeightsError(
-          `${name}.loadState: expected buffers of the parameters' shapes, got [${entry.shape.join(", ")}] for ${key}`,
-        );
-    }
+    const size = shape!.reduce((product, length) => product * length, 1);
+    if (!(entry!.values instanceof Float32Array) || entry!.values.length !== size)
+      fail(`${size} values for ${key}, got ${entry!.values?.length ?? typeof entry!.values}`);
+  }
+
+  /**
+   * Goes on from a saved state.
+   * @throws WeightsError when it is of another optimizer, other groups or other shapes, or no state; nothing changes then.
+   */
+  loadState(state: OptimizerState): void {
+    this.assertState(state);
+    const { json, tensors } = state;
     this.#free();
     this.groups.forEach((group, index) => {
       const { options, initialLearningRate } = json.groups[index];
@@ -213,6 +279,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     });
     this.#slots.forEach((slot, index) => {
       slot.steps = json.steps[index];
+      slot.numbers.clear();
+      for (const [key, value] of Object.entries(json.numbers?.[index] ?? {})) slot.numbers.set(key, value);
     });
     for (const [key, { values, shape }] of tensors) {
       const split = key.indexOf(".");
@@ -258,6 +326,17 @@ function assertInputs(name: string, inputs: unknown): void {
       fail(`${key} beside them: it belongs into options`);
 }
 
+function isListOf(list: unknown, length: number, test: (each: unknown) => boolean): boolean {
+  return Array.isArray(list) && list.length === length && list.every(test);
+}
+
+/** A value in a few words, for errors. */
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "number" ? String(value) : typeof value;
+}
+
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
@@ -283,4 +362,16 @@ export function assertNotNegative(operation: string, values: Readonly<Record<str
   for (const [name, value] of Object.entries(values))
     if (!(value >= 0 && Number.isFinite(value)))
       throw new InputError(`${operation}: expected a finite ${name} of at least 0, got ${value}`);
+}
+
+/** @throws InputError unless there are two decay rates in [0, 1). */
+export function assertBetas(operation: string, betas: readonly [number, number]): void {
+  if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
+    throw new InputError(`${operation}: expected two betas in [0, 1), got ${String(betas)}`);
+}
+
+/** @throws InputError for a share that is not in [0, 1). */
+export function assertShare(operation: string, name: string, value: number): void {
+  if (!(value >= 0 && value < 1))
+    throw new InputError(`${operation}: expected ${name} in [0, 1), got ${value}`);
 }

@@ -73,12 +73,25 @@ export abstract class LearningRateSchedule {
     return { name: this.kind, steps: this.steps, initialLearningRates: [...this.#initial] };
   }
 
-  /** Goes on from a saved state and sets the rates of its step. @throws WeightsError for another schedule's state. */
-  loadState(state: ScheduleState): void {
-    if (state?.name !== this.kind || state.initialLearningRates.length !== this.#initial.length)
+  /** Checks that a saved state fits this schedule, and changes nothing. @throws WeightsError when it does not, or is none. */
+  assertState(state: ScheduleState): void {
+    const { name, steps, initialLearningRates: rates } = (state ?? {}) as Partial<ScheduleState>;
+    const fits =
+      name === this.kind &&
+      Number.isSafeInteger(steps) &&
+      (steps as number) >= 0 &&
+      Array.isArray(rates) &&
+      rates.length === this.#initial.length &&
+      rates.every(Number.isFinite);
+    if (!fits)
       throw new WeightsError(
-        `${this.kind}.loadState: expected a state of ${this.kind} with ${this.#initial.length} groups, got ${JSON.stringify(state)}`,
+        `${this.kind}.loadState: expected a state of ${this.kind} with ${this.#initial.length} groups, got ${JSON.stringify(state) ?? typeof state}`,
       );
+  }
+
+  /** Goes on from a saved state and sets the rates of its step. @throws WeightsError for another schedule's state; nothing changes then. */
+  loadState(state: ScheduleState): void {
+    this.assertState(state);
     this.steps = state.steps;
     this.#initial = [...state.initialLearningRates];
     this.apply();
