@@ -173,3 +173,8 @@ export {
 export type { WeightsSource } from "./weights/sources.js";
 export type { ReadManyOptions, ReadOptions, WeightsFile, WeightsInfo } from "./weights/weights-file.js";
 export { saveSafetensors, type WriteOptions, writeSafetensors } from "./weights/write-safetensors.js";
+export {
+  type ShardOptions,
+  saveShardedSafetensors,
+  writeShardedSafetensors,
+} from "./weights/write-shards.js";

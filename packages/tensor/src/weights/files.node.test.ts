@@ -11,6 +11,7 @@ import {
   type HostEntry,
   readSafetensors,
   saveSafetensors,
+  saveShardedSafetensors,
   tensor,
   useDevice,
   WeightsError,
@@ -85,6 +86,30 @@ describe("saveSafetensors and readSafetensors on files", () => {
     const file = await readSafetensors(path);
     await saveSafetensors(path, { x: entry(3, 4) });
     await expect(file.host("x")).rejects.toThrow(/changed meanwhile/);
+  });
+
+  it("replace a model in a folder by another, sharded or not, whole or not at all", async () => {
+    const model = await mkdtemp(join(folder, "replaced-"));
+    await writeFile(join(model, "model.safetensors.md"), "kept");
+    await saveShardedSafetensors(model, { a: entry(1, 2), b: entry(3) }, { maxShardBytes: 8 });
+    const sharded = [
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+      "model.safetensors.index.json",
+      "model.safetensors.md",
+    ];
+    expect((await readdir(model)).sort()).toEqual(sharded);
+    expect((await readSafetensors(model)).names).toEqual(["a", "b"]);
+    const gone = tensor([2]);
+    gone.dispose();
+    await expect(saveShardedSafetensors(model, { a: entry(5), gone })).rejects.toThrow();
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(saveShardedSafetensors(model, { a: entry(5) }, { signal })).rejects.toThrow("enough");
+    expect((await readdir(model)).sort()).toEqual(sharded);
+    await saveShardedSafetensors(model, { a: entry(5) });
+    expect((await readdir(model)).sort()).toEqual(["model.safetensors", "model.safetensors.md"]);
+    expect((await (await readSafetensors(model)).host("a")).values).toEqual(Float32Array.of(5));
+    await expect(saveShardedSafetensors(join(folder, "none"), { x: entry(1) })).rejects.toThrow(WeightsError);
   });
 
   it("read a sharded model and refuse an index that leads astray", async () => {
