@@ -41,6 +41,24 @@ export function pairOf(
   return [values[0], values[1]];
 }
 
+/** One number for all axes, or one each. @throws InputError unless they are integers of at least `minimum`. */
+export function sizesOf(
+  layer: string,
+  name: string,
+  value: number | readonly number[],
+  { axes, minimum }: { readonly axes: number; readonly minimum: number },
+): number[] {
+  const values = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
+  if (!Array.isArray(values) || values.length !== axes)
+    throw new InputError(
+      `${layer}: expected one number${axes > 1 ? ` or ${axes}` : ""} for ${name}, got ${JSON.stringify(value)}`,
+    );
+  values.forEach((size, axis) => {
+    assertIntegers(layer, { [axes > 1 ? `${name} (axis ${axis})` : name]: size }, minimum);
+  });
+  return [...values];
+}
+
 /** @throws InputError unless `x` is a tensor: of all mistakes the commonest is a plain array. */
 export function assertTensor(x: unknown, name = "input"): asserts x is Tensor {
   if (typeof x !== "object" || x === null || !("dataId" in x))

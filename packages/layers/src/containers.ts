@@ -30,6 +30,54 @@ export class Sequential extends Module<[x: Tensor], Tensor> {
   }
 }
 
+/**
+ * Layers by position, for a model that calls them itself. Their checkpoint names are `0`, `1`, ….
+ * @example
+ * for (const block of this.blocks.modules) x = block.call(x);
+ */
+export class ModuleList<Item extends AnyModule = TensorModule> extends Module<[], never> {
+  static override readonly checkpointNames = { modules: "" };
+  /** The layers in order. */
+  readonly modules: readonly Item[];
+
+  /** @throws InputError for an entry that is not a module. */
+  constructor(modules: readonly Item[] = []) {
+    super();
+    assertModules("ModuleList", modules);
+    this.modules = [...modules];
+  }
+
+  /** @throws InputError always: a list says nothing about how its layers follow each other. */
+  protected forward(): never {
+    throw new InputError(
+      "ModuleList: expected a call of one of its modules, got a call of the list; use Sequential",
+    );
+  }
+}
+
+/** Layers by name, for a model that calls them itself. A layer's key is its checkpoint name. */
+export class ModuleDict<Item extends AnyModule = TensorModule> extends Module<[], never> {
+  static override readonly checkpointNames = { modules: "" };
+  readonly modules: Readonly<Record<string, Item>>;
+
+  /** @throws InputError for an entry that is not a module, or a key that is empty or has a dot. */
+  constructor(modules: Readonly<Record<string, Item>> = {}) {
+    super();
+    for (const key of Object.keys(modules))
+      if (key === "" || key.includes("."))
+        throw new InputError(
+          `ModuleDict: expected keys without dots, got "${key}"; they are parts of checkpoint names`,
+        );
+    assertModules("ModuleDict", Object.values(modules));
+    this.modules = { ...modules };
+  }
+
+  /** @throws InputError always: a dictionary says nothing about how its layers follow each other. */
+  protected forward(): never {
+    throw new InputError("ModuleDict: expected a call of one of its modules, got a call of the dictionary");
+  }
+}
+
 /** Gives its input back: a place holder for a layer that was taken out. */
 export class Identity extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */

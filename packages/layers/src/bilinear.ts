@@ -1,0 +1,58 @@
+import { add, einsum, ShapeError, type Tensor } from "@ai/tensor";
+import { assertIntegers, assertTensor, formatShape } from "./checks.js";
+import { fanInUniform } from "./initializers.js";
+import { Module } from "./module.js";
+import { Parameter } from "./parameter.js";
+
+/** Options of {@link Bilinear}. */
+export interface BilinearOptions {
+  /** Whether to add a bias. Default true. */
+  readonly bias?: boolean;
+}
+
+/**
+ * `y_o = Σ_ij a_i · weight_oij · b_j + bias_o`.
+ * Parameters: `weight` `[outFeatures, in1Features, in2Features]`, `bias` `[outFeatures]`, both from U(±1/√in1Features).
+ */
+export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+
+  /** @throws InputError for sizes that are not positive integers. */
+  constructor(
+    in1Features: number,
+    in2Features: number,
+    outFeatures: number,
+    { bias = true }: BilinearOptions = {},
+  ) {
+    super();
+    assertIntegers("Bilinear", { in1Features, in2Features, outFeatures });
+    const initializer = fanInUniform(in1Features);
+    this.weight = new Parameter([outFeatures, in1Features, in2Features], { initializer });
+    this.bias = bias ? new Parameter([outFeatures], { initializer }) : undefined;
+  }
+
+  /**
+   * @param a `[batch, in1Features]`
+   * @param b `[batch, in2Features]`
+   * @returns `[batch, outFeatures]`
+   * @throws ShapeError when the sizes do not fit.
+   */
+  protected forward(a: Tensor, b: Tensor): Tensor {
+    assertTensor(a, "the first input");
+    assertTensor(b, "the second input");
+    const [, in1, in2] = this.weight.shape;
+    if (
+      a.shape.length !== 2 ||
+      b.shape.length !== 2 ||
+      a.shape[1] !== in1 ||
+      b.shape[1] !== in2 ||
+      a.shape[0] !== b.shape[0]
+    )
+      throw new ShapeError(
+        `expected inputs [batch, ${in1}] and [batch, ${in2}], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+      );
+    const product = einsum("bi,oij,bj->bo", a, this.weight.value, b); // [batch, outFeatures]
+    return this.bias === undefined ? product : add(product, this.bias.value);
+  }
+}

@@ -1,0 +1,101 @@
+import { describeEachDevice } from "@ai/tensor/testing";
+import { it } from "vitest";
+import * as layers from "./index.js";
+import { expectLikeTorch, type LayerCase, loadLayerFixture } from "./testing/layer-cases.js";
+
+/** Attributes as in tooling/fixtures/layers/more_layers.py. */
+const CASES: readonly LayerCase[] = [
+  { name: "relu6", build: () => new layers.ReLU6() },
+  { name: "selu", build: () => new layers.SELU() },
+  { name: "silu", build: () => new layers.SiLU() },
+  { name: "mish", build: () => new layers.Mish() },
+  { name: "hardswish", build: () => new layers.Hardswish() },
+  { name: "hardsigmoid", build: () => new layers.Hardsigmoid() },
+  { name: "sigmoid", build: () => new layers.Sigmoid() },
+  { name: "tanh", build: () => new layers.Tanh() },
+  { name: "log_sigmoid", build: () => new layers.LogSigmoid() },
+  { name: "leaky_relu", build: () => new layers.LeakyReLU({ negativeSlope: 0.2 }) },
+  { name: "elu", build: () => new layers.ELU({ alpha: 1.5 }) },
+  { name: "celu", build: () => new layers.CELU({ alpha: 1.5 }) },
+  { name: "softplus", build: () => new layers.Softplus({ beta: 2, threshold: 3 }) },
+  { name: "hardtanh", build: () => new layers.Hardtanh({ min: -0.5, max: 1.5 }) },
+  { name: "log_softmax", build: () => new layers.LogSoftmax({ axis: 1 }) },
+  { name: "prelu", build: () => new layers.PReLU() },
+  { name: "prelu_channels", build: () => new layers.PReLU({ numParameters: 5 }) },
+  { name: "glu", build: () => new layers.GLU() },
+  { name: "glu_axis", build: () => new layers.GLU({ axis: 1 }) },
+  { name: "swiglu", build: () => new layers.SwiGLU() },
+  { name: "geglu", build: () => new layers.GeGLU() },
+  { name: "conv1d", build: () => new layers.Conv1d(4, 3, 3) },
+  {
+    name: "conv1d_options",
+    build: () => new layers.Conv1d(4, 6, 3, { stride: 2, padding: 2, dilation: 2, groups: 2, bias: false }),
+  },
+  {
+    name: "conv1d_same",
+    build: () => new layers.Conv1d(4, 3, 4, { padding: "same", paddingMode: "reflect" }),
+  },
+  {
+    name: "conv3d",
+    build: () => new layers.Conv3d(2, 3, [2, 3, 2], { stride: [1, 2, 1], padding: [1, 1, 0] }),
+  },
+  {
+    name: "conv3d_groups",
+    build: () => new layers.Conv3d(2, 4, 2, { groups: 2, padding: 1, paddingMode: "circular" }),
+  },
+  { name: "conv_transpose1d", build: () => new layers.ConvTranspose1d(4, 3, 3) },
+  {
+    name: "conv_transpose1d_options",
+    build: () =>
+      new layers.ConvTranspose1d(4, 6, 3, {
+        stride: 3,
+        padding: 1,
+        outputPadding: 2,
+        dilation: 2,
+        groups: 2,
+        bias: false,
+      }),
+  },
+  { name: "conv_transpose2d", build: () => new layers.ConvTranspose2d(4, 3, 2, { stride: 2 }) },
+  {
+    name: "conv_transpose2d_options",
+    build: () =>
+      new layers.ConvTranspose2d(4, 2, [3, 2], {
+        stride: [2, 1],
+        padding: [1, 0],
+        outputPadding: [1, 0],
+        groups: 2,
+      }),
+  },
+  { name: "max_pool1d", build: () => new layers.MaxPool1d(3, { stride: 2, padding: 1 }) },
+  {
+    name: "max_pool3d",
+    build: () => new layers.MaxPool3d([2, 1, 3], { stride: [2, 1, 2], ceilMode: true }),
+  },
+  {
+    name: "avg_pool1d",
+    build: () => new layers.AvgPool1d(3, { stride: 2, padding: 1, countIncludePad: false }),
+  },
+  { name: "avg_pool3d", build: () => new layers.AvgPool3d(2, { padding: 1 }) },
+  { name: "group_norm", build: () => new layers.GroupNorm(2, 4) },
+  { name: "group_norm_plain", build: () => new layers.GroupNorm(4, 4, { epsilon: 1e-3, affine: false }) },
+  { name: "instance_norm1d", build: () => new layers.InstanceNorm1d(4) },
+  { name: "instance_norm2d", build: () => new layers.InstanceNorm2d(4, { affine: true }) },
+  { name: "rms_norm", build: () => new layers.RMSNorm(6) },
+  { name: "rms_norm_plain", build: () => new layers.RMSNorm(6, { epsilon: 1e-3, elementwiseAffine: false }) },
+  { name: "upsample_nearest", build: () => new layers.Upsample({ scaleFactor: [2, 1.5] }) },
+  {
+    name: "upsample_bilinear",
+    build: () => new layers.Upsample({ size: [7, 4], mode: "bilinear", alignCorners: true }),
+  },
+  { name: "pixel_shuffle", build: () => new layers.PixelShuffle(2) },
+  { name: "bilinear", build: () => new layers.Bilinear(4, 3, 2) },
+  { name: "squeeze_excitation", build: () => new layers.SqueezeExcitation(4, 3) },
+];
+
+describeEachDevice("more layers equal PyTorch's, forward and backward", () => {
+  for (const layerCase of CASES)
+    it(layerCase.name, async () => {
+      await expectLikeTorch(await loadLayerFixture("more-layers"), layerCase);
+    });
+});

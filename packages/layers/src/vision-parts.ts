@@ -1,0 +1,162 @@
+import {
+  bernoulli,
+  InputError,
+  interpolate,
+  mean,
+  mul,
+  relu,
+  reshape,
+  ShapeError,
+  sigmoid,
+  type Tensor,
+  transpose,
+} from "@ai/tensor";
+import {
+  assertIntegers,
+  assertOneOf,
+  assertProbability,
+  assertShape,
+  assertTensor,
+  pairOf,
+} from "./checks.js";
+import { Conv2d } from "./conv.js";
+import { Module } from "./module.js";
+
+const IMAGE_AXES = ["batch", "height", "width", "channels"] as const;
+
+/** Options of {@link Upsample}. */
+export interface UpsampleOptions {
+  /** Height and width of the result; one number for both. One of `size` and `scaleFactor` is required. */
+  readonly size?: number | readonly [number, number];
+  /** Factor of height and width; sizes are rounded down. */
+  readonly scaleFactor?: number | readonly [number, number];
+  /** Default `"nearest"`. */
+  readonly mode?: "nearest" | "bilinear" | "bicubic";
+  /** Whether the corner cells' centres stay where they are. Default false. */
+  readonly alignCorners?: boolean;
+}
+
+/** Resizes images. */
+export class Upsample extends Module<[x: Tensor], Tensor> {
+  readonly size: readonly [number, number] | undefined;
+  readonly scaleFactor: readonly [number, number] | undefined;
+  readonly mode: "nearest" | "bilinear" | "bicubic";
+  readonly alignCorners: boolean;
+
+  /** @throws InputError unless exactly one of size and scaleFactor is given, in range, and the mode is known. */
+  constructor({ size, scaleFactor, mode = "nearest", alignCorners = false }: UpsampleOptions) {
+    super();
+    if ((size === undefined) === (scaleFactor === undefined))
+      throw new InputError("Upsample: expected one of size and scaleFactor, got both or none");
+    assertOneOf("Upsample", "mode", mode, ["nearest", "bilinear", "bicubic"]);
+    const factors = typeof scaleFactor === "number" ? ([scaleFactor, scaleFactor] as const) : scaleFactor;
+    if (factors?.some((factor) => !(factor > 0 && Number.isFinite(factor))))
+      throw new InputError(`Upsample: expected factors above 0, got ${factors.join(" and ")}`);
+    this.size = size === undefined ? undefined : pairOf("Upsample", "size", size, 1);
+    this.scaleFactor = factors;
+    this.mode = mode;
+    this.alignCorners = alignCorners;
+  }
+
+  /**
+   * @param x `[batch, height, width, channels]`
+   * @returns `[batch, outHeight, outWidth, channels]`
+   * @throws ShapeError for another rank.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, IMAGE_AXES);
+    const [, height, width]: readonly number[] = x.shape;
+    const [down, across] = this.scaleFactor ?? [1, 1];
+    const size = this.size ?? ([Math.floor(height * down), Math.floor(width * across)] as const);
+    return interpolate(x, { size: [size[0], size[1]], mode: this.mode, alignCorners: this.alignCorners });
+  }
+}
+
+/**
+ * Turns groups of `factor²` channels into cells: an image `factor` times as high and wide.
+ * @see Shi et al. (2016), "Real-time single image and video super-resolution", https://arxiv.org/abs/1609.05158
+ */
+export class PixelShuffle extends Module<[x: Tensor], Tensor> {
+  readonly upscaleFactor: number;
+
+  /** @throws InputError for a factor that is not a positive integer. */
+  constructor(upscaleFactor: number) {
+    super();
+    assertIntegers("PixelShuffle", { upscaleFactor });
+    this.upscaleFactor = upscaleFactor;
+  }
+
+  /**
+   * @param x `[batch, height, width, channels · factor²]`
+   * @returns `[batch, height · factor, width · factor, channels]`
+   * @throws ShapeError for another rank, or channels that factor² does not divide.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, IMAGE_AXES);
+    const factor = this.upscaleFactor;
+    const [batch, height, width, channels]: readonly number[] = x.shape;
+    const out = channels / factor ** 2;
+    if (!Number.isInteger(out))
+      throw new ShapeError(`expected channels that ${factor ** 2} divides, got ${channels}`);
+    // PyTorch's channel is (channel, row, column) of the new cell
+    const cells = reshape(x, [batch, height, width, out, factor, factor]); // [batch, height, width, channels, row, column]
+    const moved = transpose(cells, [0, 1, 4, 2, 5, 3]); // [batch, height, row, width, column, channels]
+    return reshape(moved, [batch, height * factor, width * factor, out]);
+  }
+}
+
+/**
+ * Drops whole samples of a residual branch in training, each with the given probability, and scales the others by
+ * `1 / (1 − probability)`; gives its input back in evaluation.
+ * @see Huang, Sun, Liu, Sedra, Weinberger (2016), "Deep networks with stochastic depth", https://arxiv.org/abs/1603.09382
+ */
+export class StochasticDepth extends Module<[x: Tensor], Tensor> {
+  readonly probability: number;
+
+  /** @throws InputError for a probability outside [0, 1). */
+  constructor(probability: number) {
+    super();
+    assertProbability("StochasticDepth", "probability", probability);
+    if (probability === 1)
+      throw new InputError("StochasticDepth: expected a probability below 1, got 1; leave the branch out");
+    this.probability = probability;
+  }
+
+  /** @param x `[batch, ...]` @returns `[batch, ...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    if (!this.training || this.probability === 0) return x;
+    const kept = 1 - this.probability;
+    const shape = [x.shape[0] ?? 1, ...x.shape.slice(1).map(() => 1)];
+    return mul(x, mul(bernoulli(shape, { probability: kept }), 1 / kept));
+  }
+}
+
+/**
+ * Weighs channels by what the whole image holds: `x · σ(fc2(relu(fc1(mean(x)))))`, as torchvision's.
+ * Submodules `fc1`, `fc2`: 1×1 convolutions.
+ * @see Hu, Shen, Albanie, Sun, Wu (2017), "Squeeze-and-excitation networks", https://arxiv.org/abs/1709.01507
+ */
+export class SqueezeExcitation extends Module<[x: Tensor], Tensor> {
+  readonly fc1: Conv2d;
+  readonly fc2: Conv2d;
+
+  /** @throws InputError for channels that are not positive integers. */
+  constructor(inputChannels: number, squeezeChannels: number) {
+    super();
+    assertIntegers("SqueezeExcitation", { inputChannels, squeezeChannels });
+    this.fc1 = new Conv2d(inputChannels, squeezeChannels, 1);
+    this.fc2 = new Conv2d(squeezeChannels, inputChannels, 1);
+  }
+
+  /**
+   * @param x `[batch, height, width, inputChannels]`
+   * @returns the shape of `x`
+   * @throws ShapeError for another rank or number of channels.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, IMAGE_AXES, this.fc1.inChannels);
+    const squeezed = mean(x, { axes: [1, 2], keepDims: true }); // [batch, 1, 1, inputChannels]
+    return mul(x, sigmoid(this.fc2.call(relu(this.fc1.call(squeezed)))));
+  }
+}
