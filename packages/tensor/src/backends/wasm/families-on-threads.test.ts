@@ -1,0 +1,124 @@
+import { expect, it } from "vitest";
+import { grad } from "../../autograd.js";
+import { useDevice } from "../../device.js";
+import type { TypedArray } from "../../dtype.js";
+import { dispose, tidy } from "../../memory.js";
+import { add, mul } from "../../ops/arithmetic.js";
+import { cast } from "../../ops/cast.js";
+import { greater, where } from "../../ops/compare.js";
+import { concat } from "../../ops/concat.js";
+import { gather, scatterAdd, takeAlongAxis } from "../../ops/indexing.js";
+import { argMax, argMin, max, mean, min, prod, sum } from "../../ops/reduce.js";
+import { tile, transpose } from "../../ops/shape-ops.js";
+import { pad, slice } from "../../ops/slice.js";
+import { logSoftmax, softmax } from "../../ops/softmax.js";
+import { exp } from "../../ops/unary.js";
+import { read, type Tensor, tensor } from "../../tensor.js";
+import { randomInput, randomStream } from "../../testing/wasm-kernels.js";
+import { expectSameOnThreads } from "../../testing/wasm-threads.js";
+
+/** What `compute` makes of random floats of the given shapes. */
+async function results(
+  shapes: readonly number[][],
+  compute: (...inputs: Tensor[]) => Tensor[],
+): Promise<TypedArray[]> {
+  const random = randomStream(21);
+  const inputs = shapes.map((shape) => tensor(randomInput(random, shape).values, shape));
+  const made = tidy(() => compute(...inputs));
+  const values = await Promise.all(made.map(read));
+  dispose([inputs, made]);
+  // booleans are bytes: whole words are compared
+  return values.map((each) => (each instanceof Uint8Array ? Int32Array.from(each) : (each as TypedArray)));
+}
+
+it("elementwise ops, broadcasting and choosing give the same bits on any number of threads", async () => {
+  await useDevice("wasm");
+  await expectSameOnThreads(() =>
+    results([[3, 5, 67], [5, 67], [67], [3, 5, 1], [3, 1, 67]], (x, rows, row, column, middle) => [
+      exp(x),
+      add(x, rows),
+      add(x, row),
+      mul(x, column),
+      mul(middle, column),
+      where(greater(x, middle), x, column),
+      cast(cast(x, "int32"), "bool"),
+    ]),
+  );
+});
+
+it("copies, gathers and scatters do", async () => {
+  await useDevice("wasm");
+  const indices = tensor(
+    Array.from({ length: 40 }, (_, i) => (i * 7) % 9),
+    [40],
+    "int32",
+  );
+  const places = tensor(
+    Array.from({ length: 11 * 70 }, (_, i) => (i * 5) % 11),
+    [11, 70],
+    "int32",
+  );
+  await expectSameOnThreads(() =>
+    results(
+      [
+        [11, 70],
+        [7, 33, 18],
+        [11, 70],
+        [9, 3],
+      ],
+      (x, cube, y, narrow) => [
+        transpose(x),
+        transpose(cube, [2, 0, 1]),
+        transpose(cube, [1, 0, 2]),
+        slice(cube, [1, 2, 3], [5, 30, 13]),
+        pad(cube, [
+          [1, 0],
+          [2, 3],
+          [0, 1],
+        ]),
+        concat([x, y], { axis: 1 }),
+        tile(x, [2, 3]),
+        gather(x, indices),
+        // gradients of embeddings: rows wide enough to be cut by columns, and narrow ones
+        grad((table) => sum(mul(gather(table, indices), gather(y, indices))), [x])[0],
+        grad((table) => sum(mul(gather(table, indices), 1.7)), [narrow])[0],
+        takeAlongAxis(x, places, { axis: 0 }),
+        scatterAdd(x, places, y, { axis: 0 }),
+      ],
+    ),
+  );
+  dispose([indices, places]);
+});
+
+it("reductions do, long rows and tall columns included", async () => {
+  await useDevice("wasm");
+  await expectSameOnThreads(() =>
+    results([[100_003], [50_001, 3], [5, 130, 140], [3, 40_000]], (line, tall, cube, long) => [
+      sum(line),
+      sum(tall, { axes: 0 }),
+      max(tall, { axes: 0 }),
+      mean(cube, { axes: 1 }),
+      sum(cube, { axes: [0, 2] }),
+      mean(long, { axes: 1 }),
+      min(long),
+      prod(cube, { axes: 2 }),
+      argMax(cube, { axis: 1 }),
+      argMin(long, { axis: 1 }),
+      softmax(cube),
+      logSoftmax(cube),
+      grad((x) => sum(mul(softmax(x), x)), [cube])[0],
+    ]),
+  );
+});
+
+it("sums over axes that are no neighbours equal the sums one after the other", async () => {
+  await useDevice("wasm");
+  const [both, after] = await results([[6, 5, 4, 3]], (x) => [
+    sum(x, { axes: [0, 2] }),
+    sum(sum(x, { axes: 2 }), { axes: 0 }),
+  ]);
+  expect(both.length).toBe(15);
+  both.forEach((value, i) => {
+    expect(value).toBeCloseTo(after[i], 5);
+  });
+});
