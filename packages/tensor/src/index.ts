@@ -64,6 +64,7 @@ export {
   convTranspose2d,
   convTranspose3d,
 } from "./ops/conv.js";
+export type { ConvActivation } from "./ops/conv-fused.js";
 export { type CumulativeOptions, cumprod, cumsum } from "./ops/cumulative.js";
 export { einsum } from "./ops/einsum.js";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
@@ -118,6 +119,14 @@ export {
 } from "./ops/reduce.js";
 export * from "./ops/shape-ops.js";
 export {
+  type FftNormalization,
+  type FftOptions,
+  hannWindow,
+  irfft,
+  rfft,
+  type WindowOptions,
+} from "./ops/signal.js";
+export {
   type NarrowOptions,
   narrow,
   type Paddings,
@@ -145,6 +154,7 @@ export {
   type VarianceOptions,
   variance,
 } from "./ops/statistics.js";
+export { type IstftOptions, istft, type StftOptions, stft } from "./ops/stft.js";
 export * from "./ops/trigonometry.js";
 export * from "./ops/unary.js";
 export type { ConvPadding, PerAxis } from "./ops/window.js";
@@ -153,6 +163,15 @@ export type { Shape } from "./shape.js";
 export * from "./tensor.js";
 export { dataVersion, raiseVersion } from "./versions.js";
 export type { ByteSource } from "./weights/byte-source.js";
+export {
+  type CachedModel,
+  type CachedRevision,
+  listModelCache,
+  type PrunedCache,
+  type PruneOptions,
+  pruneModelCache,
+} from "./weights/cache/manage.js";
+export type { KeptFile } from "./weights/cache/store.js";
 export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
 export type { GgufValue } from "./weights/gguf/header.js";
 export { type GgufFile, readGguf } from "./weights/gguf/read-gguf.js";

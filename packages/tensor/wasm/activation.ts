@@ -10,6 +10,11 @@ const GELU_TANH: i32 = 2;
 const SILU: i32 = 3;
 const SIGMOID: i32 = 4;
 const TANH: i32 = 5;
+const HARD_SWISH: i32 = 6;
+const LEAKY_RELU: i32 = 7;
+
+/** Slope of LEAKY_RELU below 0. */
+const SLOPE: f32 = 0.01;
 
 /** `activation` is a constant of the caller, so that each loop is compiled for its own. */
 // @ts-ignore: decorator
@@ -24,6 +29,12 @@ function apply(activation: i32, x: v128): v128 {
       return f32x4.mul(x, logistic(x));
     case SIGMOID:
       return logistic(x);
+    case HARD_SWISH: {
+      const ramp = f32x4.pmin(f32x4.pmax(f32x4.add(x, f32x4.splat(3)), f32x4.splat(0)), f32x4.splat(6));
+      return f32x4.div(f32x4.mul(x, ramp), f32x4.splat(6));
+    }
+    case LEAKY_RELU:
+      return v128.bitselect(f32x4.mul(x, f32x4.splat(SLOPE)), x, f32x4.lt(x, f32x4.splat(0)));
     default:
       return hyperbolicTangent(x);
   }
@@ -55,6 +66,12 @@ export function activateRow(activation: i32, x: usize, count: i32): void {
       break;
     case TANH:
       applyAll(TANH, x, count);
+      break;
+    case HARD_SWISH:
+      applyAll(HARD_SWISH, x, count);
+      break;
+    case LEAKY_RELU:
+      applyAll(LEAKY_RELU, x, count);
       break;
   }
 }

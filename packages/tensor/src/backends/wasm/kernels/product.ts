@@ -13,6 +13,8 @@ export const FUSED_ACTIVATIONS: Readonly<Record<string, number>> = {
   silu: 3 << 4,
   sigmoid: 4 << 4,
   tanh: 5 << 4,
+  "hard-swish": 6 << 4,
+  "leaky-relu": 7 << 4,
 };
 
 /** Depth of a block of B where it is packed a block at a time; DEPTH_LIMIT of wasm/gemm.ts. */
