@@ -25,6 +25,7 @@ export {
   layerNorm,
   layerNormInputGradient,
   layerNormParameterGradient,
+  normParts,
   rmsNorm,
   rmsNormInputGradient,
   rmsNormWeightGradient,
@@ -34,7 +35,7 @@ export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
-export { centredColumns, batchNorm, batchNormInputGradient } from "./batch-norm";
+export { centredColumns, columnParts, batchNorm, batchNormInputGradient } from "./batch-norm";
 export { depthwise } from "./depthwise";
 export {
   depthwiseInputGradient,

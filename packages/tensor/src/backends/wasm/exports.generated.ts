@@ -49,10 +49,11 @@ export interface WasmExports {
   averagePoolGradient(dy: number, dx: number, batch: number, countPadding: number): void;
   layerNorm(x: number, weight: number, bias: number, output: number, rows: number, dim: number, epsilon: number): void;
   layerNormInputGradient(dy: number, x: number, weight: number, dx: number, rows: number, dim: number, epsilon: number): void;
-  layerNormParameterGradient(dy: number, x: number, dWeight: number, dBias: number, rows: number, dim: number, epsilon: number): void;
+  layerNormParameterGradient(dy: number, x: number, dWeight: number, dBias: number, sums: number, rows: number, dim: number, epsilon: number): void;
+  normParts(rows: number): number;
   rmsNorm(x: number, weight: number, output: number, rows: number, dim: number, epsilon: number): void;
   rmsNormInputGradient(dy: number, x: number, weight: number, dx: number, rows: number, dim: number, epsilon: number): void;
-  rmsNormWeightGradient(dy: number, x: number, dWeight: number, rows: number, dim: number, epsilon: number): void;
+  rmsNormWeightGradient(dy: number, x: number, dWeight: number, sums: number, rows: number, dim: number, epsilon: number): void;
   gelu(x: number, output: number, count: number, approximate: number): void;
   geluGradient(dy: number, x: number, dx: number, count: number, approximate: number): void;
   adamwUpdate(parameter: number, gradient: number, mean: number, meanSquare: number, largest: number, count: number, inflow1: number, beta2: number, inflow2: number, epsilon: number, stepSize: number, denominatorScale: number, decay: number, penalty: number, sign: number): void;
@@ -66,7 +67,8 @@ export interface WasmExports {
   lstmSequenceBytes(batch: number, size: number): number;
   crossEntropy(logits: number, targets: number, losses: number, logSums: number, rows: number, classes: number, ignored: number): void;
   crossEntropyGradient(dy: number, logits: number, targets: number, logSums: number, dLogits: number, rows: number, classes: number, ignored: number): void;
-  centredColumns(gradient: number, x: number, mean: number, output: number, rows: number, channels: number, divisor: number): void;
+  centredColumns(gradient: number, x: number, mean: number, output: number, sums: number, rows: number, channels: number, divisor: number): void;
+  columnParts(rows: number): number;
   batchNorm(x: number, mean: number, scale: number, bias: number, output: number, rows: number, channels: number): void;
   batchNormInputGradient(dy: number, x: number, mean: number, factor: number, total: number, along: number, dx: number, rows: number, channels: number): void;
   depthwise(x: number, filter: number, y: number, batch: number, packed: number, turned: number, bias: number, activation: number): void;
