@@ -1,5 +1,6 @@
 import * as ai from "@ai/tensor";
 import { cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
+import { prepareMobilenet } from "./ai-mobilenet.mjs";
 import { prepareBert, prepareLstmTraining } from "./ai-models.mjs";
 
 /** Whether results must be awaited: on a GPU an op returns before its work is done. */
@@ -74,10 +75,31 @@ function prepareTraining({ batch, learningRate }) {
   };
 }
 
+/** A thousand ops on 8×8 matrices, each with its result freed. */
+function prepareTiny({ op }) {
+  const [a, b] = [1, 2].map((seed) => ai.fromValues(values(64, seed), [8, 8], "float32"));
+  const compute = {
+    add: () => ai.add(a, b),
+    relu: () => ai.relu(a),
+    matMul: () => ai.matMul(a, b),
+    slice: () => ai.slice(a, [1, 2], [4, 4]),
+    softmax: () => ai.softmax(a),
+  }[op];
+  return {
+    async run(wanted) {
+      for (let i = 0; i < 999; i++) compute().dispose();
+      return finish(compute(), wanted);
+    },
+    dispose: () => ai.dispose([a, b]),
+  };
+}
+
 const KINDS = {
+  tiny: prepareTiny,
   gemm: prepareGemm,
   conv: prepareConv,
   bert: () => prepareBert(finish),
+  mobilenet: () => prepareMobilenet(finish),
   "train-cnn": prepareTraining,
   "train-lstm": (workload) => prepareLstmTraining(workload, finish),
 };

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { BERT, bertInput, bertLayer, cnnBatch, cnnWeights, digest, values } from "../workloads/inputs.mjs";
+import { prepareMobilenet } from "./tfjs-mobilenet.mjs";
 
 /** Starts a backend of tfjs that has been imported. */
 export async function startBackend(name) {
@@ -109,7 +110,33 @@ function prepareBert() {
   };
 }
 
-const KINDS = { gemm: prepareGemm, conv: prepareConv, bert: prepareBert, "train-cnn": prepareTraining };
+/** A thousand ops on 8×8 matrices, each with its result freed. */
+function prepareTiny({ op }) {
+  const [a, b] = [1, 2].map((seed) => tf.tensor(values(64, seed), [8, 8]));
+  const compute = {
+    add: () => tf.add(a, b),
+    relu: () => tf.relu(a),
+    matMul: () => tf.matMul(a, b),
+    slice: () => tf.slice(a, [1, 2], [4, 4]),
+    softmax: () => tf.softmax(a),
+  }[op];
+  return {
+    async run(wanted) {
+      for (let i = 0; i < 999; i++) compute().dispose();
+      return finish(compute(), wanted);
+    },
+    dispose: () => tf.dispose([a, b]),
+  };
+}
+
+const KINDS = {
+  tiny: prepareTiny,
+  gemm: prepareGemm,
+  conv: prepareConv,
+  bert: prepareBert,
+  mobilenet: () => prepareMobilenet(finish),
+  "train-cnn": prepareTraining,
+};
 
 export const isKnown = ({ kind }) => kind in KINDS;
 

@@ -37,6 +37,7 @@ export const GROUPS = {
     conv("1x1 256 at 56", 56, 256, 64, 1),
   ],
   bert: [{ name: "bert-small forward 128 tokens", kind: "bert" }],
+  mobilenet: [{ name: "mobilenet-v2 forward 224", kind: "mobilenet" }],
   // One step of SGD on the CNN that `npm start` trains.
   "train-cnn": [{ name: "train-cnn mnist batch 64", kind: "train-cnn", batch: 64, learningRate: 0.01 }],
   // One step of SGD on an LSTM that reads pictures row by row.
@@ -50,7 +51,20 @@ export const GROUPS = {
       learningRate: 0.01,
     },
   ],
+  // Ops on tensors so small that only the way to the kernel counts: milliseconds of a thousand are microseconds of one.
+  tiny: ["add", "relu", "matMul", "slice", "softmax"].map((op) => ({
+    name: `1000 tiny ${op}`,
+    kind: "tiny",
+    op,
+  })),
 };
 
 /** What the engine on the CPU is judged by. */
-GROUPS.cpu = [...GROUPS.gemm, ...GROUPS.bert, ...GROUPS["train-cnn"], ...GROUPS["train-lstm"]];
+GROUPS.cpu = [
+  ...GROUPS.gemm,
+  ...GROUPS.mobilenet,
+  ...GROUPS.bert,
+  ...GROUPS["train-cnn"],
+  ...GROUPS["train-lstm"],
+  ...GROUPS.tiny,
+];
