@@ -107,6 +107,10 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(`Trainer: expected nonFinite stop or skip, got ${String(nonFinite)}`);
   if (scheduleInterval !== "step" && scheduleInterval !== "epoch")
     throw new InputError(`Trainer: expected scheduleInterval step or epoch, got ${String(scheduleInterval)}`);
+  if (options.schedule?.monitor !== undefined && scheduleInterval === "step")
+    throw new InputError(
+      `Trainer: expected scheduleInterval "epoch" for a schedule that monitors ${options.schedule.monitor}, got "step"`,
+    );
 }
 
 /** @throws InputError for a value that is no source of batches, such as a dataset or an array. */

@@ -19,6 +19,7 @@ import {
 } from "./evaluation.js";
 import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
+import type { LearningRateSchedule } from "./schedules/index.js";
 import { Stepper } from "./stepper.js";
 import {
   assertFitOptions,
@@ -211,7 +212,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     signal?.throwIfAborted();
     if (isStopped() && this.#data?.position !== loader.length) return;
     const record = await this.#recordEpoch(validation, signal, run, started);
-    if (scheduleInterval === "epoch") schedule?.step();
+    if (scheduleInterval === "epoch") schedule?.step(monitoredValue(schedule, record));
     this.history.epochs.push(record);
     this.#data = loader.state();
     this.#epoch++;
@@ -388,4 +389,14 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     this.#continues = json.continues;
     this.history.restore(json.epochs, state.losses, state.learningRates);
   }
+}
+
+/** The value of an epoch that a schedule asks for. @throws InputError when the epoch has none of that name. */
+function monitoredValue({ monitor }: LearningRateSchedule, { values }: EpochRecord): number | undefined {
+  if (monitor === undefined) return undefined;
+  if (!(monitor in values))
+    throw new InputError(
+      `Trainer.fit: expected the schedule to monitor one of ${Object.keys(values).join(", ")}, got ${monitor}`,
+    );
+  return values[monitor];
 }

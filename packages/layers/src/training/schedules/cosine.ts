@@ -1,3 +1,4 @@
+import { assertOptionNames } from "../option-names.js";
 import {
   assertCount,
   assertRate,
@@ -24,11 +25,10 @@ export class CosineAnnealingLR extends LearningRateSchedule {
   readonly #min: number;
 
   /** @throws InputError for a count below 1 or a negative rate. */
-  constructor(
-    optimizer: ScheduledOptimizer,
-    { totalIterations, minLearningRate = 0 }: CosineAnnealingLrOptions,
-  ) {
+  constructor(optimizer: ScheduledOptimizer, options: CosineAnnealingLrOptions) {
     super(optimizer);
+    assertOptionNames("CosineAnnealingLR", options, ["totalIterations", "minLearningRate"]);
+    const { totalIterations, minLearningRate = 0 } = options;
     assertCount("CosineAnnealingLR", "totalIterations", totalIterations);
     assertRate("CosineAnnealingLR", "minLearningRate", minLearningRate);
     this.#total = totalIterations;

@@ -1,6 +1,29 @@
+export { ChainedScheduler, type ChainedSchedulerOptions } from "./chained.js";
 export { CosineAnnealingLR, type CosineAnnealingLrOptions } from "./cosine.js";
+export {
+  CosineAnnealingWarmRestarts,
+  type CosineAnnealingWarmRestartsOptions,
+} from "./cosine-restarts.js";
+export {
+  ConstantLR,
+  type ConstantLrOptions,
+  ExponentialLR,
+  type ExponentialLrOptions,
+  InverseSquareRootLR,
+  type InverseSquareRootLrOptions,
+  LambdaLR,
+  type LambdaLrOptions,
+  PolynomialLR,
+  type PolynomialLrOptions,
+} from "./decay.js";
 export { LinearLR, type LinearLrOptions } from "./linear.js";
+export { MultiStepLR, type MultiStepLrOptions } from "./multi-step.js";
 export { OneCycleLR, type OneCycleLrOptions } from "./one-cycle.js";
+export {
+  ReduceLROnPlateau,
+  type ReduceLrOnPlateauOptions,
+  type ReduceLrOnPlateauState,
+} from "./plateau.js";
 export {
   LearningRateSchedule,
   type ScheduledOptimizer,

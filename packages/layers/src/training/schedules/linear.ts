@@ -1,3 +1,4 @@
+import { assertOptionNames } from "../option-names.js";
 import {
   assertCount,
   assertRate,
@@ -28,11 +29,10 @@ export class LinearLR extends LearningRateSchedule {
   readonly #total: number;
 
   /** @throws InputError for a negative factor or a count below 1. */
-  constructor(
-    optimizer: ScheduledOptimizer,
-    { startFactor = 1 / 3, endFactor = 1, totalIterations = 5 }: LinearLrOptions = {},
-  ) {
+  constructor(optimizer: ScheduledOptimizer, options: LinearLrOptions = {}) {
     super(optimizer);
+    assertOptionNames("LinearLR", options, ["startFactor", "endFactor", "totalIterations"]);
+    const { startFactor = 1 / 3, endFactor = 1, totalIterations = 5 } = options;
     assertRate("LinearLR", "startFactor", startFactor);
     assertRate("LinearLR", "endFactor", endFactor);
     assertCount("LinearLR", "totalIterations", totalIterations);

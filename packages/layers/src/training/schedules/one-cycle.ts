@@ -1,4 +1,5 @@
 import { InputError } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import {
   assertCount,
   assertRate,
@@ -7,6 +8,19 @@ import {
   type ScheduledOptions,
   type ScheduledValues,
 } from "./schedule.js";
+
+const OPTIONS = [
+  "maxLearningRate",
+  "totalSteps",
+  "increasingShare",
+  "annealing",
+  "cycleMomentum",
+  "baseMomentum",
+  "maxMomentum",
+  "divisor",
+  "finalDivisor",
+  "threePhase",
+] as const;
 
 /** Options of {@link OneCycleLR}; the defaults are PyTorch's. */
 export interface OneCycleLrOptions {
@@ -57,6 +71,7 @@ export class OneCycleLR extends LearningRateSchedule {
   /** @throws InputError for options out of range, or an optimizer without momentum while `cycleMomentum`. */
   constructor(optimizer: ScheduledOptimizer, options: OneCycleLrOptions) {
     super(optimizer);
+    assertOptionNames("OneCycleLR", options, OPTIONS);
     const {
       maxLearningRate,
       totalSteps,

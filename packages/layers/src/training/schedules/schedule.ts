@@ -33,6 +33,8 @@ export interface ScheduleState {
 export abstract class LearningRateSchedule {
   /** Calls of {@link step} so far. */
   steps = 0;
+  /** Name of the value of an epoch that {@link step} needs; undefined for schedules that need none. */
+  readonly monitor?: string | undefined;
   /** The schedule's name in a saved state; class names do not survive bundlers. */
   protected abstract readonly kind: string;
   readonly #optimizer: ScheduledOptimizer;
@@ -54,8 +56,8 @@ export abstract class LearningRateSchedule {
     return this.#optimizer.groups.map(({ options }) => rateOf(options));
   }
 
-  /** Goes to the next step. */
-  step(): void {
+  /** Goes to the next step. @param _value What {@link monitor} names; others ignore it. */
+  step(_value?: number): void {
     this.steps++;
     this.apply();
   }

@@ -1,5 +1,7 @@
 import { InputError } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { OneCycleLR } from "./one-cycle.js";
+import { ReduceLROnPlateau } from "./plateau.js";
 import { LearningRateSchedule, type ScheduledOptimizer, type ScheduledValues } from "./schedule.js";
 
 /** Options of {@link SequentialLR}. */
@@ -25,8 +27,12 @@ export class SequentialLR extends LearningRateSchedule {
   readonly #milestones: readonly number[];
 
   /** @throws InputError unless there is one rising milestone fewer than schedules. */
-  constructor(optimizer: ScheduledOptimizer, { schedules, milestones }: SequentialLrOptions) {
+  constructor(optimizer: ScheduledOptimizer, options: SequentialLrOptions) {
     super(optimizer);
+    assertOptionNames("SequentialLR", options, ["schedules", "milestones"]);
+    const { schedules, milestones } = options;
+    if (!Array.isArray(schedules) || !Array.isArray(milestones))
+      throw new InputError("SequentialLR: expected arrays of schedules and milestones, got something else");
     if (schedules.length === 0 || milestones.length !== schedules.length - 1)
       throw new InputError(
         `SequentialLR: expected one milestone fewer than schedules, got ${milestones.length} for ${schedules.length}`,
@@ -40,6 +46,10 @@ export class SequentialLR extends LearningRateSchedule {
     if (schedules.some((schedule) => schedule instanceof OneCycleLR))
       throw new InputError(
         "SequentialLR: expected schedules without a warm-up of their own, got OneCycleLR; use it alone",
+      );
+    if (schedules.some((schedule) => schedule instanceof ReduceLROnPlateau))
+      throw new InputError(
+        "SequentialLR: expected schedules that depend on the step alone, got ReduceLROnPlateau; use it alone",
       );
     this.#schedules = [...schedules];
     this.#milestones = [...milestones];

@@ -1,3 +1,4 @@
+import { assertOptionNames } from "../option-names.js";
 import {
   assertCount,
   assertRate,
@@ -21,8 +22,10 @@ export class StepLR extends LearningRateSchedule {
   readonly #gamma: number;
 
   /** @throws InputError for a stepSize below 1 or a negative gamma. */
-  constructor(optimizer: ScheduledOptimizer, { stepSize, gamma = 0.1 }: StepLrOptions) {
+  constructor(optimizer: ScheduledOptimizer, options: StepLrOptions) {
     super(optimizer);
+    assertOptionNames("StepLR", options, ["stepSize", "gamma"]);
+    const { stepSize, gamma = 0.1 } = options;
     assertCount("StepLR", "stepSize", stepSize);
     assertRate("StepLR", "gamma", gamma);
     this.#stepSize = stepSize;

@@ -1,0 +1,185 @@
+import { loadFixture } from "@ai/tensor/testing";
+import { describe, expect, it } from "vitest";
+import {
+  ChainedScheduler,
+  ConstantLR,
+  CosineAnnealingLR,
+  CosineAnnealingWarmRestarts,
+  ExponentialLR,
+  InverseSquareRootLR,
+  LambdaLR,
+  type LearningRateSchedule,
+  LinearLR,
+  MultiStepLR,
+  OneCycleLR,
+  PolynomialLR,
+  ReduceLROnPlateau,
+  type ScheduledOptimizer,
+  type ScheduleState,
+  SequentialLR,
+  StepLR,
+} from "./index.js";
+
+const fixture = await loadFixture(new URL("../../../fixtures/schedules.safetensors", import.meta.url));
+const monitored = [...fixture.host("plateau_values").values];
+
+function optimizer(
+  learningRate = 0.3,
+): ScheduledOptimizer & { groups: { options: { learningRate: number } }[] } {
+  return { groups: [{ options: { learningRate } }] };
+}
+
+const CASES: Readonly<Record<string, (target: ScheduledOptimizer) => LearningRateSchedule>> = {
+  multi_step: (o) => new MultiStepLR(o, { milestones: [2, 5, 5, 9] }),
+  exponential: (o) => new ExponentialLR(o, { gamma: 0.9 }),
+  constant: (o) => new ConstantLR(o),
+  constant_half: (o) => new ConstantLR(o, { factor: 0.5, totalIterations: 3 }),
+  polynomial: (o) => new PolynomialLR(o),
+  polynomial_square: (o) => new PolynomialLR(o, { totalIterations: 10, power: 2 }),
+  inverse: (o) => new InverseSquareRootLR(o, { warmUpSteps: 4 }),
+  inverse_scale: (o) => new InverseSquareRootLR(o, { warmUpSteps: 3, timeScale: 20 }),
+  lambda: (o) => new LambdaLR(o, { factor: (step) => 1 / (1 + step) }),
+  restarts: (o) => new CosineAnnealingWarmRestarts(o, { firstIterations: 4 }),
+  restarts_longer: (o) =>
+    new CosineAnnealingWarmRestarts(o, { firstIterations: 3, periodFactor: 2, minLearningRate: 0.02 }),
+  chained: (o) =>
+    new ChainedScheduler(o, {
+      schedules: [
+        new ConstantLR(o, { factor: 0.1, totalIterations: 4 }),
+        new ExponentialLR(o, { gamma: 0.9 }),
+      ],
+    }),
+  sequential: (o) =>
+    new SequentialLR(o, {
+      schedules: [
+        new ConstantLR(o, { factor: 0.1, totalIterations: 2 }),
+        new ExponentialLR(o, { gamma: 0.9 }),
+        new StepLR(o, { stepSize: 2 }),
+      ],
+      milestones: [2, 6],
+    }),
+  plateau: (o) => new ReduceLROnPlateau(o, { patience: 1 }),
+  plateau_cooldown: (o) =>
+    new ReduceLROnPlateau(o, { patience: 0, cooldown: 2, factor: 0.5, minLearningRate: 0.06 }),
+  plateau_max: (o) =>
+    new ReduceLROnPlateau(o, {
+      mode: "max",
+      patience: 2,
+      threshold: 0.5,
+      thresholdMode: "absolute",
+      factor: 0.7,
+    }),
+  plateau_relative: (o) => new ReduceLROnPlateau(o, { mode: "max", patience: 3, threshold: 0.2 }),
+};
+
+describe("schedules equal PyTorch's at every step", () => {
+  it("covers every stored case", () => {
+    const stored = fixture.names.filter((name) => name !== "plateau_values");
+    expect(Object.keys(CASES).sort()).toEqual([...stored].sort());
+  });
+
+  it.each(Object.keys(CASES))("%s", (name) => {
+    const target = optimizer();
+    const schedule = CASES[name](target);
+    const rates = [...fixture.host(name).values];
+    rates.forEach((rate, step) => {
+      const { learningRate } = target.groups[0].options;
+      // the fixture is read as float32
+      expect(Math.abs(learningRate - rate), `step ${step}`).toBeLessThanOrEqual(1e-9 + 1e-7 * rate);
+      schedule.step(monitored[step]);
+    });
+    expect(new Set(rates).size).toBeGreaterThan(1);
+  });
+
+  it.each(Object.keys(CASES))("%s goes on from a saved state", (name) => {
+    const first = optimizer();
+    const whole = CASES[name](first);
+    for (let step = 0; step < 5; step++) whole.step(monitored[step]);
+    const state = JSON.parse(JSON.stringify(whole.state()));
+    const second = optimizer();
+    const resumed = CASES[name](second);
+    resumed.loadState(state);
+    expect(resumed.learningRates).toEqual(whole.learningRates);
+    for (let step = 5; step < 12; step++) {
+      whole.step(monitored[step]);
+      resumed.step(monitored[step]);
+      expect(resumed.learningRates).toEqual(whole.learningRates);
+    }
+    expect(resumed.state()).toEqual(whole.state());
+  });
+});
+
+describe("schedules", () => {
+  it("chain what has a lowest rate from what the one before gives", () => {
+    const target = optimizer(1);
+    const schedule = new ChainedScheduler(target, {
+      schedules: [
+        new LinearLR(target, { startFactor: 0.5, totalIterations: 4 }),
+        new CosineAnnealingLR(target, { totalIterations: 4, minLearningRate: 0.1 }),
+      ],
+    });
+    schedule.step();
+    schedule.step();
+    expect(schedule.learningRates[0]).toBeCloseTo(0.1 + (0.75 - 0.1) / 2, 12);
+  });
+
+  it("refuse what makes no sense", () => {
+    const o = optimizer();
+    expect(() => new MultiStepLR(o, { milestones: [3, 2] })).toThrow(/rising milestones .* got 3,2/);
+    expect(() => new MultiStepLR(o, { milestones: 3 as never })).toThrow(/rising milestones/);
+    expect(() => new ExponentialLR(o, { gamma: -1 })).toThrow(/gamma of at least 0, got -1/);
+    expect(() => new ExponentialLR(o, undefined as never)).toThrow(
+      /expected options \{ gamma \}, got undefined/,
+    );
+    expect(() => new ConstantLR(o, { totalIterations: 0 })).toThrow(/totalIterations of at least 1/);
+    expect(() => new PolynomialLR(o, { power: -1 })).toThrow(/power of at least 0/);
+    expect(() => new InverseSquareRootLR(o, { warmUpSteps: 0 })).toThrow(/warmUpSteps of at least 1/);
+    expect(() => new InverseSquareRootLR(o, { warmUpSteps: 2, timeScale: 0 })).toThrow(/timeScale above 0/);
+    expect(() => new LambdaLR(o, { factor: 3 as never })).toThrow(/a function as factor, got number/);
+    expect(() => new LambdaLR(o, { factor: () => Number.NaN })).toThrow(/finite factor/);
+    expect(() => new CosineAnnealingWarmRestarts(o, { firstIterations: 2, periodFactor: 1.5 })).toThrow(
+      /integer periodFactor/,
+    );
+    expect(() => new ChainedScheduler(o, { schedules: [] })).toThrow(/expected schedules, got none/);
+    expect(() => new ChainedScheduler(o, { schedules: [{}] as never })).toThrow(/an array of schedules/);
+    const plateau = new ReduceLROnPlateau(o);
+    expect(() => new ChainedScheduler(o, { schedules: [plateau] })).toThrow(/use them alone/);
+    expect(() => new SequentialLR(o, { schedules: [plateau], milestones: [] })).toThrow(/use it alone/);
+    expect(() => plateau.step()).toThrow(/the value of validation.loss, got undefined/);
+    expect(() => new ReduceLROnPlateau(o, { factor: 1 })).toThrow(/factor in \[0, 1\), got 1/);
+    expect(() => new ReduceLROnPlateau(o, { patience: -1 })).toThrow(/patience of at least 0/);
+    expect(() => new ReduceLROnPlateau(o, { mode: "low" as never })).toThrow(/mode min or max, got low/);
+    expect(() => new ReduceLROnPlateau(o, { thresholdMode: "rel" as never })).toThrow(/relative or absolute/);
+  });
+
+  it("refuse options that do not exist", () => {
+    const o = optimizer();
+    const junk = { milestones: [1], gamma: 1, totalIterations: 3, T_max: 3 } as never;
+    const all = [ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR];
+    const others = [InverseSquareRootLR, LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PolynomialLR];
+    for (const Schedule of [...all, ...others, ReduceLROnPlateau, SequentialLR, StepLR])
+      expect(() => new Schedule(o, junk)).toThrow(/expected options \{.*\}, got one named/);
+  });
+
+  it.each(Object.keys(CASES))("%s refuses junk as a state, and changes nothing", (name) => {
+    const schedule = CASES[name](optimizer());
+    const state = schedule.state();
+    for (const junk of [
+      undefined,
+      null,
+      7,
+      "x",
+      {},
+      { ...state, steps: undefined },
+      { ...state, steps: -1 },
+      { ...state, initialLearningRates: undefined },
+      { ...state, initialLearningRates: ["x"] },
+      { ...state, initialLearningRates: [1, 2] },
+    ])
+      expect(() => schedule.loadState(junk as ScheduleState)).toThrow(/loadState: expected a state of/);
+    if (name.startsWith("plateau"))
+      for (const part of [{ best: "x" }, { badSteps: -1 }, { learningRates: [] }])
+        expect(() => schedule.loadState({ ...state, ...part } as ScheduleState)).toThrow(/expected best/);
+    expect(schedule.state()).toEqual(state);
+  });
+});
