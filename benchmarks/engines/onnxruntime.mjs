@@ -1,5 +1,6 @@
 import { digest, values } from "../workloads/inputs.mjs";
 import { bertModel } from "./onnx-bert.mjs";
+import { mobilenetModel } from "./onnx-mobilenet.mjs";
 import { onnxGraph } from "./onnx-model.mjs";
 
 export const whyNot = ({ kind }) => {
@@ -73,7 +74,7 @@ function convModel({ batch, size, channels, filters, kernel, stride, padding }) 
   };
 }
 
-const MODELS = { gemm: gemmModel, conv: convModel, bert: bertModel };
+const MODELS = { gemm: gemmModel, conv: convModel, bert: bertModel, mobilenet: mobilenetModel };
 
 /** Prepares a workload on either build of ONNX Runtime. */
 export async function prepareSession({ InferenceSession, Tensor }, workload, sessionOptions) {

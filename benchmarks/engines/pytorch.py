@@ -105,6 +105,53 @@ class Bert:
         return x
 
 
+class MobileNet:
+    """workloads/mobilenet.mjs."""
+
+    stages = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+    size, features, classes = 224, 1280, 1000
+
+    def __init__(self, **_):
+        self.x = values(self.size**2 * 3, 6).reshape(1, self.size, self.size, 3).permute(0, 3, 1, 2)
+        self.count = 0
+        self.blocks = [([self.layer(3, 32, 3, stride=2)], False)]
+        channels = 32
+        for expansion, output, blocks, first in self.stages:
+            for block in range(blocks):
+                stride = first if block == 0 else 1
+                wide = channels * expansion
+                layers = [self.layer(channels, wide, 1)] if expansion > 1 else []
+                layers.append(self.layer(wide, wide, 3, stride=stride, groups=wide))
+                layers.append(self.layer(wide, output, 1, active=False))
+                self.blocks.append((layers, stride == 1 and channels == output))
+                channels = output
+        self.blocks.append(([self.layer(channels, self.features, 1)], False))
+        shape = (self.features, self.classes)
+        self.matrix = (values(math.prod(shape), 4000) * math.sqrt(12 / self.features)).reshape(shape).T.contiguous()
+        self.offset = 0.1 * values(self.classes, 4001)
+
+    def layer(self, input, output, kernel, stride=1, groups=1, active=True):
+        seed = 3000 + 2 * self.count
+        self.count += 1
+        fan_in = kernel * kernel * input // groups
+        weight = (values(fan_in * output, seed) * math.sqrt(24 / fan_in)).reshape(kernel, kernel, -1, output)
+        weight = weight.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+        options = {"stride": stride, "padding": (kernel - 1) // 2, "groups": groups}
+        return weight, 0.1 * values(output, seed + 1), options, active
+
+    @torch.inference_mode()
+    def run(self):
+        x = self.x
+        for layers, adds in self.blocks:
+            y = x
+            for weight, bias, options, active in layers:
+                y = F.conv2d(y, weight, bias, **options)
+                if active:
+                    y = F.relu6(y, inplace=True)
+            x = x + y if adds else y
+        return F.linear(x.mean((2, 3)), self.matrix, self.offset)
+
+
 class Training:
     """A step of plain SGD; the loss that is compared is that of the second step."""
 
@@ -178,7 +225,14 @@ class LstmTraining(Training):
         return F.cross_entropy(F.linear(output[-1], *self.head), self.y)
 
 
-KINDS = {"gemm": Gemm, "conv": Conv, "bert": Bert, "train-cnn": CnnTraining, "train-lstm": LstmTraining}
+KINDS = {
+    "gemm": Gemm,
+    "conv": Conv,
+    "bert": Bert,
+    "mobilenet": MobileNet,
+    "train-cnn": CnnTraining,
+    "train-lstm": LstmTraining,
+}
 
 
 def handle(message: dict, state: dict) -> dict:
