@@ -1,9 +1,9 @@
-import { dispose, InputError } from "@ai/tensor";
+import { dispose, InputError, type Tensor } from "@ai/tensor";
 import { breathe } from "./event-loop.js";
 import type { Metric } from "./metrics/index.js";
 import type { Stepper } from "./stepper.js";
 import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
-import { itemsOf, lossOnly } from "./training-step.js";
+import { lossOnly } from "./training-step.js";
 import { ValueReader } from "./value-reader.js";
 
 /** Batches whose values may be on their way while later ones are computed. */
@@ -32,7 +32,7 @@ export function currentMetrics(metrics: Readonly<Record<string, Metric<number>>>
 }
 
 /**
- * Loss (mean over the examples) and metrics over a set, in evaluation mode. Mode and metrics are as before afterwards.
+ * Loss (mean over the batches by weight) and metrics over a set, in evaluation mode. Mode and metrics are as before afterwards.
  * @throws the reason of `signal` once aborted; InputError for a source without batches.
  */
 export async function evaluateModel<Batch, Model extends TrainableModel>(
@@ -54,23 +54,32 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
   let done = 0;
   try {
     for await (const batch of source) {
-      const count = itemsOf(batch);
       try {
         signal?.throwIfAborted();
-        const loss = lossOnly(() => stepper.lossOf(batch), stepper.observe);
-        reader.push([loss], ([value]) => {
+        const weight = stepper.weightOf(batch);
+        let loss: Tensor;
+        try {
+          loss = lossOnly(() => stepper.lossOf(batch), stepper.observe);
+        } catch (error) {
+          dispose([weight]);
+          throw error;
+        }
+        reader.push(typeof weight === "number" ? [loss] : [loss, weight], ([value], counted) => {
+          const count = typeof weight === "number" ? weight : counted[0];
+          if (count === 0) return; // the mean of nothing is NaN
           sum += value * count;
+          items += count;
         });
       } finally {
         dispose(batch);
       }
-      items += count;
-      onStep?.(++done);
+      done++;
+      onStep?.(done);
       await reader.atMost(MAX_PENDING);
       await breathe();
     }
     await reader.drain();
-    if (items === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
+    if (done === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
     return { loss: sum / items, ...(await metricValues(metrics)) };
   } finally {
     await reader.drain().catch(() => undefined); // an error on the way is the one to report

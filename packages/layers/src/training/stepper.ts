@@ -1,11 +1,17 @@
-import { dispose, InputError, KernelError, type Tensor } from "@ai/tensor";
+import { dispose, InputError, KernelError, keep, type Tensor } from "@ai/tensor";
 import type { Parameter } from "../parameter.js";
 import type { StepValues } from "./callbacks/callback.js";
 import { isTensor } from "./data/host-tensor.js";
 import type { TrainingHistory } from "./history.js";
 import { areFinite, clipGradNorm, clipGradValue } from "./optimizers/index.js";
 import type { TrainableModel, TrainerOptions } from "./trainer-options.js";
-import { GradientSum, itemsOf, type LossResult, lossAndGradients } from "./training-step.js";
+import {
+  type BatchWeight,
+  GradientSum,
+  type LossResult,
+  lossAndGradients,
+  weightOf,
+} from "./training-step.js";
 import { ValueReader } from "./value-reader.js";
 
 /** Steps that may be skipped in a row before a run is given up. */
@@ -18,7 +24,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
   step = 0;
   /** Steps that were left out. */
   skipped = 0;
-  /** Sums of the epoch in progress: loss times examples, and examples. */
+  /** Sums of the epoch in progress: loss times weight, and weights. */
   lossSum = 0;
   items = 0;
   readonly reader = new ValueReader();
@@ -28,7 +34,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
   #trained: readonly Parameter[] = [];
   #gradients = new GradientSum(0);
   #losses: Tensor[] = [];
-  #batchItems: number[] = [];
+  #batchWeights: BatchWeight[] = [];
   /** Outputs and targets of the step in the making: metrics count what an update used. */
   #observed: [output: Tensor, target: Tensor][] = [];
 
@@ -48,6 +54,11 @@ export class Stepper<Batch, Model extends TrainableModel> {
       output,
       target,
     };
+  }
+
+  /** How much a batch counts; a tensor `[]` is the caller's. */
+  weightOf(batch: Batch): BatchWeight {
+    return weightOf(batch, this.#options.batchWeight);
   }
 
   /** Counts a batch in every metric. */
@@ -85,9 +96,20 @@ export class Stepper<Batch, Model extends TrainableModel> {
         "Trainer: expected a loss that depends on the optimizer's parameters, got one that ignores them all; make the optimizer with the parameters of this model",
       );
     }
-    this.#gradients.add(gradients);
+    let weight: BatchWeight;
+    try {
+      weight = this.weightOf(batch);
+    } catch (error) {
+      dispose([loss, gradients]);
+      throw error;
+    }
+    this.#gradients.add(gradients, weight);
+    if (weight === 0) {
+      loss.dispose();
+      return;
+    }
     this.#losses.push(loss);
-    this.#batchItems.push(itemsOf(batch));
+    this.#batchWeights.push(typeof weight === "number" ? weight : keep(weight));
   }
 
   /**
@@ -96,6 +118,10 @@ export class Stepper<Batch, Model extends TrainableModel> {
    */
   async update(epoch: number, onValues: (values: StepValues) => void): Promise<boolean> {
     this.reader.throwFailure();
+    if (this.#losses.length === 0)
+      throw new InputError(
+        `Trainer.fit: expected a batch of a weight above 0 for step ${this.step + 1}, got ${this.batches} of weight 0; leave such batches out or accumulate more`,
+      );
     const { optimizer, schedule, scheduleInterval = "step", nonFinite = "stop" } = this.#options;
     let gradients = this.#gradients.take();
     let norm: Tensor | undefined;
@@ -163,24 +189,28 @@ export class Stepper<Batch, Model extends TrainableModel> {
     onValues: (values: StepValues) => void,
   ): void {
     const losses = this.#losses;
-    const counts = this.#batchItems;
+    const weights = this.#batchWeights;
     this.#losses = [];
-    this.#batchItems = [];
-    this.reader.push(norm === undefined ? losses : [...losses, norm], (...values) => {
-      let sum = 0;
-      counts.forEach((count, index) => {
-        sum += values[index][0];
-        this.lossSum += values[index][0] * count;
-        this.items += count;
+    this.#batchWeights = [];
+    const onDevice = weights.filter((weight) => typeof weight !== "number");
+    const tensors = [...losses, ...onDevice, ...(norm === undefined ? [] : [norm])];
+    this.reader.push(tensors, (...values) => {
+      let [sum, total, position] = [0, 0, losses.length];
+      weights.forEach((weight, index) => {
+        const count = typeof weight === "number" ? weight : values[position++][0];
+        sum += values[index][0] * count;
+        total += count;
       });
-      const loss = sum / counts.length;
+      this.lossSum += sum;
+      this.items += total;
+      const loss = sum / total;
       if (!Number.isFinite(loss))
         throw new KernelError(
           `Trainer.fit: expected a finite loss, got ${loss} at step ${info.step}; ${ADVICE}`,
         );
       this.#history.losses[info.step - 1] = loss;
       this.#history.learningRates[info.step - 1] = info.learningRate;
-      const length = norm === undefined ? undefined : values[counts.length][0];
+      const length = norm === undefined ? undefined : values[position][0];
       if (length !== undefined && !Number.isFinite(length))
         throw new KernelError(
           `Trainer.fit: expected finite gradients, got a norm of ${length} at step ${info.step}; ${ADVICE}`,
@@ -192,10 +222,10 @@ export class Stepper<Batch, Model extends TrainableModel> {
   /** Frees a step in the making. */
   discard(): void {
     this.#gradients.dispose();
-    dispose([this.#losses, this.#observed]);
+    dispose([this.#losses, this.#observed, this.#batchWeights]);
     this.#losses = [];
     this.#observed = [];
-    this.#batchItems = [];
+    this.#batchWeights = [];
   }
 }
 

@@ -47,8 +47,14 @@ export interface TrainerOptions<Batch, Model extends TrainableModel> {
   readonly scheduleInterval?: "step" | "epoch";
   /** By name; over the training batches of an epoch, and over the evaluation data. */
   readonly metrics?: Readonly<Record<string, Metric<number>>>;
-  /** Batches whose mean gradient makes one step. Default 1. */
+  /** Batches whose gradients make one step, weighted by {@link batchWeight}. Default 1. */
   readonly gradientAccumulation?: number;
+  /**
+   * How much a batch's loss counts beside those of others, in accumulated gradients and in reported losses: the number
+   * of elements that the loss is a mean of, for example tokens without padding. A number, or a tensor `[]` that stays
+   * on the device and must be above 0. A number of 0 leaves the batch out. Default: the examples in the batch.
+   */
+  readonly batchWeight?: (batch: Batch) => number | Tensor;
   /** Scale the gradients of a step down to this length, all as one vector. */
   readonly maxGradientNorm?: number;
   /** Bound every number of the gradients, before `maxGradientNorm`. */
@@ -97,6 +103,8 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(
       `Trainer: expected an integer gradientAccumulation of at least 1, got ${gradientAccumulation}`,
     );
+  if (options.batchWeight !== undefined && typeof options.batchWeight !== "function")
+    throw new InputError(`Trainer: expected a function as batchWeight, got ${typeof options.batchWeight}`);
   if (loss !== undefined && typeof loss !== "function" && typeof loss?.call !== "function")
     throw new InputError(`Trainer: expected a loss that is a function or has call, got ${typeof loss}`);
   for (const [name, value] of Object.entries({ maxGradientNorm, maxGradientValue }))

@@ -1,9 +1,12 @@
 import {
   add,
+  cast,
   dispose,
+  div,
   InputError,
   keep,
   mul,
+  reshape,
   stopGradient,
   type Tensor,
   tidy,
@@ -24,36 +27,57 @@ export interface LossResult {
 /** Computes a batch's loss, `[]` or with outputs for the metrics; the batch's tensors are not its to free. */
 export type ComputeLoss<Batch, Model> = (batch: Batch, model: Model) => Tensor | LossResult;
 
-/** Gradients of one step: sums over its batches so far, null where a parameter had no influence. */
+/** Weight of a batch: a number, or a tensor `[]`. */
+export type BatchWeight = number | Tensor;
+
+/** Gradients of one step: weighted sums over its batches so far, null where a parameter had no influence. */
 export class GradientSum {
   #gradients: (Tensor | null)[];
+  /** Batches that were added, those of weight 0 included. */
   batches = 0;
+  /** The weight that the sums are in units of: the first batch's, whose gradients are not touched. */
+  #unit: BatchWeight | undefined;
+  /** Weights of the batches that count. */
+  #weights: BatchWeight[] = [];
 
   constructor(parameters: number) {
     this.#gradients = new Array<Tensor | null>(parameters).fill(null);
   }
 
-  /** Takes over the gradients of one batch. */
-  add(gradients: readonly (Tensor | null)[]): void {
+  /** Takes over the gradients of one batch, each `[...]`. @param weight Stays the caller's and alive until {@link take}. */
+  add(gradients: readonly (Tensor | null)[], weight: BatchWeight): void {
+    this.batches++;
+    if (weight === 0) {
+      dispose(gradients as Tensor[]);
+      return;
+    }
+    const unit = this.#unit ?? weight;
+    this.#unit = unit;
+    this.#weights.push(weight);
     this.#gradients = this.#gradients.map((sum, index) => {
       const gradient = gradients[index];
-      if (sum === null || gradient === null) return sum ?? gradient;
-      const total = add(sum, gradient);
-      sum.dispose();
+      if (gradient === null) return sum;
+      if (this.#weights.length === 1 || weight === unit) return plus(sum, gradient);
+      const scaled = tidy(() => mul(gradient, ratio(weight, unit)));
       gradient.dispose();
-      return total;
+      return plus(sum, scaled);
     });
-    this.batches++;
   }
 
-  /** The mean over the batches; the caller's. Afterwards it is empty. */
+  /** The weighted mean over the batches; the caller's. Afterwards it is empty. */
   take(): (Tensor | null)[] {
     const sums = this.#gradients;
-    const { batches } = this;
+    const weights = this.#weights;
+    const unit = this.#unit;
     this.#gradients = sums.map(() => null);
     this.batches = 0;
-    if (batches <= 1) return sums;
-    const means = sums.map((sum) => (sum === null ? null : mul(sum, 1 / batches)));
+    this.#weights = [];
+    this.#unit = undefined;
+    if (weights.length <= 1 || unit === undefined) return sums;
+    const means = tidy(() => {
+      const factor = ratio(unit, weights.reduce(sumOf)); // []
+      return sums.map((sum) => (sum === null ? null : mul(sum, factor)));
+    });
     dispose(sums);
     return means;
   }
@@ -61,14 +85,57 @@ export class GradientSum {
   dispose(): void {
     dispose(this.#gradients);
     this.#gradients = this.#gradients.map(() => null);
+    this.#weights = [];
+    this.#unit = undefined;
     this.batches = 0;
   }
+}
+
+function sumOf(a: BatchWeight, b: BatchWeight): BatchWeight {
+  return typeof a === "number" && typeof b === "number" ? a + b : add(a, b);
+}
+
+function ratio(a: BatchWeight, b: BatchWeight): BatchWeight {
+  return typeof a === "number" && typeof b === "number" ? a / b : div(a, b);
+}
+
+function plus(sum: Tensor | null, gradient: Tensor): Tensor {
+  if (sum === null) return gradient;
+  const total = add(sum, gradient);
+  sum.dispose();
+  gradient.dispose();
+  return total;
 }
 
 /** Examples in a batch: the first size of its first tensor, 1 when there is none. */
 export function itemsOf(batch: unknown): number {
   for (const tensor of tensorsIn(batch)) if (tensor.shape.length > 0) return tensor.shape[0];
   return 1;
+}
+
+/**
+ * The weight of a batch by the trainer's `batchWeight`, its examples without. A tensor `[]` is the caller's.
+ * @throws InputError for a number that is not finite or below 0, or a tensor of more than one element.
+ */
+export function weightOf<Batch>(
+  batch: Batch,
+  batchWeight: ((batch: Batch) => BatchWeight) | undefined,
+): BatchWeight {
+  if (batchWeight === undefined) return itemsOf(batch);
+  const weight = tidy(() => {
+    const given = batchWeight(batch);
+    if (!isTensor(given)) return given;
+    if (given.size !== 1)
+      throw new InputError(
+        `Trainer: expected batchWeight to give a number or a tensor of one element, got shape [${given.shape.join(", ")}]`,
+      );
+    return cast(reshape(given, []), "float32");
+  });
+  if (!isTensor(weight) && !(typeof weight === "number" && weight >= 0 && Number.isFinite(weight)))
+    throw new InputError(
+      `Trainer: expected batchWeight to give a finite number of at least 0, got ${String(weight)}`,
+    );
+  return weight;
 }
 
 function unpack(operation: string, result: Tensor | LossResult): LossResult {
