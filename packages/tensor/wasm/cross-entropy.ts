@@ -1,5 +1,28 @@
 import { exponential } from "./math";
 import { exponentialRow, logarithmOf, maxRow } from "./reduce";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
+
+/** Time of one class on one thread. */
+const NANOSECONDS: f32 = 2;
+
+function lossRows(from: i32, to: i32): void {
+  const targets = addressArgument(1),
+    losses = addressArgument(2),
+    logSums = addressArgument(3),
+    classes = argument(4),
+    ignored = argument(5);
+  let logits = addressArgument(0) + ((<usize>from * <usize>classes) << 2);
+  for (let row = from; row < to; row++) {
+    const place = <usize>row << 2,
+      target = load<i32>(targets + place),
+      largest = maxRow(logits, classes),
+      rest = logarithmOf(exponentialRow(logits, 0, classes, largest, false));
+    store<f32>(logSums + place, largest + rest);
+    const loss: f32 = target == ignored ? 0 : rest - (load<f32>(logits + (<usize>target << 2)) - largest);
+    store<f32>(losses + place, loss);
+    logits += <usize>classes << 2;
+  }
+}
 
 /**
  * `−log softmax(logits)[target]` of each row of `[rows, classes]`; a row whose target is `ignored` gives 0.
@@ -14,14 +37,35 @@ export function crossEntropy(
   classes: i32,
   ignored: i32,
 ): void {
-  for (let row = 0; row < rows; row++) {
+  setArgument(0, logits);
+  setArgument(1, targets);
+  setArgument(2, losses);
+  setArgument(3, logSums);
+  setArgument(4, classes);
+  setArgument(5, ignored);
+  forRange(lossRows, rows, 1, 20 + <f32>classes * NANOSECONDS);
+}
+
+function gradientRows(from: i32, to: i32): void {
+  const dy = addressArgument(0),
+    targets = addressArgument(2),
+    logSums = addressArgument(3),
+    classes = argument(5),
+    ignored = argument(6),
+    bytes = <usize>classes << 2;
+  let logits = addressArgument(1) + <usize>from * bytes,
+    dLogits = addressArgument(4) + <usize>from * bytes;
+  for (let row = from; row < to; row++) {
     const target = load<i32>(targets + (<usize>row << 2)),
-      largest = maxRow(logits, classes),
-      rest = logarithmOf(exponentialRow(logits, 0, classes, largest, false));
-    store<f32>(logSums + (<usize>row << 2), largest + rest);
-    const loss: f32 = target == ignored ? 0 : rest - (load<f32>(logits + (<usize>target << 2)) - largest);
-    store<f32>(losses + (<usize>row << 2), loss);
-    logits += <usize>classes << 2;
+      gradient = load<f32>(dy + (<usize>row << 2));
+    if (target == ignored) memory.fill(dLogits, 0, bytes);
+    else {
+      probabilities(logits, dLogits, classes, load<f32>(logSums + (<usize>row << 2)), gradient);
+      const place = dLogits + (<usize>target << 2);
+      store<f32>(place, load<f32>(place) - gradient);
+    }
+    logits += bytes;
+    dLogits += bytes;
   }
 }
 
@@ -36,19 +80,14 @@ export function crossEntropyGradient(
   classes: i32,
   ignored: i32,
 ): void {
-  const bytes = <usize>classes << 2;
-  for (let row = 0; row < rows; row++) {
-    const target = load<i32>(targets + (<usize>row << 2)),
-      gradient = load<f32>(dy + (<usize>row << 2));
-    if (target == ignored) memory.fill(dLogits, 0, bytes);
-    else {
-      probabilities(logits, dLogits, classes, load<f32>(logSums + (<usize>row << 2)), gradient);
-      const place = dLogits + (<usize>target << 2);
-      store<f32>(place, load<f32>(place) - gradient);
-    }
-    logits += bytes;
-    dLogits += bytes;
-  }
+  setArgument(0, dy);
+  setArgument(1, logits);
+  setArgument(2, targets);
+  setArgument(3, logSums);
+  setArgument(4, dLogits);
+  setArgument(5, classes);
+  setArgument(6, ignored);
+  forRange(gradientRows, rows, 1, 20 + <f32>classes * NANOSECONDS);
 }
 
 function probabilities(logits: usize, output: usize, count: i32, shift: f32, factor: f32): void {

@@ -45,3 +45,5 @@ export {
 } from "./depthwise-gradient";
 export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
 export { fftBytes, setRadix, realFft, inverseRealFft } from "./fft";
+export { linearScan } from "./linear-scan";
+export { unpackWeights, packWeights, quantizedBytes, multiplyQuantized } from "./quantized";

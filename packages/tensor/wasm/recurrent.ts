@@ -1,6 +1,10 @@
 // The elementwise part of a step of LSTM and GRU. Gates lie side by side in a row: PyTorch's order.
 import { hyperbolicTangent, logistic } from "./math";
 import { loadPart, storePart } from "./partial";
+import { addressArgument, argument, forRange, setArgument } from "./threads";
+
+/** Time of one hidden unit on one thread. */
+const NANOSECONDS: f32 = 12;
 
 // @ts-ignore: decorator
 @inline
@@ -14,16 +18,31 @@ function slopeOfTangent(value: v128): v128 {
   return f32x4.sub(f32x4.splat(1), f32x4.mul(value, value));
 }
 
-/** `c' = σ(f) c + σ(i) tanh(g)`, `h' = σ(o) tanh(c')`; gates `[batch, 4 · size]` are i, f, g, o. */
-export function lstmCell(gates: usize, cell: usize, newHidden: usize, newCell: usize, batch: i32, size: i32): void {
-  const bytes = <usize>size << 2;
-  for (let row = 0; row < batch; row++) {
+function lstmRows(from: i32, to: i32): void {
+  const size = argument(4),
+    bytes = <usize>size << 2,
+    offset = <usize>from * bytes;
+  let gates = addressArgument(0) + (offset << 2),
+    cell = addressArgument(1) + offset,
+    newHidden = addressArgument(2) + offset,
+    newCell = addressArgument(3) + offset;
+  for (let row = from; row < to; row++) {
     lstmRow(gates, cell, newHidden, newCell, size, bytes);
     gates += bytes << 2;
     cell += bytes;
     newHidden += bytes;
     newCell += bytes;
   }
+}
+
+/** `c' = σ(f) c + σ(i) tanh(g)`, `h' = σ(o) tanh(c')`; gates `[batch, 4 · size]` are i, f, g, o. */
+export function lstmCell(gates: usize, cell: usize, newHidden: usize, newCell: usize, batch: i32, size: i32): void {
+  setArgument(0, gates);
+  setArgument(1, cell);
+  setArgument(2, newHidden);
+  setArgument(3, newCell);
+  setArgument(4, size);
+  forRange(lstmRows, batch, 1, <f32>size * NANOSECONDS);
 }
 
 function lstmRow(gates: usize, cell: usize, newHidden: usize, newCell: usize, size: i32, bytes: usize): void {
@@ -41,6 +60,27 @@ function lstmRow(gates: usize, cell: usize, newHidden: usize, newCell: usize, si
   }
 }
 
+function lstmGradientRows(from: i32, to: i32): void {
+  const size = argument(6),
+    bytes = <usize>size << 2,
+    offset = <usize>from * bytes;
+  let dHidden = addressArgument(0) + offset,
+    dNewCell = addressArgument(1) + offset,
+    gates = addressArgument(2) + (offset << 2),
+    cell = addressArgument(3) + offset,
+    dGates = addressArgument(4) + (offset << 2),
+    dCell = addressArgument(5) + offset;
+  for (let row = from; row < to; row++) {
+    lstmRowGradient(dHidden, dNewCell, gates, cell, dGates, dCell, size, bytes);
+    dHidden += bytes;
+    dNewCell += bytes;
+    gates += bytes << 2;
+    cell += bytes;
+    dGates += bytes << 2;
+    dCell += bytes;
+  }
+}
+
 /** Gradients of gates and cell from those of the two outputs. */
 export function lstmCellGradient(
   dHidden: usize,
@@ -52,16 +92,14 @@ export function lstmCellGradient(
   batch: i32,
   size: i32,
 ): void {
-  const bytes = <usize>size << 2;
-  for (let row = 0; row < batch; row++) {
-    lstmRowGradient(dHidden, dNewCell, gates, cell, dGates, dCell, size, bytes);
-    dHidden += bytes;
-    dNewCell += bytes;
-    gates += bytes << 2;
-    cell += bytes;
-    dGates += bytes << 2;
-    dCell += bytes;
-  }
+  setArgument(0, dHidden);
+  setArgument(1, dNewCell);
+  setArgument(2, gates);
+  setArgument(3, cell);
+  setArgument(4, dGates);
+  setArgument(5, dCell);
+  setArgument(6, size);
+  forRange(lstmGradientRows, batch, 1, <f32>size * NANOSECONDS);
 }
 
 function lstmRowGradient(
@@ -95,6 +133,23 @@ function lstmRowGradient(
   }
 }
 
+function gruRows(from: i32, to: i32): void {
+  const size = argument(4),
+    bytes = <usize>size << 2,
+    offset = <usize>from * bytes;
+  let inputGates = addressArgument(0) + 3 * offset,
+    hiddenGates = addressArgument(1) + 3 * offset,
+    hidden = addressArgument(2) + offset,
+    output = addressArgument(3) + offset;
+  for (let row = from; row < to; row++) {
+    gruRow(inputGates, hiddenGates, hidden, output, size, bytes);
+    inputGates += 3 * bytes;
+    hiddenGates += 3 * bytes;
+    hidden += bytes;
+    output += bytes;
+  }
+}
+
 /** `r = σ(ri + rh)`, `z = σ(zi + zh)`, `n = tanh(ni + r nh)`, `h' = (1 − z) n + z h`; gates `[batch, 3 · size]` are r, z, n. */
 export function gruCell(
   inputGates: usize,
@@ -104,14 +159,12 @@ export function gruCell(
   batch: i32,
   size: i32,
 ): void {
-  const bytes = <usize>size << 2;
-  for (let row = 0; row < batch; row++) {
-    gruRow(inputGates, hiddenGates, hidden, output, size, bytes);
-    inputGates += 3 * bytes;
-    hiddenGates += 3 * bytes;
-    hidden += bytes;
-    output += bytes;
-  }
+  setArgument(0, inputGates);
+  setArgument(1, hiddenGates);
+  setArgument(2, hidden);
+  setArgument(3, output);
+  setArgument(4, size);
+  forRange(gruRows, batch, 1, <f32>size * NANOSECONDS);
 }
 
 function gruRow(inputGates: usize, hiddenGates: usize, hidden: usize, output: usize, size: i32, bytes: usize): void {
@@ -129,6 +182,29 @@ function gruRow(inputGates: usize, hiddenGates: usize, hidden: usize, output: us
   }
 }
 
+function gruGradientRows(from: i32, to: i32): void {
+  const size = argument(7),
+    bytes = <usize>size << 2,
+    offset = <usize>from * bytes;
+  let dy = addressArgument(0) + offset,
+    inputGates = addressArgument(1) + 3 * offset,
+    hiddenGates = addressArgument(2) + 3 * offset,
+    hidden = addressArgument(3) + offset,
+    dInputGates = addressArgument(4) + 3 * offset,
+    dHiddenGates = addressArgument(5) + 3 * offset,
+    dHidden = addressArgument(6) + offset;
+  for (let row = from; row < to; row++) {
+    gruRowGradient(dy, inputGates, hiddenGates, hidden, dInputGates, dHiddenGates, dHidden, size, bytes);
+    dy += bytes;
+    inputGates += 3 * bytes;
+    hiddenGates += 3 * bytes;
+    hidden += bytes;
+    dInputGates += 3 * bytes;
+    dHiddenGates += 3 * bytes;
+    dHidden += bytes;
+  }
+}
+
 /** Gradients of input gates, hidden gates and hidden state. */
 export function gruCellGradient(
   dy: usize,
@@ -141,17 +217,15 @@ export function gruCellGradient(
   batch: i32,
   size: i32,
 ): void {
-  const bytes = <usize>size << 2;
-  for (let row = 0; row < batch; row++) {
-    gruRowGradient(dy, inputGates, hiddenGates, hidden, dInputGates, dHiddenGates, dHidden, size, bytes);
-    dy += bytes;
-    inputGates += 3 * bytes;
-    hiddenGates += 3 * bytes;
-    hidden += bytes;
-    dInputGates += 3 * bytes;
-    dHiddenGates += 3 * bytes;
-    dHidden += bytes;
-  }
+  setArgument(0, dy);
+  setArgument(1, inputGates);
+  setArgument(2, hiddenGates);
+  setArgument(3, hidden);
+  setArgument(4, dInputGates);
+  setArgument(5, dHiddenGates);
+  setArgument(6, dHidden);
+  setArgument(7, size);
+  forRange(gruGradientRows, batch, 1, <f32>size * NANOSECONDS);
 }
 
 function gruRowGradient(

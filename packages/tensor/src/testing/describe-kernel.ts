@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { valueAndGrad } from "../autograd.js";
+import { DEFAULT_COSTS } from "../backends/wasm/threads.js";
 import { type DeviceName, useDevice } from "../device.js";
 import type { DType, TypedArray } from "../dtype.js";
 import type { Kernel, KernelInputs } from "../kernels/define-kernel.js";
@@ -12,6 +13,7 @@ import { sizeOf } from "../shape.js";
 import { fromValues, read, scalar } from "../tensor.js";
 import { describeEachDevice } from "./devices.js";
 import { difference, type HostTensor, type ToleranceOptions } from "./matcher.js";
+import { wasmBackend } from "./wasm-kernels.js";
 
 /** One call of a kernel. */
 export interface KernelCase<Inputs extends KernelInputs, Attributes extends object> {
@@ -95,9 +97,35 @@ async function compare(
   tensor.dispose();
 }
 
+/** Fails unless the engine with every job cut, however small, gives the very same bits. */
+async function expectSameBits<Inputs extends KernelInputs, Attributes extends object>(
+  hosts: Readonly<Record<string, HostTensor>>,
+  kernel: Kernel<Inputs, Attributes>,
+  attrs: Attributes,
+  gradient: boolean,
+  expected: Results,
+): Promise<void> {
+  const { pool } = wasmBackend().runtime;
+  if (pool.threads === 1) return;
+  pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
+  const cut = await run(hosts, (values) => kernel.multiple(values as unknown as Inputs, attrs), gradient);
+  pool.setCosts(DEFAULT_COSTS);
+  const bitsOf = ({ outputs, gradients }: Results): Uint8Array[] =>
+    [...outputs, ...Object.values(gradients)].map(({ values }) => {
+      const { buffer, byteOffset, byteLength } = values as TypedArray;
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    });
+  const whole = bitsOf(expected);
+  for (const [index, bits] of bitsOf(cut).entries())
+    expect(
+      bits.findIndex((byte, place) => byte !== whole[index][place]),
+      `first byte that differs with every job cut, in result ${index}`,
+    ).toBe(-1);
+}
+
 /**
  * Declares tests of a kernel on every device: each case gives what the kernel's reference gives on `cpu`, forward and
- * for all float32 inputs backward, and leaves no tensor behind. Give sizes that break kernels: 0, 1, odd, above 64,
+ * for all float32 inputs backward, leaves no tensor behind and, on `wasm`, gives the same bits for every cut of its jobs. Give sizes that break kernels: 0, 1, odd, above 64,
  * and values of NaN.
  * @example
  * describeKernel(geluKernel, { odd: { inputs: { x: randomHostTensor([67]) }, attrs: { approximate: "none" } } });
@@ -127,6 +155,7 @@ export function describeKernel<Inputs extends KernelInputs, Attributes extends o
           gradient,
         );
         expect(memory().numTensors, "live tensors").toBe(before.numTensors);
+        if (device === "wasm") await expectSameBits(hosts, kernel, attrs, gradient, actual);
         for (const [index, output] of actual.outputs.entries())
           await compare(`output ${index}`, output, expected.outputs[index], tolerance);
         for (const [input, value] of Object.entries(actual.gradients))

@@ -83,4 +83,9 @@ export interface WasmExports {
   setRadix(pass: number, radix: number): void;
   realFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
   inverseRealFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
+  linearScan(a: number, b: number, h: number, outer: number, length: number, inner: number, reverse: number): void;
+  unpackWeights(values: number, scales: number, zeroPoints: number, output: number, rows: number, features: number, bits: number, groupSize: number): void;
+  packWeights(values: number, scales: number, zeroPoints: number, first: number, features: number, bits: number, groupSize: number): void;
+  quantizedBytes(rows: number, features: number, bits: number, groupSize: number): number;
+  multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number): void;
 }

@@ -43,6 +43,7 @@ export function layerNormParameterGradientWasm(call: KernelCall<LayerNormAttribu
     wasm.pointer(x),
     wasm.pointer(outputs[0]),
     wasm.pointer(outputs[1]),
+    wasm.scratch(wasm.exports.normParts(rows) * 2 * dim * 4),
     rows,
     dim,
     call.attrs.epsilon,

@@ -39,6 +39,7 @@ export function rmsNormWeightGradientWasm(call: KernelCall<RmsNormAttributes>): 
   const [rows, dim]: readonly number[] = x.shape;
   const output = wasm.allocateOutput([dim]);
   const addresses = [wasm.pointer(dy), wasm.pointer(x), wasm.pointer(output)] as const;
-  wasm.exports.rmsNormWeightGradient(...addresses, rows, dim, call.attrs.epsilon);
+  const sums = wasm.scratch(wasm.exports.normParts(rows) * dim * 4);
+  wasm.exports.rmsNormWeightGradient(...addresses, sums, rows, dim, call.attrs.epsilon);
   return output;
 }

@@ -21,6 +21,11 @@ function perChannel(
   });
 }
 
+/** Room for the sums of parts of the rows, until the next kernel. */
+function partialSums(wasm: WasmBackend, rows: number, channels: number): number {
+  return wasm.scratch(wasm.exports.columnParts(rows) * Math.ceil(channels / 4) * 32);
+}
+
 /** A reader of the floats at an address; it asks for the memory's view at each read, as growth detaches old ones. */
 function reader(wasm: WasmBackend, address: number): (channel: number) => number {
   return (channel) => wasm.runtime.float32[(address >>> 2) + channel];
@@ -50,7 +55,16 @@ export function batchNormTrainingWasm({
   ];
   const [means, variances] = [wasm.pointer(mean), wasm.pointer(variance)];
   wasm.exports.reduceColumns(REDUCTION.Mean, source, means, 1, rows, channels);
-  wasm.exports.centredColumns(0, source, means, variances, rows, channels, rows);
+  wasm.exports.centredColumns(
+    0,
+    source,
+    means,
+    variances,
+    partialSums(wasm, rows, channels),
+    rows,
+    channels,
+    rows,
+  );
   const spread = reader(wasm, variances);
   const factor = (channel: number): number => scales(channel) / Math.sqrt(spread(channel) + attrs.epsilon);
   const [factors, offsets] = perChannel(wasm, [factor, shifts], channels);
@@ -82,14 +96,15 @@ export function batchNormBackpropWasm({
   ];
   const [along, total] = [wasm.pointer(dWeight), wasm.pointer(dBias)];
   wasm.exports.reduceColumns(REDUCTION.Sum, gradient, total, 1, rows, channels);
-  wasm.exports.centredColumns(gradient, source, means, along, rows, channels, 1);
-  const [sums, products] = [reader(wasm, total), reader(wasm, along)];
+  const sums = partialSums(wasm, rows, channels);
+  wasm.exports.centredColumns(gradient, source, means, along, sums, rows, channels, 1);
+  const [totalOf, products] = [reader(wasm, total), reader(wasm, along)];
   const inverse = (channel: number): number => 1 / Math.sqrt(spread(channel) + attrs.epsilon);
   const [factors, totals, slopes] = perChannel(
     wasm,
     [
       (channel) => scales(channel) * inverse(channel),
-      (channel) => sums(channel) / rows,
+      (channel) => totalOf(channel) / rows,
       (channel) => (products(channel) * inverse(channel) ** 2) / rows,
     ],
     channels,
