@@ -16,10 +16,12 @@ export interface Engine {
   readonly backendName: string;
   readonly backend: KernelBackend;
   readonly registry: Record<string, KernelBackend>;
+  readonly ENV: { getBool(flag: string): boolean };
   state: {
     activeTape: TapeNode[] | null;
     gradientDepth: number;
     kernelDepth: number;
+    profiling: boolean;
     numTensors: number;
     numBytes: number;
     tensorInfo: WeakMap<object, { backend: KernelBackend }>;

@@ -12,7 +12,9 @@ export function sizeOf(shape: Shape): number {
 
 /** Whether two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis++) if (a[axis] !== b[axis]) return false;
+  return true;
 }
 
 /** `[2, 3]` as text, for errors. */

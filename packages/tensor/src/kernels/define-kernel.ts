@@ -1,13 +1,14 @@
 import {
   getKernel,
   type KernelBackend,
+  type KernelConfig,
   type NamedAttrMap,
   registerKernel,
   type Tensor,
   type TensorInfo,
 } from "@tensorflow/tfjs-core";
 import { assertReady, type DeviceName, deviceOfBackend } from "../device.js";
-import { type Engine, engine, isRecording, unrecorded } from "../engine.js";
+import { type Engine, engine } from "../engine.js";
 import { DeviceError, KernelError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { recordNode } from "../tape.js";
@@ -99,24 +100,36 @@ export function defineKernel<Inputs extends KernelInputs, Attributes extends obj
   spec: KernelSpec<Inputs, Attributes>,
 ): Kernel<Inputs, Attributes> {
   const kernelName = `ai/${spec.name}`;
-  const registered = new Set<string>();
+  // the function of the device in use
+  let backendName = "";
+  let run: KernelConfig["kernelFunc"];
   const multiple = (inputs: Inputs, attrs: Attributes): Tensor[] => {
     assertReady(spec.name);
-    const present: Record<string, Tensor> = {};
-    for (const name in inputs) if (inputs[name] !== undefined) present[name] = inputs[name] as Tensor;
     const host = engine();
-    assertLocal(spec.name, present, host);
-    if (spec.gradient === undefined && spec.reference !== undefined && isRecording())
+    const present = localInputs(spec.name, inputs, host);
+    const { state } = host;
+    const recording = state.gradientDepth > 0 && state.kernelDepth === 0;
+    if (recording && spec.gradient === undefined && spec.reference !== undefined)
       return [tidy(() => spec.reference!(present as Inputs, attrs))].flat();
-    if (!registered.has(host.backendName)) {
-      register(kernelName, spec, host.backendName);
-      registered.add(host.backendName);
+    if (host.backendName !== backendName) {
+      run = register(kernelName, spec, host.backendName);
+      backendName = host.backendName;
     }
-    const recording = isRecording();
-    const outputs = [unrecorded(() => host.runKernel(kernelName, present, attrs as NamedAttrMap))].flat();
+    let outputs: Tensor[];
+    state.kernelDepth++;
+    try {
+      if (isObserved(host)) outputs = [host.runKernel(kernelName, present, attrs as NamedAttrMap)].flat();
+      else {
+        // what tfjs's runKernel does where nobody profiles
+        const infos = run({ inputs: present, attrs: attrs as NamedAttrMap, backend: host.backend });
+        outputs = Array.isArray(infos) ? infos.map((info) => toTensor(host, info)) : [toTensor(host, infos)];
+      }
+    } finally {
+      state.kernelDepth--;
+    }
     if (recording && outputs.some((output) => output.dtype === "float32"))
       recordNode(kernelName, spec, present as Inputs, outputs, attrs, multiple);
-    if (observers.size > 0 && host.state.kernelDepth === 0)
+    if (observers.size > 0 && state.kernelDepth === 0)
       for (const observer of observers) observer(kernelName, outputs);
     return outputs;
   };
@@ -124,43 +137,60 @@ export function defineKernel<Inputs extends KernelInputs, Attributes extends obj
   return Object.assign(single, { multiple, spec });
 }
 
-/** An op never moves a tensor off a GPU by itself: that read would be synchronous. */
-function assertLocal(operation: string, inputs: Record<string, Tensor>, host: Engine): void {
+/** Whether tfjs wants to see each kernel: it profiles, debugs or looks for leaks. */
+function isObserved({ state, ENV }: Engine): boolean {
+  return state.profiling || ENV.getBool("DEBUG") || ENV.getBool("IS_TEST");
+}
+
+function toTensor(host: Engine, info: TensorInfo): Tensor {
+  return (info as Tensor).rank === undefined ? host.makeTensorFromTensorInfo(info) : (info as Tensor);
+}
+
+/** The inputs that were given. An op never moves a tensor off a GPU by itself: that read would be synchronous. */
+function localInputs(operation: string, inputs: KernelInputs, host: Engine): Record<string, Tensor> {
+  const { tensorInfo } = host.state;
+  const { backend } = host;
+  let hasAbsent = false;
   for (const name in inputs) {
-    const info = host.state.tensorInfo.get(inputs[name].dataId);
+    const input = inputs[name];
+    if (input === undefined) {
+      hasAbsent = true;
+      continue;
+    }
+    const info = tensorInfo.get(input.dataId);
     if (info === undefined)
       throw new KernelError(
         `${operation}: expected a live tensor for ${name}, got a disposed one; keep it longer`,
       );
-    if (info.backend === host.backend) continue;
+    if (info.backend === backend) continue;
     if (host.registry.webgpu === info.backend || host.registry.tensorflow === info.backend)
       throw new DeviceError(
         `${operation}: expected ${name} on the device in use (${host.backendName}), got a tensor of a GPU; await moveTo(tensor) first`,
       );
   }
+  if (!hasAbsent) return inputs as Record<string, Tensor>;
+  return Object.fromEntries(Object.entries(inputs).filter(([, input]) => input !== undefined)) as Record<
+    string,
+    Tensor
+  >;
 }
 
+/** Registers an op's kernel for a backend, once. @returns its function */
 function register<Inputs extends KernelInputs, Attributes extends object>(
   kernelName: string,
   spec: KernelSpec<Inputs, Attributes>,
   backendName: string,
-): void {
-  if (getKernel(kernelName, backendName) != null) return;
+): KernelConfig["kernelFunc"] {
+  const known = getKernel(kernelName, backendName);
+  if (known != null) return known.kernelFunc;
   const device = deviceOfBackend(backendName);
   const own = device === undefined ? undefined : spec.implementations?.[device];
   const fallback = fallbackKernel(spec, backendName);
   const run: KernelImplementation<Attributes> =
     own === undefined ? fallback : (call) => own(call) ?? fallback(call);
-  registerKernel({
-    kernelName,
-    backendName,
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      run({
-        inputs: inputs as Record<string, Tensor>,
-        attrs: attrs as unknown as Attributes,
-        backend: backend as KernelBackend,
-      })!,
-  });
+  const kernelFunc = run as unknown as KernelConfig["kernelFunc"];
+  registerKernel({ kernelName, backendName, kernelFunc });
+  return kernelFunc;
 }
 
 function fallbackKernel<Inputs extends KernelInputs, Attributes extends object>(

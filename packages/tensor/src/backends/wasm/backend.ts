@@ -1,56 +1,18 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import type { DataStorage, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../dtype.js";
 import { KernelError } from "../../errors.js";
 import type { HeapReport } from "../../memory.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import { dataVersion } from "../../versions.js";
 import type { WasmExports } from "./exports.generated.js";
+import { DataReference, type HostValues, type PackedCopy, RecordStorage, TensorRecord } from "./records.js";
 import type { WasmRuntime } from "./runtime.js";
 
-/** A packed copy of a matrix, kept for as long as the data are unchanged. */
-interface PackedCopy {
-  readonly version: number | undefined;
-  pointer: number;
-  bytes: number;
-  uses: number;
-}
-
-type HostValues = backend_util.BackendValues;
-
-/** What the backend knows about one dataId. The values lie in the heap, or on the host until a kernel asks for them. */
-class TensorRecord {
-  refCount: number;
-  /** Address in the heap; 0 while the values are on the host. */
-  pointer = 0;
-  complexTensorInfos: { real: TensorInfo; imag: TensorInfo } | undefined;
-  packed: Map<string, PackedCopy> | undefined;
-  private view: HostValues | undefined;
-
-  constructor(
-    private readonly runtime: WasmRuntime,
-    readonly dtype: DataType,
-    readonly length: number,
-    refCount: number,
-  ) {
-    this.refCount = refCount;
-  }
-
-  /** What tfjs's JavaScript kernels read. A view of the heap is made anew when growth detached the last one. */
-  get values(): HostValues | undefined {
-    if (this.pointer === 0) return this.view;
-    const { buffer } = this.runtime.uint8;
-    if (this.view === undefined || (this.view as Float32Array).buffer !== buffer) {
-      const kind = this.dtype === "float32" ? Float32Array : this.dtype === "int32" ? Int32Array : Uint8Array;
-      this.view = new kind(buffer as ArrayBuffer, this.pointer, this.length);
-    }
-    return this.view;
-  }
-
-  set values(values: HostValues | undefined) {
-    this.view = values;
-  }
-}
+/** Tensors made last that the garbage collector's net does not watch yet: most are disposed at once. */
+const YOUNG = 256;
+/** Bytes from which a tensor is watched at once. */
+const LARGE = 65536;
 
 type TensorReference = { dataId: object };
 
@@ -62,11 +24,20 @@ export class WasmBackend extends MathBackendCPU {
   /** Frees what a garbage-collected tensor that nobody disposed held. */
   private readonly collected = new FinalizationRegistry<TensorRecord>((record) => this.free(record));
 
+  /** The last small tensors and what is known about them; a disposed one leaves its place empty. */
+  private readonly youngIds = new Array<object | undefined>(YOUNG).fill(undefined);
+  private readonly youngRecords = new Array<TensorRecord | undefined>(YOUNG).fill(undefined);
+  private nextYoung = 0;
   private packedBytes = 0;
+  /** The same object as tfjs's `data`, under its own type. */
+  private readonly records: RecordStorage;
 
   constructor(readonly runtime: WasmRuntime) {
     super();
-    (this as unknown as { firstUse: boolean }).firstUse = false; // no banner
+    const inherited = this as unknown as { firstUse: boolean; data: DataStorage<unknown> };
+    inherited.firstUse = false; // no banner
+    this.records = new RecordStorage(this, runtime);
+    inherited.data = this.records;
   }
 
   /** The compiled kernels. Their addresses come from {@link pointer} and {@link allocateOutput}. */
@@ -97,11 +68,11 @@ export class WasmBackend extends MathBackendCPU {
 
   /** A new tensor in the heap whose values the kernel has yet to write. @returns its description; `pointer` gives its address. */
   allocateOutput(shape: Shape, dtype: DType = "float32"): TensorInfo {
-    const dataId = { id: this.nextId() };
     const record = new TensorRecord(this.runtime, dtype, sizeOf(shape), 1);
+    const dataId = new DataReference(this.nextId());
     this.place(dataId, record);
-    this.data.set(dataId, record as never);
-    return { dataId, shape: [...shape], dtype };
+    this.records.set(dataId, record);
+    return { dataId, shape: shape.slice(), dtype };
   }
 
   /** Address of working memory that is valid until the next kernel: at least `bytes`. */
@@ -170,7 +141,7 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   override write(values: HostValues, shape: number[], dtype: DataType): object {
-    const dataId = { id: this.nextId() };
+    const dataId = new DataReference(this.nextId());
     this.move(dataId, values, shape, dtype, 1);
     return dataId;
   }
@@ -185,7 +156,7 @@ export class WasmBackend extends MathBackendCPU {
     const record = new TensorRecord(this.runtime, dtype, sizeOf(shape), refCount);
     // tfjs's slice and top-k return views of their input: copied, because the owner may free it
     record.values = this.runtime.owns(values) ? (values as Float32Array).slice() : values;
-    this.data.set(dataId, record as never);
+    this.records.set(dataId, record);
   }
 
   override readSync(dataId: object): HostValues {
@@ -196,18 +167,22 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    if (!this.data.has(dataId)) return true;
+    if (!this.records.has(dataId)) return true;
     const record = this.record(dataId);
-    const gone = super.disposeData(dataId, force);
-    if (gone) {
-      this.collected.unregister(record);
-      this.free(record);
-    }
-    return gone;
+    record.refCount--;
+    if (!force && record.refCount > 0) return false;
+    const { complexTensorInfos } = record;
+    if (complexTensorInfos !== undefined)
+      for (const { dataId: part } of [complexTensorInfos.real, complexTensorInfos.imag])
+        this.disposeData(part, true);
+    this.records.delete(dataId);
+    this.unwatch(record);
+    this.free(record);
+    return true;
   }
 
   private record(dataId: object): TensorRecord {
-    return this.data.get(dataId) as unknown as TensorRecord;
+    return this.records.get(dataId);
   }
 
   private nextId(): number {
@@ -216,11 +191,36 @@ export class WasmBackend extends MathBackendCPU {
 
   /** Gives a record its place in the heap. */
   private place(dataId: object, record: TensorRecord): void {
-    record.pointer = this.runtime.allocator.allocate(
-      record.length * BYTES_PER_ELEMENT[record.dtype as DType],
-    );
+    const bytes = record.length * BYTES_PER_ELEMENT[record.dtype as DType];
+    record.pointer = this.runtime.allocator.allocate(bytes);
     record.values = undefined;
+    if (bytes >= LARGE) {
+      this.watch(dataId, record);
+      return;
+    }
+    const slot = this.nextYoung;
+    this.nextYoung = (slot + 1) % YOUNG;
+    const older = this.youngRecords[slot];
+    if (older !== undefined) this.watch(this.youngIds[slot]!, older);
+    this.youngIds[slot] = dataId;
+    this.youngRecords[slot] = record;
+    record.youngSlot = slot;
+  }
+
+  /** Has a tensor freed when the garbage collector finds it. */
+  private watch(dataId: object, record: TensorRecord): void {
+    record.youngSlot = -1;
+    record.isWatched = true;
     this.collected.register(dataId, record, record);
+  }
+
+  private unwatch(record: TensorRecord): void {
+    const { youngSlot } = record;
+    if (record.isWatched) this.collected.unregister(record);
+    else if (youngSlot >= 0) {
+      this.youngIds[youngSlot] = undefined;
+      this.youngRecords[youngSlot] = undefined;
+    }
   }
 
   private free(record: TensorRecord): void {

@@ -73,6 +73,14 @@ export function binary(
   b: TensorInfo,
 ): TensorInfo | null {
   if (!backend.isFloat32(a) || !backend.isFloat32(b)) return integerBinary(backend, operation, a, b);
+  if (sameShape(a.shape, b.shape)) {
+    const count = sizeOf(a.shape);
+    if (count === 0) return null;
+    const [first, second] = [backend.pointer(a), backend.pointer(b)];
+    const output = backend.allocateOutput(a.shape);
+    backend.exports.binary(operation, first, second, backend.pointer(output), count, 1, 1);
+    return output;
+  }
   const walk = broadcastWalk([a.shape, b.shape]);
   if (walk === undefined) return null;
   const [pointerA, pointerB] = [backend.pointer(a), backend.pointer(b)];

@@ -62,26 +62,25 @@ export function matMul(
   if (!knowsActivation(activation)) return null;
   if (bias !== undefined && (sizeOf(bias.shape) !== columns || !backend.isFloat32(bias))) return null;
 
-  const addresses = {
-    a: backend.pointer(a),
-    b: backend.pointer(b),
-    bias: bias === undefined ? 0 : backend.pointer(bias),
-  };
+  const pointerA = backend.pointer(a);
+  const pointerB = backend.pointer(b);
+  const pointerBias = bias === undefined ? 0 : backend.pointer(bias);
   const output = backend.allocateOutput([...batch, rows, columns]);
+  // one right-hand matrix: the batch is more rows
+  const isFolded = countB === 1 && !transposeA && countA === count;
   const product = {
-    ...addresses,
+    a: pointerA,
+    b: pointerB,
+    bias: pointerBias,
     c: backend.pointer(output),
-    rows,
+    rows: isFolded ? rows * count : rows,
     columns,
     depth,
     transposeA,
     transposeB,
     activation: FUSED_ACTIVATIONS[activation] ?? 0,
   };
-  // one right-hand matrix: the batch is more rows
-  if (countB === 1 && !transposeA && countA === count)
-    multiply(backend, { ...product, rows: rows * count }, b);
-  else if (count === 1) multiply(backend, product, b);
+  if (isFolded || count === 1) multiply(backend, product, b);
   else
     multiplyBatch(backend, product, count, {
       a: countA === 1 ? 0 : rows * depth,
