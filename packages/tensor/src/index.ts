@@ -24,8 +24,19 @@ export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";
 export { gruCell } from "./kernels/gru-cell/gru-cell.js";
 export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
 export { type LayerNormOptions, layerNorm } from "./kernels/layer-norm/layer-norm.js";
+export { type LinearScanOptions, linearScan } from "./kernels/linear-scan/linear-scan.js";
 export { lstmCell } from "./kernels/lstm-cell/lstm-cell.js";
 export { type LstmSequenceOptions, lstmSequence } from "./kernels/lstm-sequence/lstm-sequence.js";
+export {
+  type QuantizedLinearOptions,
+  quantizedLinear,
+} from "./kernels/quantized-linear/quantized-linear.js";
+export {
+  dequantizeWeight,
+  type QuantizedWeight,
+  type QuantizeOptions,
+  quantizeWeight,
+} from "./kernels/quantized-linear/quantized-weight.js";
 export { type RmsNormOptions, rmsNorm } from "./kernels/rms-norm/rms-norm.js";
 export {
   type RotaryEmbeddingOptions,
@@ -172,6 +183,11 @@ export {
   pruneModelCache,
 } from "./weights/cache/manage.js";
 export type { KeptFile } from "./weights/cache/store.js";
+export {
+  type CTranslate2File,
+  type CTranslate2Metadata,
+  readCTranslate2,
+} from "./weights/ctranslate2/read-ctranslate2.js";
 export { encodeValues, type HostEntry, type SafetensorsDType } from "./weights/dtypes.js";
 export type { GgufValue } from "./weights/gguf/header.js";
 export { type GgufFile, readGguf } from "./weights/gguf/read-gguf.js";
@@ -179,9 +195,37 @@ export type { Checksum } from "./weights/http/checksum.js";
 export type { DownloadProgress, ProgressListener } from "./weights/http/progress.js";
 export type { CacheKind, CacheOptions, HubOptions } from "./weights/hub/settings.js";
 export type { LazyInput, SafetensorsInput, SafetensorsInputs } from "./weights/inputs.js";
+export { type Llama2cConfig, type Llama2cFile, readLlama2c } from "./weights/llama2c/read-llama2c.js";
 export type { DownloadOptions, ModelFile, ModelFiles, OpenFileOptions } from "./weights/model-files.js";
+export {
+  type IncompleteGroup,
+  type MappedWeights,
+  mapWeights,
+  type WeightOrigin,
+} from "./weights/names/map-weights.js";
+export {
+  formatWeightMatch,
+  type MatchOptions,
+  matchWeights,
+  type WeightMatch,
+  type WeightMatchRow,
+  type WeightStatus,
+} from "./weights/names/match-weights.js";
+export {
+  type IgnoreRule,
+  invertMapping,
+  type JoinRule,
+  type RenameRule,
+  type StackRule,
+  type WeightMapping,
+  type WeightNormRule,
+  type WeightRule,
+} from "./weights/names/rules.js";
+export { readNumpy } from "./weights/numpy/read-numpy.js";
+export { readOnnx } from "./weights/onnx/read-onnx.js";
 export { type ModelSource, type OpenModelOptions, openModelFiles } from "./weights/open-model-files.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/read-safetensors.js";
+export { readWeights } from "./weights/read-weights.js";
 export {
   encodeSafetensors,
   type ParsedSafetensors,
@@ -190,6 +234,7 @@ export {
   type SafetensorsOptions,
 } from "./weights/safetensors.js";
 export type { WeightsSource } from "./weights/sources.js";
+export { type ReadTorchOptions, readTorch, type TorchFile } from "./weights/torch/read-torch.js";
 export type { ReadManyOptions, ReadOptions, WeightsFile, WeightsInfo } from "./weights/weights-file.js";
 export { saveSafetensors, type WriteOptions, writeSafetensors } from "./weights/write-safetensors.js";
 export {

@@ -36,6 +36,8 @@ export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurren
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
 export { centredColumns, columnParts, batchNorm, batchNormInputGradient } from "./batch-norm";
+export { convolveDirect, directBytes } from "./conv-direct";
+export { directFilterGradient, directInputGradient, directSumBytes } from "./conv-direct-gradient";
 export { depthwise } from "./depthwise";
 export {
   depthwiseInputGradient,

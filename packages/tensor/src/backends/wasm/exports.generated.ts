@@ -71,6 +71,11 @@ export interface WasmExports {
   columnParts(rows: number): number;
   batchNorm(x: number, mean: number, scale: number, bias: number, output: number, rows: number, channels: number): void;
   batchNormInputGradient(dy: number, x: number, mean: number, factor: number, total: number, along: number, dx: number, rows: number, channels: number): void;
+  convolveDirect(batch: number): void;
+  directBytes(columns: number): number;
+  directFilterGradient(dy: number, sums: number, batch: number): void;
+  directInputGradient(dy: number, dx: number, batch: number): void;
+  directSumBytes(batch: number): number;
   depthwise(x: number, filter: number, y: number, batch: number, packed: number, turned: number, bias: number, activation: number): void;
   depthwiseInputGradient(dy: number, filter: number, dx: number, batch: number, packed: number): void;
   depthwiseParts(batch: number): number;

@@ -1,0 +1,35 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { tidy } from "../../memory.js";
+import { mul } from "../../ops/arithmetic.js";
+import { narrow, pad } from "../../ops/slice.js";
+import type { GradientContext } from "../define-kernel.js";
+import { type LinearScanAttributes, type LinearScanInputs, linearScan } from "./linear-scan.js";
+
+/** Moves every step to the next one in time, or to the one before with `back`; zeros come in. */
+function shifted(x: Tensor, back: boolean): Tensor {
+  const [, length]: readonly number[] = x.shape;
+  const cut = narrow(x, { axis: 1, start: back ? 1 : 0, length: length - 1 });
+  const padding = x.shape.map((_, axis): [number, number] => (axis !== 1 ? [0, 0] : back ? [0, 1] : [1, 0]));
+  return pad(cut, padding);
+}
+
+/** `g[t] = dh[t] + factors[t + 1] · g[t + 1]`; the increments get `g`, the factors `g[t] · h[t − 1]`. */
+export function linearScanGradient({
+  dy,
+  saved,
+  output,
+  attrs: { reverse },
+}: GradientContext<LinearScanInputs, LinearScanAttributes>): {
+  factors: () => Tensor;
+  increments: () => Tensor;
+} {
+  const back = (): Tensor =>
+    saved.factors.shape[1] === 0
+      ? dy
+      : linearScan(shifted(saved.factors, !reverse), dy, { reverse: !reverse });
+  return {
+    factors: () =>
+      tidy(() => (saved.factors.shape[1] === 0 ? mul(dy, 0) : mul(back(), shifted(output, reverse)))),
+    increments: () => tidy(() => mul(back(), 1)),
+  };
+}
