@@ -1,6 +1,6 @@
 import type { DType } from "../dtype.js";
 import { InputError, WeightsError } from "../errors.js";
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./half.js";
+import { fromBfloat16s, fromFloat16s, toBfloat16, toFloat16 } from "./half.js";
 
 /**
  * Bits of one element, in the order in which the `safetensors` library sorts tensors, last first. Those without a
@@ -103,24 +103,24 @@ export function decode(
       return {
         dtype: "float32",
         shape,
-        values: Float32Array.from(new Uint16Array(buffer, byteOffset, length), fromFloat16),
+        values: fromFloat16s(new Uint16Array(buffer, byteOffset, length)),
       };
     case "BF16":
       return {
         dtype: "float32",
         shape,
-        values: Float32Array.from(new Uint16Array(buffer, byteOffset, length), fromBfloat16),
+        values: fromBfloat16s(new Uint16Array(buffer, byteOffset, length)),
       };
     case "BOOL":
       return { dtype: "bool", shape, values: Uint8Array.from(aligned, (value) => (value === 0 ? 0 : 1)) };
     case "I8":
-      return { dtype: "int32", shape, values: Int32Array.from(new Int8Array(buffer, byteOffset, length)) };
+      return { dtype: "int32", shape, values: new Int32Array(new Int8Array(buffer, byteOffset, length)) };
     case "U8":
-      return { dtype: "int32", shape, values: Int32Array.from(aligned) };
+      return { dtype: "int32", shape, values: new Int32Array(aligned) };
     case "I16":
-      return { dtype: "int32", shape, values: Int32Array.from(new Int16Array(buffer, byteOffset, length)) };
+      return { dtype: "int32", shape, values: new Int32Array(new Int16Array(buffer, byteOffset, length)) };
     case "U16":
-      return { dtype: "int32", shape, values: Int32Array.from(new Uint16Array(buffer, byteOffset, length)) };
+      return { dtype: "int32", shape, values: new Int32Array(new Uint16Array(buffer, byteOffset, length)) };
     case "I32":
       return { dtype: "int32", shape, values: new Int32Array(buffer, byteOffset, length).slice() };
     case "U32":

@@ -10,6 +10,17 @@ export function fromFloat16(half: number): number {
   return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
 
+/** Every float16 as a number; made at first use. */
+let halves: Float32Array | undefined;
+
+/** float16 bit patterns as numbers; exact. */
+export function fromFloat16s(words: Uint16Array): Float32Array {
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => fromFloat16(half));
+  const values = new Float32Array(words.length);
+  for (let index = 0; index < words.length; index++) values[index] = halves[words[index]];
+  return values;
+}
+
 /** The float16 bit pattern nearest to a float32, ties to even; beyond 65504 infinity, NaN stays NaN. */
 export function toFloat16(value: number): number {
   floats[0] = value;
@@ -26,10 +37,12 @@ export function toFloat16(value: number): number {
   return sign | ((size - 0x38000000 + 0xfff + odd) >>> 13);
 }
 
-/** A bfloat16 bit pattern as a number; exact. */
-export function fromBfloat16(half: number): number {
-  bits[0] = half << 16;
-  return floats[0];
+/** bfloat16 bit patterns as numbers; exact. */
+export function fromBfloat16s(words: Uint16Array): Float32Array {
+  const values = new Float32Array(words.length);
+  const patterns = new Uint32Array(values.buffer);
+  for (let index = 0; index < words.length; index++) patterns[index] = words[index] << 16;
+  return values;
 }
 
 /** The bfloat16 bit pattern nearest to a float32, ties to even; NaN stays NaN. */
