@@ -99,7 +99,7 @@ async function openPartial(shelf: Shelf, folder: string, hex: string): Promise<S
 }
 
 /** Runs `task` while no other tab or worker of the page's origin does the same. */
-async function withTabLock<Result>(
+export async function withTabLock<Result>(
   name: string,
   task: () => Promise<Result>,
   signal: AbortSignal | undefined,

@@ -106,7 +106,7 @@ async function fetchRest(task: DownloadTask, partial: PartialFile, attempt: Atte
     headers: start === 0 ? {} : { range: `bytes=${start}-` },
   });
   const stale = async (problem: string): Promise<never> => {
-    await reply.cancel();
+    reply.cancel();
     throw new StaleError(`${file}: expected the file that the repository lists, got ${problem}; try again`, {
       file,
       status: reply.status,
@@ -114,7 +114,7 @@ async function fetchRest(task: DownloadTask, partial: PartialFile, attempt: Atte
   };
   if (reply.status === 416) return stale(`no bytes from ${start} on`);
   if (reply.status !== 200 && reply.status !== 206)
-    throw await statusError(`${file} (${redact(reply.url)})`, reply, {
+    throw statusError(`${file} (${redact(reply.url)})`, reply, {
       file,
       advice: advice?.(reply) ?? "",
     });

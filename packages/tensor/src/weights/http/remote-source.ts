@@ -66,11 +66,10 @@ export async function remoteSource(
         const { status, headers } = reply;
         if (status === 416 && start === 0) {
           // nothing satisfies a range of an empty file
-          await reply.cancel();
+          reply.cancel();
           return { status: 200, headers, bytes: new Uint8Array(0) };
         }
-        if (status !== 200 && status !== 206)
-          throw await statusError(name, reply, { advice: "check the address" });
+        if (status !== 200 && status !== 206) throw statusError(name, reply, { advice: "check the address" });
         const most = status === 206 ? end - start : Number.POSITIVE_INFINITY;
         return { status, headers, bytes: await bytesOf(reply, most) };
       },

@@ -1,5 +1,6 @@
 import { DownloadError, InputError } from "../../errors.js";
 import { inBrowser } from "../byte-source.js";
+import { abortable } from "./abortable.js";
 
 const MOST_REDIRECTS = 10;
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -33,7 +34,7 @@ export interface Reply {
   readonly url: URL;
   /** The chunks, as they come. */
   body(): AsyncGenerator<Uint8Array, void>;
-  cancel(): Promise<void>;
+  cancel(): void;
 }
 
 /** A failure that may go away: a lost connection, a busy server. */
@@ -70,6 +71,11 @@ function reasonOf(error: unknown): string {
   return text.replace(/\w+:\/\/\S+/g, "…");
 }
 
+/** Lets go of a body; not awaited, since an aborted one may never say that it ended. */
+function drop(body: { cancel(): Promise<void> } | null | undefined): void {
+  body?.cancel().catch(() => undefined);
+}
+
 /**
  * Sends one request. In Node redirects are followed here, so that a token never reaches another origin; browsers
  * follow them on their own and drop `Authorization` there, as the Fetch standard says.
@@ -104,7 +110,7 @@ export async function send(start: URL, options: SendOptions = {}): Promise<Reply
   try {
     for (;;) {
       watch();
-      const response = await fetch(url, {
+      const asked = fetch(url, {
         method,
         headers: {
           ...headers,
@@ -117,8 +123,9 @@ export async function send(start: URL, options: SendOptions = {}): Promise<Reply
         ...(inBrowser() ? { cache: "no-store" as const } : {}),
         signal: control.signal,
       });
+      const response = await abortable(asked, control.signal);
       if (!inBrowser() && REDIRECTS.includes(response.status)) {
-        await response.body?.cancel();
+        drop(response.body);
         redirects.push(response.headers);
         url = redirectTarget(url, response.headers.get("location"), redirects.length);
         continue;
@@ -134,7 +141,8 @@ export async function send(start: URL, options: SendOptions = {}): Promise<Reply
           try {
             for (;;) {
               watch();
-              const part = await reader?.read();
+              // Node's read may never settle after an abort
+              const part = reader && (await abortable(reader.read(), control.signal));
               if (part === undefined || part.done) return;
               // the receiver's time is not the server's silence
               clearTimeout(timer);
@@ -144,12 +152,12 @@ export async function send(start: URL, options: SendOptions = {}): Promise<Reply
             throw failure(error, "the whole body");
           } finally {
             finish();
-            await reader?.cancel().catch(() => undefined);
+            drop(reader);
           }
         },
-        async cancel() {
+        cancel() {
           finish();
-          await response.body?.cancel().catch(() => undefined);
+          drop(response.body);
         },
       };
     }
@@ -196,12 +204,12 @@ export async function textOf(reply: Reply): Promise<string> {
  * The error of a status that is not wanted; the body is dropped. 408, 429 and 5xx are transient.
  * @param advice What to do about it.
  */
-export async function statusError(
+export function statusError(
   what: string,
   reply: Reply,
   { file, advice = "" }: { file?: string; advice?: string } = {},
-): Promise<DownloadError> {
-  await reply.cancel();
+): DownloadError {
+  reply.cancel();
   const { status } = reply;
   const message = `${what}: expected HTTP 200 or 206, got ${status}`;
   const named = { status, ...(file === undefined ? {} : { file }) };

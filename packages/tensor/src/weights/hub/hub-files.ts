@@ -5,16 +5,23 @@ import { diskStore } from "../cache/disk-store.js";
 import { cacheStorageShelf, opfsShelf } from "../cache/shelf.js";
 import type { HubFile, RepositoryStore } from "../cache/store.js";
 import { isFileName } from "../file-names.js";
+import { abortable } from "../http/abortable.js";
 import { download } from "../http/download.js";
 import { remoteSource } from "../http/remote-source.js";
 import { TransientError } from "../http/request.js";
-import { abortable } from "../http/retries.js";
 import type { FileProvider } from "../model-files.js";
 import { advise, fileInfo, fileUrl, isCommit, type RepositoryInfo, repositoryInfo } from "./repository.js";
-import { type CacheKind, cacheFolderOf, type HubOptions, hubSettings, mayLink } from "./settings.js";
+import {
+  type CacheKind,
+  type CacheOptions,
+  cacheFolderOf,
+  type HubOptions,
+  hubSettings,
+  mayLink,
+} from "./settings.js";
 
 /** The first kind of cache that there is here. @throws InputError for one that is not here. */
-export function cacheKindOf({ cache, cacheFolder }: HubOptions): CacheKind {
+export function cacheKindOf({ cache, cacheFolder }: CacheOptions, operation = "openModelFiles"): CacheKind {
   const there: CacheKind[] = [];
   if (!inBrowser()) there.push("disk");
   else {
@@ -24,12 +31,12 @@ export function cacheKindOf({ cache, cacheFolder }: HubOptions): CacheKind {
   there.push("none");
   if (cache !== undefined && !there.includes(cache))
     throw new InputError(
-      `openModelFiles: expected cache as one of ${there.join(", ")} here, got ${String(cache)}`,
+      `${operation}: expected cache as one of ${there.join(", ")} here, got ${String(cache)}`,
     );
   const kind = cache ?? there[0];
   if (cacheFolder !== undefined && kind !== "disk")
     throw new InputError(
-      `openModelFiles: expected cacheFolder with cache "disk", got it with "${kind}"; leave it out`,
+      `${operation}: expected cacheFolder with cache "disk", got it with "${kind}"; leave it out`,
     );
   return kind;
 }

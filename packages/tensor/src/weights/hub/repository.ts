@@ -72,7 +72,7 @@ export async function repositoryInfo(
     async () => {
       const reply = await send(url, { signal, credentials: settings.credentials });
       if (reply.status !== 200)
-        throw await statusError(`${id} at ${revision} (${redact(url)})`, reply, {
+        throw statusError(`${id} at ${revision} (${redact(url)})`, reply, {
           advice: advise(settings, id, reply),
         });
       return textOf(reply);
@@ -131,11 +131,11 @@ export async function fileInfo(
     async () => {
       const answer = await send(url, { method: "HEAD", signal, credentials: settings.credentials });
       if (answer.status !== 200)
-        throw await statusError(`${path} (${redact(answer.url)})`, answer, {
+        throw statusError(`${path} (${redact(answer.url)})`, answer, {
           file: path,
           advice: advise(settings, id, answer),
         });
-      await answer.cancel();
+      answer.cancel();
       return answer;
     },
     { signal },
