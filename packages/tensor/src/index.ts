@@ -196,6 +196,7 @@ export type { DownloadProgress, ProgressListener } from "./weights/http/progress
 export type { CacheKind, CacheOptions, HubOptions } from "./weights/hub/settings.js";
 export type { LazyInput, SafetensorsInput, SafetensorsInputs } from "./weights/inputs.js";
 export { type Llama2cConfig, type Llama2cFile, readLlama2c } from "./weights/llama2c/read-llama2c.js";
+export type { ModelCard } from "./weights/model-card.js";
 export type { DownloadOptions, ModelFile, ModelFiles, OpenFileOptions } from "./weights/model-files.js";
 export {
   type IncompleteGroup,
@@ -236,6 +237,12 @@ export {
 export type { WeightsSource } from "./weights/sources.js";
 export { type ReadTorchOptions, readTorch, type TorchFile } from "./weights/torch/read-torch.js";
 export type { ReadManyOptions, ReadOptions, WeightsFile, WeightsInfo } from "./weights/weights-file.js";
+export {
+  type FileContent,
+  type ModelFolder,
+  saveModelFolder,
+  writeModelFolder,
+} from "./weights/write-model-folder.js";
 export { saveSafetensors, type WriteOptions, writeSafetensors } from "./weights/write-safetensors.js";
 export {
   type ShardOptions,
