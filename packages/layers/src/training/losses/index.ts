@@ -18,6 +18,7 @@ export {
   binaryCrossEntropyWithLogits,
 } from "./binary-cross-entropy.js";
 export { CrossEntropyLoss, type CrossEntropyOptions, crossEntropyLoss } from "./cross-entropy.js";
+export { CTCLoss, type CtcLengths } from "./ctc.js";
 export { DiceLoss, type DiceLossOptions, diceLoss } from "./dice.js";
 export {
   GaussianNLLLoss,

@@ -1,4 +1,4 @@
-import { logSoftmax, type Tensor, tensor, tidy, valueAndGrad, zeros } from "@ai/tensor";
+import { ctcLoss, logSoftmax, type Tensor, tensor, tidy, valueAndGrad, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
 import {
@@ -7,6 +7,7 @@ import {
   binaryCrossEntropy,
   CosineEmbeddingLoss,
   CrossEntropyLoss,
+  CTCLoss,
   cosineEmbeddingLoss,
   crossEntropyLoss,
   DiceLoss,
@@ -152,6 +153,39 @@ describe("losses", () => {
       expect([...(await grads[0].data())]).toEqual([0, 0, 0, -1]);
       for (const each of [input, targets, value, ...grads]) each?.dispose();
     });
+  });
+});
+
+describe("CTCLoss", () => {
+  it("is the op with its options kept", async () => {
+    await expectNoLeak(async () => {
+      const scores = tidy(() =>
+        logSoftmax(
+          tensor([
+            [
+              [1, 2, 3],
+              [0, 1, 0],
+              [2, 0, 1],
+              [1, 1, 0],
+            ],
+          ]),
+        ),
+      );
+      const targets = tensor(Int32Array.of(1, 2), [1, 2]);
+      const lengths = { inputLengths: [3], targetLengths: [2] };
+      const loss = new CTCLoss({ reduction: "sum" }).call(scores, targets, lengths);
+      const same = ctcLoss(scores, targets, { ...lengths, reduction: "sum" });
+      expect(await loss.data()).toEqual(await same.data());
+      const impossible = new CTCLoss({ zeroInfinity: true }).call(scores, targets, { inputLengths: [1] });
+      expect([...(await impossible.data())]).toEqual([0]);
+      const other = new CTCLoss();
+      expect(() => other.call(scores, targets, { lengths: 3 } as object)).toThrow(/got one named lengths/);
+      for (const each of [scores, targets, loss, same, impossible]) each.dispose();
+    });
+    expect(() => new CTCLoss({ blank: -1 })).toThrow(/blank as a class of at least 0, got -1/);
+    expect(() => new CTCLoss({ inputLengths: [1] } as object)).toThrow(/got one named inputLengths/);
+    expect(() => new CTCLoss({ zeroInfinity: 1 as never })).toThrow(/true or false, got 1/);
+    expect(() => new CTCLoss({ reduction: "all" as Reduction })).toThrow(/mean, sum or none, got all/);
   });
 });
 

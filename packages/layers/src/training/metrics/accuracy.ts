@@ -1,6 +1,6 @@
 import { any, cast, equal, expandDims, InputError, ShapeError, type Tensor, tidy, topK } from "@ai/tensor";
 import { ValueReader } from "../value-reader.js";
-import { ClassMetric, type ClassMetricOptions, type Metric } from "./metric.js";
+import { assertTensors, ClassMetric, type ClassMetricOptions, type Metric } from "./metric.js";
 
 interface AccuracyState {
   readonly right: number;
@@ -76,6 +76,7 @@ export class TopKAccuracy implements Metric<number> {
 
   /** @param output `[..., classes]` scores @param target `[...]` int32 true classes */
   update(output: Tensor, target: Tensor): void {
+    assertTensors("TopKAccuracy", output, target);
     const lead = output.shape.slice(0, -1);
     if (lead.length !== target.shape.length || lead.some((length, axis) => length !== target.shape[axis]))
       throw new ShapeError(

@@ -1,4 +1,6 @@
 import { argMax, cast, greater, InputError, reshape, ShapeError, type Tensor, tidy } from "@ai/tensor";
+import { isTensor } from "../data/host-tensor.js";
+import { assertOptionNames } from "../option-names.js";
 import { ValueReader } from "../value-reader.js";
 
 /** A number (or more) over a whole set, built up batch by batch. */
@@ -31,7 +33,9 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   readonly #ignoreIndex: number | undefined;
   readonly #reader = new ValueReader();
 
-  constructor({ threshold, ignoreIndex }: ClassMetricOptions = {}) {
+  constructor(options: ClassMetricOptions = {}) {
+    assertOptionNames("metric", options, ["threshold", "ignoreIndex"]);
+    const { threshold, ignoreIndex } = options;
     this.#threshold = threshold;
     this.#ignoreIndex = ignoreIndex;
   }
@@ -46,9 +50,10 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   /**
    * @param output `[..., classes]` float32 scores, `[...]` float32 scores with `threshold`, or `[...]` int32 classes.
    * @param target `[...]` true classes, int32; bool and float32 0 and 1 with `threshold`.
-   * @throws ShapeError when the shapes do not fit.
+   * @throws ShapeError when the shapes do not fit, InputError for what is no tensor.
    */
   update(output: Tensor, target: Tensor): void {
+    assertTensors("metric", output, target);
     const predictions = tidy(() => this.predict(output));
     const { shape } = predictions;
     if (!isSameButForOnes(shape, target.shape)) {
@@ -87,13 +92,22 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   }
 }
 
-/** Scores `[batch, 1]` go with targets `[batch]`; batch and length that are swapped do not. */
-function isSameButForOnes(a: readonly number[], b: readonly number[]): boolean {
+/** Whether shapes differ in axes of size 1 only: scores `[batch, 1]` go with targets `[batch]`; batch and length that are swapped do not. */
+export function isSameButForOnes(a: readonly number[], b: readonly number[]): boolean {
   const long = (shape: readonly number[]): string => shape.filter((length) => length !== 1).join();
   return long(a) === long(b);
 }
 
+/** @throws InputError unless both are tensors: a model or a batch may lack one. */
+export function assertTensors(operation: string, output: unknown, target: unknown): void {
+  for (const [name, value] of Object.entries({ output, target }))
+    if (!isTensor(value))
+      throw new InputError(
+        `${operation}: expected a tensor as ${name}, got ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`,
+      );
+}
+
 /** A tensor that outlives the caller's. @returns `[...]` */
-function alias(tensor: Tensor): Tensor {
+export function alias(tensor: Tensor): Tensor {
   return reshape(tensor, tensor.shape);
 }

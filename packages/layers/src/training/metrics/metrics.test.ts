@@ -1,7 +1,7 @@
 import { tensor, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { Accuracy, ConfusionMatrix, type F1Average, F1Score, type Metric, TopKAccuracy } from "./index.js";
+import { Accuracy, type ClassAverage, ConfusionMatrix, F1Score, type Metric, TopKAccuracy } from "./index.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/metrics.safetensors", import.meta.url));
 const list = (name: string): number[] => [...fixture.host(name).values];
@@ -36,7 +36,7 @@ describeEachDevice("metrics equal scikit-learn's", () => {
       const confusion = new ConfusionMatrix(numClasses);
       await stream(confusion, name);
       expect((await confusion.compute()).flat()).toEqual(list(`${name}/confusion`));
-      for (const [index, average] of (["micro", "macro", "weighted"] as F1Average[]).entries()) {
+      for (const [index, average] of (["micro", "macro", "weighted"] as ClassAverage[]).entries()) {
         const f1 = new F1Score({ average, ...numClasses });
         await stream(f1, name);
         expect(await f1.compute(), average).toBeCloseTo(averages[index], 6);
@@ -98,7 +98,7 @@ describe("metrics refuse", () => {
       swapped.dispose();
       expect(() => new TopKAccuracy(0)).toThrow(/k of at least 1/);
       expect(() => new ConfusionMatrix({ numClasses: 0 })).toThrow(/numClasses of at least 1/);
-      expect(() => new F1Score({ average: "mean" as F1Average })).toThrow(/micro, macro or weighted/);
+      expect(() => new F1Score({ average: "mean" as ClassAverage })).toThrow(/micro, macro or weighted/);
       expect(() => new Accuracy().loadState({})).toThrow(/expected right and total/);
       expect(() => new TopKAccuracy(1).update(floats, two)).toThrow(/targets of shape \[\]/);
       const matrix = new ConfusionMatrix({ numClasses: 3 });
