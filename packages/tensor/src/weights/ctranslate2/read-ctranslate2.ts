@@ -54,7 +54,15 @@ export class CTranslate2File extends LazyWeights {
     const entries = new Map<string, LazyEntry>();
     for (const [name, variable] of variables)
       entries.set(name, lazyVariable(source, name, variable, variables.get(`${name}_scale`)));
-    for (const [alias, name] of metadata.aliases) entries.set(alias, entries.get(name)!);
+    for (const [alias, name] of metadata.aliases) {
+      // a scale of its own counts before that of what it stands for, as in CTranslate2
+      const scale =
+        variables.get(`${alias}_scale`) ?? variables.get(metadata.aliases.get(`${alias}_scale`) ?? "");
+      entries.set(
+        alias,
+        scale === undefined ? entries.get(name)! : lazyVariable(source, alias, variables.get(name)!, scale),
+      );
+    }
     super(source.name, entries);
     this.metadata = metadata;
   }

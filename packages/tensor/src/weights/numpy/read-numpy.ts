@@ -46,10 +46,9 @@ async function lazyArray(array: ArrayBytes, signal: AbortSignal | undefined): Pr
   return { dtype: descr, shape, where, load };
 }
 
-/** Opens bytes as one array of NumPy, named after its file. */
+/** Opens bytes as one array of NumPy, named after its file, `array` where that has no name in `.npy`. */
 export async function openNpy(source: ByteSource, { signal }: ReadOptions = {}): Promise<WeightsFile> {
-  const file = source.name.replace(/^.*[/\\]/, "").replace(/\.npy$/, "");
-  const name = file === "" ? "array" : file;
+  const name = /([^/\\]+)\.npy$/.exec(source.name)?.[1] ?? "array";
   const array: ArrayBytes = {
     where: `${source.name}: array ${JSON.stringify(name)}`,
     size: source.size,
