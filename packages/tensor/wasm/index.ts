@@ -20,6 +20,10 @@ export { reduceRows } from "./reduce";
 export { reduceColumns } from "./reduce-columns";
 export { softmax, softmaxGradient, logSoftmax, logSoftmaxGradient } from "./softmax";
 export { argExtreme } from "./arg-extreme";
+export { argSort, sortBytes } from "./sort";
+export { cumulative } from "./cumulative";
+export { resample } from "./resample";
+export { reduceIntegers, reduceTruth, testFloats, logic, oneHot, flattenIndices } from "./integers";
 export { maxPool, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
 export {
   layerNorm,
@@ -34,6 +38,8 @@ export { geluForward as gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
+export { setAttention, attentionBytes, attention } from "./attention";
+export { attentionGradientBytes, attentionGradient } from "./attention-gradient";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
 export { centredColumns, columnParts, batchNorm, batchNormInputGradient } from "./batch-norm";
 export { convolveDirect, directBytes } from "./conv-direct";

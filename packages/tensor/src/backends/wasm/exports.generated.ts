@@ -43,6 +43,16 @@ export interface WasmExports {
   logSoftmax(x: number, output: number, rows: number, length: number): void;
   logSoftmaxGradient(dy: number, y: number, dx: number, rows: number, length: number): void;
   argExtreme(x: number, output: number, outer: number, length: number, inner: number, smallest: number): void;
+  argSort(x: number, output: number, outer: number, length: number, inner: number, count: number, kind: number, descending: number, workspace: number): void;
+  sortBytes(length: number): number;
+  cumulative(x: number, output: number, outer: number, length: number, inner: number, integers: number, product: number, exclusive: number, reverse: number): void;
+  resample(x: number, starts: number, offsets: number, weights: number, output: number, outer: number, length: number, inner: number, count: number, taps: number): void;
+  reduceIntegers(operation: number, x: number, output: number, outer: number, length: number, inner: number): void;
+  reduceTruth(all: number, x: number, output: number, outer: number, length: number, inner: number): void;
+  testFloats(operation: number, x: number, output: number, count: number): void;
+  logic(operation: number, a: number, b: number, output: number, count: number): void;
+  oneHot(indices: number, output: number, count: number, depth: number, size: number, one: number): void;
+  flattenIndices(indices: number, output: number, count: number, depth: number, dims: number): void;
   maxPool(x: number, output: number, batch: number, keepNaN: number): void;
   maxPoolGradient(dy: number, x: number, dx: number, batch: number, keepNaN: number): void;
   averagePool(x: number, output: number, batch: number, countPadding: number): void;
@@ -65,6 +75,11 @@ export interface WasmExports {
   lstmSequence(inputGates: number, weight: number, hidden: number, cell: number, hiddens: number, cells: number, gates: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   lstmSequenceGradient(dHiddens: number, dCells: number, dGates: number, gates: number, cells: number, cell: number, weight: number, gradients: number, dHidden: number, dCell: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   lstmSequenceBytes(batch: number, size: number): number;
+  setAttention(query: number, key: number, value: number, mask: number, dropout: number, heads: number, queries: number, keys: number, dim: number, valueDim: number, scale: number, causal: number, maskKind: number, strideBatch: number, strideHead: number, strideQuery: number, strideKey: number): void;
+  attentionBytes(batchHeads: number): number;
+  attention(batchHeads: number, output: number, logSums: number, work: number): void;
+  attentionGradientBytes(batchHeads: number, threads: number): number;
+  attentionGradient(batchHeads: number, output: number, logSums: number, dOutput: number, dLogSums: number, dQuery: number, dKey: number, dValue: number, work: number): void;
   crossEntropy(logits: number, targets: number, losses: number, logSums: number, rows: number, classes: number, ignored: number): void;
   crossEntropyGradient(dy: number, logits: number, targets: number, logSums: number, dLogits: number, rows: number, classes: number, ignored: number): void;
   centredColumns(gradient: number, x: number, mean: number, output: number, sums: number, rows: number, channels: number, divisor: number): void;
@@ -91,6 +106,6 @@ export interface WasmExports {
   linearScan(a: number, b: number, h: number, outer: number, length: number, inner: number, reverse: number): void;
   unpackWeights(values: number, scales: number, zeroPoints: number, output: number, rows: number, features: number, bits: number, groupSize: number): void;
   packWeights(values: number, scales: number, zeroPoints: number, first: number, features: number, bits: number, groupSize: number): void;
-  quantizedBytes(rows: number, features: number, bits: number, groupSize: number): number;
+  quantizedBytes(rows: number, features: number, bits: number): number;
   multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number): void;
 }

@@ -4,7 +4,15 @@ import type { WasmBackend } from "../backend.js";
 import type { WasmCall, WasmKernels } from "./kernel.js";
 import { copyBlock } from "./layout.js";
 import { applyActivation, type Fused, knowsActivation } from "./matmul.js";
-import { FUSED_ACTIVATIONS, multiply, multiplyDeep, SOURCE } from "./product.js";
+import {
+  FUSED_ACTIVATIONS,
+  multiply,
+  multiplyDeep,
+  type Product,
+  packedBytes,
+  SOURCE,
+  setProduct,
+} from "./product.js";
 
 type Geometry = backend_util.Conv2DInfo;
 
@@ -81,6 +89,40 @@ function isPointwise({ filterHeight, filterWidth, strideHeight, strideWidth, pad
   );
 }
 
+/** Channels up to which patches are read in place. */
+const DIRECT_CHANNELS = 3;
+/** With more filters, a packed patch is read often enough to be worth it: 64 filters of 7×7×3 lose a tenth in place. */
+const DIRECT_FILTERS = 32;
+/** Working memory of a thread, as in runtime.ts. */
+const SCRATCH_BYTES = 256 * 1024;
+/** Depth that one packed block of a filter has: DEPTH_LIMIT of wasm/gemm.ts. */
+const BLOCK_DEPTH = 320;
+
+/** Whether the kernels of wasm/conv-direct.ts take a convolution whose geometry has been set. */
+function isDirect(backend: WasmBackend, geometry: Geometry, groups: number): boolean {
+  const { inChannels, outChannels, filterHeight, filterWidth, dilationWidth } = geometry;
+  return (
+    groups === 1 &&
+    inChannels <= DIRECT_CHANNELS &&
+    dilationWidth === 1 &&
+    filterHeight * filterWidth * inChannels <= BLOCK_DEPTH &&
+    backend.exports.directBytes(outChannels) <= SCRATCH_BYTES
+  );
+}
+
+/** The product behind a convolution of few channels: `[pixels, taps · in] · [taps · in, out]`. */
+function directProduct(geometry: Geometry, b: number, c: number): Product {
+  const { batchSize, outHeight, outWidth, outChannels, filterHeight, filterWidth, inChannels } = geometry;
+  return {
+    a: 0,
+    b,
+    c,
+    rows: batchSize * outHeight * outWidth,
+    columns: outChannels,
+    depth: filterHeight * filterWidth * inChannels,
+  };
+}
+
 /** `act(x ∗ filter + bias)`, by groups of channels. */
 export function convolve(
   backend: WasmBackend,
@@ -102,6 +144,7 @@ export function convolve(
   const output = backend.allocateOutput(geometry.outShape);
   const target = backend.pointer(output);
   const pointwise = isPointwise(geometry);
+  const readsInPlace = !pointwise && outChannels <= DIRECT_FILTERS;
   for (let group = 0; group < groups; group++) {
     const a = image + group * channels * FLOAT_BYTES;
     const shift = group * columns * FLOAT_BYTES;
@@ -122,6 +165,7 @@ export function convolve(
         activation: FUSED_ACTIVATIONS[fused.activation] ?? 0,
         source: pointwise ? SOURCE.matrix : SOURCE.patches,
         part: group,
+        directBatch: readsInPlace && isDirect(backend, geometry, groups) ? geometry.batchSize : undefined,
       },
       filter,
     );
@@ -161,6 +205,16 @@ export function inputGradient({ inputs, attrs, backend }: WasmCall): TensorInfo 
   const output = backend.allocateOutput(geometry.inShape);
   const target = backend.pointer(output);
   const pointwise = isPointwise(geometry);
+  if (!pointwise) {
+    setGeometry(backend, 0, geometry, inChannels, inChannels);
+    if (isDirect(backend, geometry, groups)) {
+      const run = geometry.filterWidth * inChannels;
+      const memory = backend.scratch(geometry.filterHeight * packedBytes(run, outChannels));
+      setProduct(backend, directProduct(geometry, taps, target), memory);
+      backend.exports.directInputGradient(gradient, target, geometry.batchSize);
+      return output;
+    }
+  }
   for (let group = 0; group < groups; group++) {
     const a = gradient + group * channels * FLOAT_BYTES;
     if (!pointwise) setGeometry(backend, a, geometry, outChannels, channels);
@@ -203,10 +257,19 @@ export function filterGradient({ inputs, attrs, backend }: WasmCall): TensorInfo
   const [image, gradient] = [backend.pointer(x), backend.pointer(dy)];
   const rows = geometry.filterHeight * geometry.filterWidth * channels;
   const output = backend.allocateOutput(attributes.filterShape);
+  const pointwise = isPointwise(geometry);
+  if (!pointwise) {
+    setGeometry(backend, image, geometry, inChannels, inChannels);
+    if (isDirect(backend, geometry, groups)) {
+      setProduct(backend, directProduct(geometry, 0, backend.pointer(output)), 0);
+      const sums = backend.scratch(backend.exports.directSumBytes(geometry.batchSize));
+      backend.exports.directFilterGradient(gradient, sums, geometry.batchSize);
+      return output;
+    }
+  }
   // the kernel's result is contiguous: [group, rows, columns] → [rows, group, columns]
   const blocks = groups === 1 ? undefined : backend.allocateOutput([groups, rows, columns]);
   const target = backend.pointer(blocks ?? output);
-  const pointwise = isPointwise(geometry);
   for (let group = 0; group < groups; group++) {
     const a = image + group * channels * FLOAT_BYTES;
     if (!pointwise) setGeometry(backend, a, geometry, inChannels, channels);

@@ -43,6 +43,8 @@ export interface Product {
   readonly strideC?: number;
   /** Tells the parts of one tensor apart that B is taken from. */
   readonly part?: number;
+  /** Images whose patches are read in place, without packing: wasm/conv-direct.ts. */
+  readonly directBatch?: number;
 }
 
 /** Bytes of B in packed form: panels of eight columns. */
@@ -50,7 +52,8 @@ export function packedBytes(columns: number, depth: number): number {
   return Math.ceil(columns / 8) * 32 * depth;
 }
 
-function set(backend: WasmBackend, product: Product, packed: number): void {
+/** Hands a product to the kernels. @param packed Address of B in packed form. */
+export function setProduct(backend: WasmBackend, product: Product, packed: number): void {
   const { a, b, c, rows, columns, depth, transposeA = false, transposeB = false } = product;
   const { bias = 0, activation = 0, source = SOURCE.matrix, filterChannels = 0 } = product;
   backend.exports.setProduct(
@@ -107,9 +110,10 @@ export function multiply(backend: WasmBackend, product: Product, tensorB?: { dat
   const bytes = packedBytes(columns, depth);
   const layout = `${transposeB ? "t" : "n"}${columns},${depth},${filterChannels},${part}`;
   const copy = tensorB === undefined ? undefined : backend.packedCopy(tensorB, layout, bytes);
-  set(backend, product, copy?.pointer ?? backend.scratch(bytes));
+  setProduct(backend, product, copy?.pointer ?? backend.scratch(bytes));
   if (copy === undefined || copy.isNew) exports.packProduct();
-  exports.multiply();
+  if (product.directBatch === undefined) exports.multiply();
+  else exports.convolveDirect(product.directBatch);
 }
 
 /** Packed matrices of at most this many bytes: each thread packs one of its own. */
@@ -125,7 +129,7 @@ export function multiplyBatch(
   const bytes = packedBytes(product.columns, product.depth);
   const { threads } = backend.runtime.pool;
   const each = bytes <= BATCH_LIMIT_BYTES || count >= 4 * threads ? bytes : 0;
-  set(backend, product, backend.scratch(each === 0 ? bytes : each * threads));
+  setProduct(backend, product, backend.scratch(each === 0 ? bytes : each * threads));
   backend.exports.multiplyBatch(count, strides.a, strides.b, strides.c, each);
 }
 
@@ -135,7 +139,7 @@ export function multiplyDeep(backend: WasmBackend, product: Product): void {
   const parts = backend.exports.deepParts(rows, columns, depth);
   const packed = packedBytes(columns, DEPTH_LIMIT) * (parts > 1 ? backend.runtime.pool.threads : 1);
   const memory = backend.scratch(packed + (parts > 1 ? parts * rows * columns * 4 : 0));
-  set(backend, product, memory);
+  setProduct(backend, product, memory);
   backend.exports.multiplyDeep(memory + packed);
 }
 
@@ -149,10 +153,10 @@ export function repeatedProduct(
   product: Omit<Product, "a" | "c">,
   packed: number,
 ): (a: number, c: number) => void {
-  set(backend, { ...product, a: 0, c: 0 }, packed);
+  setProduct(backend, { ...product, a: 0, c: 0 }, packed);
   backend.exports.packProduct();
   return (a, c) => {
-    set(backend, { ...product, a, c }, packed);
+    setProduct(backend, { ...product, a, c }, packed);
     backend.exports.multiply();
   };
 }
