@@ -24,6 +24,7 @@ export default defineConfig({
         items: [
           { text: "First steps", link: "/first-steps" },
           { text: "Devices", link: "/devices" },
+          { text: "Model files", link: "/model-files" },
         ],
       },
       { text: "Reference", collapsed: true, items: reference },

@@ -3,7 +3,7 @@ import { type ByteSource, blobSource, inBrowser, isByteSource, memorySource } fr
 import { fileSource } from "./file-source.js";
 import { remoteSource } from "./http/remote-source.js";
 
-export { type ByteSource, memorySource } from "./byte-source.js";
+export type { ByteSource } from "./byte-source.js";
 
 /**
  * Where weights are read from: a path (Node), a URL, a `Blob` or `File`, bytes in memory, or a file that
