@@ -77,7 +77,12 @@ const CASES: readonly LayerCase[] = [
   { name: "encoder_pre", build: () => new TransformerEncoderLayer(8, 2, { ...SMALL, ...PRE }), call: encode },
   { name: "encoder_no_bias", build: () => new TransformerEncoderLayer(8, 2, { ...SMALL, bias: false }) },
   { name: "decoder_post", build: () => new TransformerDecoderLayer(8, 2, SMALL), call: decode },
-  { name: "decoder_pre", build: () => new TransformerDecoderLayer(8, 2, { ...SMALL, ...PRE }), call: decode },
+  {
+    name: "decoder_pre",
+    build: () => new TransformerDecoderLayer(8, 2, { ...SMALL, ...PRE }),
+    call: decode,
+    tolerance: { relative: 5e-5 }, // one sum of a bias' gradient cancels to a thirtieth of its terms
+  },
 ];
 
 describeEachDevice("attention layers equal PyTorch's, forward and backward", () => {

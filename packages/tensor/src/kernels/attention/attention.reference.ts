@@ -1,30 +1,102 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { add, mul } from "../../ops/arithmetic.js";
+import { add, mul, sub } from "../../ops/arithmetic.js";
+import { sumToShape } from "../../ops/broadcast.js";
 import { equal, where } from "../../ops/compare.js";
 import { matMul } from "../../ops/matmul.js";
-import { all } from "../../ops/reduce.js";
+import { all, sum } from "../../ops/reduce.js";
+import { reshape } from "../../ops/shape-ops.js";
 import { softmax } from "../../ops/softmax.js";
+import { logSumExp } from "../../ops/statistics.js";
+import { exp } from "../../ops/unary.js";
 import { fromValues, scalar } from "../../tensor.js";
 import type { AttentionAttributes, AttentionInputs } from "./attention.js";
 
-/** Attention by plain ops; inputs and result as in `attention.ts`. */
-export function attentionReference(
-  { query, key, value, mask, dropout }: AttentionInputs,
+/** Scores of every query and key, −∞ where a key is hidden. @returns `[batch, heads, queries, keys]` */
+function scoresOf(
+  { query, key, mask }: Pick<AttentionInputs, "query" | "key" | "mask">,
   { scale, isCausal }: AttentionAttributes,
-): Tensor {
-  const hidden = scalar(Number.NEGATIVE_INFINITY);
-  let scores = mul(matMul(query, key, { transposeB: true }), scale); // [batch, heads, queries, keys]
+): { scores: Tensor; isMasked: boolean } {
+  const scores = mul(matMul(query, key, { transposeB: true }), scale);
   const visible = isCausal ? causalMask(lengthOf(query), lengthOf(key)) : mask;
-  if (visible !== undefined)
-    scores = visible.dtype === "bool" ? where(visible, scores, hidden) : add(scores, visible);
+  if (visible === undefined) return { scores, isMasked: false };
+  const masked =
+    visible.dtype === "bool"
+      ? where(visible, scores, scalar(Number.NEGATIVE_INFINITY))
+      : add(scores, visible);
+  return { scores: masked, isMasked: true };
+}
+
+/** Attention by plain ops; inputs as in `attention.ts`. @returns the result and ln Σ e^score `[batch, heads, queries]` */
+export function attentionReference(inputs: AttentionInputs, attrs: AttentionAttributes): Tensor[] {
+  const { value, dropout } = inputs;
+  const { scores, isMasked } = scoresOf(inputs, attrs);
   let weights: Tensor;
-  if (visible === undefined) weights = softmax(scores);
-  else {
+  let logSums: Tensor;
+  if (!isMasked) {
+    weights = softmax(scores);
+    logSums = logSumExp(scores, { axes: -1 });
+  } else {
     // a row without a visible key: the softmax of zeros stands in, so that no NaN reaches the gradient
-    const blind = all(equal(scores, hidden), { axes: -1, keepDims: true }); // [batch, heads, queries, 1]
-    weights = where(blind, scalar(0), softmax(where(blind, scalar(0), scores)));
+    const blind = all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1, keepDims: true }); // [batch, heads, queries, 1]
+    const seen = where(blind, scalar(0), scores);
+    weights = where(blind, scalar(0), softmax(seen));
+    logSums = where(
+      all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1 }),
+      scalar(0),
+      logSumExp(seen, { axes: -1 }),
+    );
   }
-  return matMul(dropout === undefined ? weights : mul(weights, dropout), value);
+  return [matMul(dropout === undefined ? weights : mul(weights, dropout), value), logSums];
+}
+
+/** What the gradient starts from: the inputs, the two outputs and their gradients. */
+export type AttentionGradientInputs = AttentionInputs & {
+  output: Tensor;
+  logSums: Tensor;
+  dOutput: Tensor;
+  dLogSums?: Tensor;
+};
+
+/** Weights from the saved sums, and gradients of weights and scores. @returns `[batch, heads, queries, keys]` each */
+function slopes(inputs: AttentionGradientInputs, attrs: AttentionAttributes) {
+  const { value, dropout, output, logSums, dOutput, dLogSums } = inputs;
+  const [batch, heads, queries]: readonly number[] = output.shape;
+  const column = (tensor: Tensor): Tensor => reshape(tensor, [batch, heads, queries, 1]);
+  const weights = exp(sub(scoresOf(inputs, attrs).scores, column(logSums)));
+  const dKept = matMul(dOutput, value, { transposeB: true });
+  const dWeights = dropout === undefined ? dKept : mul(dKept, dropout);
+  let shift = sum(mul(dOutput, output), { axes: -1, keepDims: true });
+  if (dLogSums !== undefined) shift = sub(shift, column(dLogSums));
+  return { weights, dKept, dScores: mul(weights, sub(dWeights, shift)) };
+}
+
+/** @returns gradients of query, key and value, their shapes */
+export function attentionGradientReference(
+  inputs: AttentionGradientInputs,
+  attrs: AttentionAttributes,
+): Tensor[] {
+  const { query, key, dropout, dOutput } = inputs;
+  const { weights, dScores } = slopes(inputs, attrs);
+  const kept = dropout === undefined ? weights : mul(weights, dropout);
+  return [
+    mul(matMul(dScores, key), attrs.scale),
+    mul(matMul(dScores, query, { transposeA: true }), attrs.scale),
+    matMul(kept, dOutput, { transposeA: true }),
+  ];
+}
+
+/** @returns the gradient of a mask that is added, its shape */
+export function attentionMaskGradient(inputs: AttentionGradientInputs, attrs: AttentionAttributes): Tensor {
+  return sumToShape(slopes(inputs, attrs).dScores, inputs.mask!.shape);
+}
+
+/** @returns the gradient of the factors of the weights, `[batch, heads, queries, keys]` */
+export function attentionDropoutGradient(
+  inputs: AttentionGradientInputs,
+  attrs: AttentionAttributes,
+): Tensor {
+  const { weights, dKept } = slopes(inputs, attrs);
+  return mul(weights, dKept);
 }
 
 function lengthOf({ shape }: { shape: readonly number[] }): number {

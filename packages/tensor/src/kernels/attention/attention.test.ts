@@ -109,6 +109,14 @@ const inputs = (
   key: randomHostTensor([batch, heads, keys, dim], { stream: "key" }),
   value: randomHostTensor([batch, heads, keys, dim], { stream: "value" }),
 });
+/** A third dropped, the rest scaled up. */
+const factors = (shape: number[]): HostTensor => ({
+  shape,
+  dtype: "float32",
+  values: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, index) =>
+    (index * 7) % 3 === 0 ? 0 : 1.5,
+  ),
+});
 const mask: HostTensor = {
   shape: [2, 1, 1, 67],
   dtype: "bool",
@@ -124,6 +132,34 @@ describeKernel(attentionKernel, {
     attrs: { scale: 0.5, isCausal: false },
   },
   "more queries than a workgroup": { inputs: inputs(1, 1, 70, 70, 9), attrs: { scale: 0.3, isCausal: true } },
+  "heads that are tasks, keys in several blocks, dropout": {
+    inputs: {
+      ...inputs(2, 5, 37, 133, 12),
+      dropout: factors([2, 5, 37, 133]),
+    },
+    attrs: { scale: 0.3, isCausal: false },
+    tolerance: { relative: 1e-4 }, // sums over the keys in another order
+  },
+  "blocks that are tasks, a learned bias, another value width": {
+    inputs: {
+      query: randomHostTensor([2, 2, 39, 6]),
+      key: randomHostTensor([2, 2, 69, 6], { stream: "key" }),
+      value: randomHostTensor([2, 2, 69, 17], { stream: "value" }),
+      mask: randomHostTensor([2, 39, 69], { stream: "mask" }),
+    },
+    attrs: { scale: 0.4, isCausal: false },
+    tolerance: { relative: 1e-4 },
+  },
+  "causal, more keys than queries see": {
+    inputs: inputs(1, 9, 41, 80, 8),
+    attrs: { scale: 0.3, isCausal: true },
+    tolerance: { relative: 1e-4 },
+  },
+  "one query of a long row": {
+    inputs: inputs(1, 3, 1, 200, 19),
+    attrs: { scale: 0.3, isCausal: false },
+    tolerance: { relative: 1e-4 },
+  },
   "padding mask with an empty row": {
     inputs: { ...inputs(2, 2, 3, 67, 5), mask },
     attrs: { scale: 0.4, isCausal: false },

@@ -6,7 +6,9 @@ import { mul } from "../../ops/arithmetic.js";
 import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.js";
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
+import { attentionGradient } from "./attention.gradient.js";
 import { attentionReference } from "./attention.reference.js";
+import { attentionWasm } from "./attention.wasm.js";
 import { attentionWebgpu } from "./attention.webgpu.js";
 
 /** Options of {@link scaledDotProductAttention}. */
@@ -30,10 +32,13 @@ export interface AttentionOptions {
 export type AttentionInputs = { query: Tensor; key: Tensor; value: Tensor; mask?: Tensor; dropout?: Tensor };
 export type AttentionAttributes = { scale: number; isCausal: boolean };
 
+/** Outputs: the result, and for the gradient ln Σ e^score `[batch, heads, queries]`, 0 for a query that sees nothing. */
 export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, AttentionAttributes>({
   name: "Attention",
   reference: attentionReference,
-  implementations: { webgpu: attentionWebgpu },
+  implementations: { wasm: attentionWasm, webgpu: attentionWebgpu },
+  saves: ["query", "key", "value", "mask", "dropout", "output"],
+  gradient: attentionGradient,
 });
 
 /**

@@ -1,9 +1,9 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { dispatch, f32, u32 } from "../../backends/webgpu/dispatch.js";
 import { wgslFunctions } from "../../backends/webgpu/kernels/wgsl.js";
-import { stridesOf } from "../../shape.js";
 import type { KernelCall } from "../define-kernel.js";
 import type { AttentionAttributes } from "./attention.js";
+import { maskStrides } from "./mask-strides.js";
 
 /** Queries of one workgroup; each has a share of the 64 threads. */
 const QUERIES = 8;
@@ -15,7 +15,7 @@ const MOST_SUMS = 16;
 
 /**
  * Attention without a matrix of scores in memory: each workgroup goes over the keys in tiles and rescales what it has
- * when a larger score comes. Inference only (no gradient); dropout and long heads go to the reference.
+ * when a larger score comes. The gradient is the reference's; dropout and long heads go to the reference.
  * @see Milakov, Gimelshein (2018), "Online normalizer calculation for softmax", https://arxiv.org/abs/1805.02867
  * @see Dao et al. (2022), "FlashAttention", https://arxiv.org/abs/2205.14135
  */
@@ -23,7 +23,7 @@ export function attentionWebgpu({
   inputs: { query, key, value, mask, dropout },
   attrs: { scale, isCausal },
   backend,
-}: KernelCall<AttentionAttributes>): TensorInfo | null {
+}: KernelCall<AttentionAttributes>): TensorInfo[] | null {
   const [batch, heads, queries, headDim]: readonly number[] = query.shape;
   const [, , keys, valueDim]: readonly number[] = value.shape;
   const sums = Math.ceil(valueDim / SHARE);
@@ -31,11 +31,14 @@ export function attentionWebgpu({
   const blocks = Math.ceil(queries / QUERIES);
   const kind = mask === undefined ? "none" : mask.dtype;
   const [strideBatch, strideHead, strideQuery, strideKey] = maskStrides(mask?.shape ?? []);
-  const [result] = dispatch(backend, {
+  return dispatch(backend, {
     name: "Attention",
     variant: `${kind} ${isCausal} ${sums} ${headDim}`,
     inputs: mask === undefined ? { query, key, value } : { query, key, value, mask },
-    outputs: { result: { shape: [batch, heads, queries, valueDim], dtype: "float32" } },
+    outputs: {
+      result: { shape: [batch, heads, queries, valueDim], dtype: "float32" },
+      logSums: { shape: [batch, heads, queries], dtype: "float32" },
+    },
     uniforms: {
       heads: u32(heads),
       queries: u32(queries),
@@ -106,15 +109,11 @@ if (position < uniforms.queries) {
       result[at + i * ${SHARE}u] = select(sums[i] / total, 0.0, total == 0.0);
     }
   }
+  if (part == 0u) {
+    logSums[head * uniforms.queries + position] = select(largest + log(total), 0.0, total == 0.0);
+  }
 }`,
   });
-  return result;
-}
-
-/** Strides of a mask over `[batch, heads, queries, keys]`; 0 where it broadcasts. */
-function maskStrides(shape: readonly number[]): number[] {
-  const whole = [...new Array<number>(4 - shape.length).fill(1), ...shape];
-  return stridesOf(whole).map((stride, axis) => (whole[axis] === 1 ? 0 : stride));
 }
 
 function maskScore(kind: string): string {
