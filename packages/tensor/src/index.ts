@@ -223,6 +223,7 @@ export {
   type WeightRule,
 } from "./weights/names/rules.js";
 export { readNumpy } from "./weights/numpy/read-numpy.js";
+export { type NpzOptions, saveNpz, writeNpz } from "./weights/numpy/write-npz.js";
 export { readOnnx } from "./weights/onnx/read-onnx.js";
 export { type ModelSource, type OpenModelOptions, openModelFiles } from "./weights/open-model-files.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/read-safetensors.js";

@@ -10,6 +10,9 @@ import {
   encodeSafetensors,
   type HostEntry,
   readSafetensors,
+  readWeights,
+  saveModelFolder,
+  saveNpz,
   saveSafetensors,
   saveShardedSafetensors,
   tensor,
@@ -86,6 +89,34 @@ describe("saveSafetensors and readSafetensors on files", () => {
     const file = await readSafetensors(path);
     await saveSafetensors(path, { x: entry(3, 4) });
     await expect(file.host("x")).rejects.toThrow(/changed meanwhile/);
+  });
+
+  it("write an archive of NumPy's arrays and a model's folder, and leave old ones alone when aborted", async () => {
+    const path = join(folder, "arrays.npz");
+    await saveNpz(path, { x: entry(1, 2) }, { compress: true });
+    expect((await (await readWeights(path)).host("x")).values).toEqual(Float32Array.of(1, 2));
+    const model = join(folder, "models", "toy");
+    const card = { title: "Toy" };
+    await saveModelFolder(model, {
+      config: { model_type: "toy" },
+      tensors: { x: entry(1) },
+      files: { "tokenizer/vocab.txt": "a" },
+      card,
+    });
+    expect((await readdir(model)).sort()).toEqual([
+      "README.md",
+      "config.json",
+      "model.safetensors",
+      "tokenizer",
+    ]);
+    expect(await readFile(join(model, "tokenizer", "vocab.txt"), "utf8")).toBe("a");
+    const before = await readFile(join(model, "model.safetensors"));
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(saveModelFolder(model, { config: {}, tensors: {} }, { signal })).rejects.toThrow("enough");
+    await expect(saveNpz(path, {}, { signal })).rejects.toThrow("enough");
+    expect(await readFile(join(model, "model.safetensors"))).toEqual(before);
+    expect(JSON.parse(await readFile(join(model, "config.json"), "utf8"))).toEqual({ model_type: "toy" });
+    await expect(saveNpz(join(folder, "none", "x.npz"), { x: entry(1) })).rejects.toThrow(WeightsError);
   });
 
   it("replace a model in a folder by another, sharded or not, whole or not at all", async () => {
