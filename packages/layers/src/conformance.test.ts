@@ -29,6 +29,11 @@ const any = { inputs: () => [normal(2, 3)], outputShapes: [[2, 3]] };
 const image = { inputs: () => [normal(2, 5, 6, 4)], refuses: () => [zeros([2, 4, 5, 6])] };
 
 const flat = () => [zeros([2, 4])];
+const tokens = {
+  inputs: () => [normal(2, 5, 4)],
+  outputShapes: [[2, 5, 4]],
+  refuses: () => [zeros([2, 5, 3])],
+};
 const halves = { inputs: () => [normal(2, 6)], outputShapes: [[2, 3]], refuses: () => [zeros([2, 3])] };
 const sequence = { inputs: () => [normal(2, 7, 4)], refuses: () => [zeros([2, 7, 3])] };
 const volume = { inputs: () => [normal(2, 3, 4, 5, 3)], refuses: () => [zeros([2, 3, 4, 5, 2])] };
@@ -132,6 +137,41 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     ...image,
     outputShapes: [[2, 5, 6, 4]],
   },
+  SinusoidalPositionalEncoding: { build: () => new layers.SinusoidalPositionalEncoding(4), ...tokens },
+  LearnedPositionalEncoding: { build: () => new layers.LearnedPositionalEncoding(6, 4), ...tokens },
+  RotaryEmbedding: {
+    build: () => new layers.RotaryEmbedding(4),
+    inputs: () => [normal(2, 3, 5, 4)],
+    outputShapes: [[2, 3, 5, 4]],
+    refuses: () => [zeros([2, 3, 5, 2])],
+  },
+  TransformerEncoder: {
+    build: () =>
+      new layers.TransformerEncoder(4, 2, { numLayers: 2, dimFeedforward: 6, checkpointing: true }),
+    ...tokens,
+  },
+  TransformerDecoder: {
+    build: () => new layers.TransformerDecoder(4, 2, { numLayers: 2, dimFeedforward: 6, finalNorm: true }),
+    inputs: () => [normal(2, 3, 4), normal(2, 5, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 3])],
+  },
+  GroupedQueryAttention: {
+    build: () => new layers.GroupedQueryAttention(4, 2, { numKeyValueHeads: 1, dropout: 0.5 }),
+    ...tokens,
+    outputShapes: [
+      [2, 5, 4],
+      [2, 1, 5, 2],
+      [2, 1, 5, 2],
+    ],
+  },
+  LinearAttention: { build: () => new layers.LinearAttention(4, 2), ...tokens },
+  Mamba: { build: () => new layers.Mamba(4, { stateSize: 2 }), ...tokens },
+  MixtureOfExperts: {
+    build: () => new layers.MixtureOfExperts(4, { numExperts: 3, hiddenDim: 2 }),
+    ...tokens,
+    outputShapes: [[2, 5, 4], []],
+  },
   Bilinear: {
     build: () => new layers.Bilinear(3, 2, 4),
     inputs: () => [normal(2, 3), normal(2, 2)],
@@ -190,8 +230,8 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
 };
 
-/** Containers that a model calls the parts of: containers.test.ts. */
-const NEVER_CALLED = ["ModuleList", "ModuleDict"];
+/** Containers, which are never called (containers.test.ts), and a layer of numbers (structure-layers.test.ts). */
+const NEVER_CALLED = ["ModuleList", "ModuleDict", "RelativePositionBias"];
 
 /** Tensors of an output in the order of its fields. */
 function tensorsOf(output: unknown): Tensor[] {

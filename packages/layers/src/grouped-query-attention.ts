@@ -1,0 +1,160 @@
+import {
+  expandDims,
+  InputError,
+  reshape,
+  ShapeError,
+  scaledDotProductAttention,
+  type Tensor,
+  tensor,
+  tile,
+  transpose,
+} from "@ai/tensor";
+import { assertIntegers, assertProbability, assertShape, formatShape } from "./checks.js";
+import { appendToCache, cacheLength, type KvCache } from "./kv-cache.js";
+import { Linear } from "./linear.js";
+import { Module } from "./module.js";
+import { RotaryEmbedding, type RotaryEmbeddingModuleOptions } from "./positional-encoding.js";
+
+/** Options of {@link GroupedQueryAttention}. */
+export interface GroupedQueryAttentionOptions {
+  /** Heads of keys and values, each shared by `numHeads / numKeyValueHeads` heads of queries. Default `numHeads`. */
+  readonly numKeyValueHeads?: number;
+  /** Default `dim / numHeads`. */
+  readonly headDim?: number;
+  /** Whether the projections have biases. Default false. */
+  readonly bias?: boolean;
+  /** Share of the attention weights that is dropped in training. Default 0. */
+  readonly dropout?: number;
+  /** Rotary positions of queries and keys; false for none. Default `{}`. */
+  readonly rotary?: RotaryEmbeddingModuleOptions | false;
+}
+
+/** Options of a call of {@link GroupedQueryAttention}. */
+export interface GroupedQueryAttentionCallOptions {
+  /** Hides the keys after a query. Default true: the layer is a decoder's. */
+  readonly isCausal?: boolean;
+  /** What earlier calls gave back; `x` goes on behind it. */
+  readonly cache?: KvCache;
+}
+
+/** What a call of {@link GroupedQueryAttention} gives. */
+export interface GroupedQueryAttentionResult {
+  /** `[batch, length, dim]` */
+  readonly output: Tensor;
+  /** Keys and values of all positions, for the next call. */
+  readonly cache: KvCache;
+}
+
+type Inputs = [x: Tensor, options?: GroupedQueryAttentionCallOptions];
+
+/**
+ * Self-attention of Llama's kind: rotary positions, fewer heads of keys and values than of queries, a cache.
+ *
+ * Submodules, Hugging Face's names: `q_proj`, `k_proj`, `v_proj`, `o_proj`.
+ * @see Ainslie et al. (2023), "GQA", https://arxiv.org/abs/2305.13245; Shazeer (2019), "Fast Transformer decoding",
+ * https://arxiv.org/abs/1911.02150 (one head of keys and values)
+ * @example
+ * const { output, cache } = attention.call(prompt); // [batch, length, dim]
+ * const next = attention.call(token, { cache }); // token [batch, 1, dim]
+ */
+export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionResult> {
+  static override readonly checkpointNames: Readonly<Record<string, string>> = {
+    queryProjection: "q_proj",
+    keyProjection: "k_proj",
+    valueProjection: "v_proj",
+    outProjection: "o_proj",
+  };
+  readonly dim: number;
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly dropout: number;
+  readonly queryProjection: Linear;
+  readonly keyProjection: Linear;
+  readonly valueProjection: Linear;
+  readonly outProjection: Linear;
+  readonly rotary: RotaryEmbedding | undefined;
+
+  /** @throws InputError for sizes out of range, or heads of queries that the heads of keys do not divide. */
+  constructor(dim: number, numHeads: number, options: GroupedQueryAttentionOptions = {}) {
+    super();
+    const {
+      numKeyValueHeads = numHeads,
+      headDim = dim / numHeads,
+      bias = false,
+      dropout = 0,
+      rotary = {},
+    } = options;
+    assertIntegers("GroupedQueryAttention", { dim, numHeads, numKeyValueHeads, headDim });
+    assertProbability("GroupedQueryAttention", "dropout", dropout);
+    if (numHeads % numKeyValueHeads !== 0)
+      throw new InputError(
+        `GroupedQueryAttention: expected numHeads that numKeyValueHeads divides, got ${numHeads} and ${numKeyValueHeads}`,
+      );
+    this.dim = dim;
+    this.numHeads = numHeads;
+    this.numKeyValueHeads = numKeyValueHeads;
+    this.headDim = headDim;
+    this.dropout = dropout;
+    this.queryProjection = new Linear(dim, numHeads * headDim, { bias });
+    this.keyProjection = new Linear(dim, numKeyValueHeads * headDim, { bias });
+    this.valueProjection = new Linear(dim, numKeyValueHeads * headDim, { bias });
+    this.outProjection = new Linear(numHeads * headDim, dim, { bias });
+    this.rotary = rotary === false ? undefined : new RotaryEmbedding(headDim, rotary);
+  }
+
+  /**
+   * @param x `[batch, length, dim]`: positions behind those of the cache.
+   * @returns `output` `[batch, length, dim]` and the cache of all positions
+   * @throws ShapeError for another rank or dim, or a cache of another batch.
+   */
+  protected forward(...[x, { isCausal = true, cache } = {}]: Inputs): GroupedQueryAttentionResult {
+    assertShape(x, ["batch", "length", "dim"], this.dim);
+    const [batch, length]: readonly number[] = x.shape;
+    if (cache !== undefined && cache.key.shape[0] !== batch)
+      throw new ShapeError(`expected a cache of ${batch} sequences, got ${formatShape(cache.key.shape)}`);
+    const past = cacheLength(cache);
+    const turn = (heads: Tensor): Tensor =>
+      this.rotary === undefined ? heads : this.rotary.call(heads, past);
+    const query = turn(this.#splitHeads(this.queryProjection.call(x), this.numHeads));
+    const all = appendToCache(cache, {
+      key: turn(this.#splitHeads(this.keyProjection.call(x), this.numKeyValueHeads)),
+      value: this.#splitHeads(this.valueProjection.call(x), this.numKeyValueHeads),
+    });
+    const attended = scaledDotProductAttention(query, this.#repeat(all.key), this.#repeat(all.value), {
+      ...causality(isCausal, length, past),
+      dropoutProbability: this.training ? this.dropout : 0,
+    }); // [batch, heads, length, headDim]
+    const joined = reshape(transpose(attended, [0, 2, 1, 3]), [batch, length, this.numHeads * this.headDim]);
+    return { output: this.outProjection.call(joined), cache: all };
+  }
+
+  #splitHeads(x: Tensor, heads: number): Tensor {
+    const [batch, length] = x.shape;
+    return transpose(reshape(x, [batch, length, heads, this.headDim]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
+  }
+
+  /** Gives every head of queries its keys or values. @param x `[batch, keyValueHeads, length, headDim]` */
+  #repeat(x: Tensor): Tensor {
+    const group = this.numHeads / this.numKeyValueHeads;
+    if (group === 1) return x;
+    const [batch, , length, headDim] = x.shape;
+    const repeated = tile(expandDims(x, 2), [1, 1, group, 1, 1]); // [batch, keyValueHeads, group, length, headDim]
+    return reshape(repeated, [batch, this.numHeads, length, headDim]);
+  }
+
+  override multiplyAdds([x]: Inputs): number {
+    const [batch, length]: readonly number[] = x.shape;
+    return 2 * batch * length * length * this.numHeads * this.headDim;
+  }
+}
+
+/** The op's flag where queries and keys are the same positions, a mask where queries come behind cached ones. */
+function causality(isCausal: boolean, length: number, past: number): { isCausal?: boolean; mask?: Tensor } {
+  if (!isCausal || length === 1) return {};
+  if (past === 0) return { isCausal: true };
+  const keys = past + length;
+  const visible = new Uint8Array(length * keys);
+  for (let query = 0; query < length; query++) visible.fill(1, query * keys, query * keys + past + query + 1);
+  return { mask: tensor(visible, [length, keys]) };
+}
