@@ -51,7 +51,7 @@ export class InputError extends AiError {
 }
 
 /** What a {@link DownloadError} tells beside its message. */
-export interface DownloadFailure {
+export interface DownloadFailure extends ErrorOptions {
   /** The file that was asked for. */
   readonly file?: string;
   /** The HTTP status of the last answer. */
@@ -66,8 +66,8 @@ export class DownloadError extends AiError {
   /** The HTTP status of the last answer, where there was one. */
   readonly status?: number;
 
-  constructor(message: string, { file, status }: DownloadFailure = {}) {
-    super(message);
+  constructor(message: string, { file, status, ...options }: DownloadFailure = {}) {
+    super(message, options);
     if (file !== undefined) this.file = file;
     if (status !== undefined) this.status = status;
   }
