@@ -3,6 +3,7 @@ import {
   concat,
   expandDims,
   gruCell,
+  gruSequence,
   InputError,
   less,
   linear,
@@ -260,6 +261,12 @@ function stepMasks(lengths: Tensor | readonly number[], batch: number, length: n
   return unstack(expandDims(less(indices, steps), -1)); // [length, batch, 1]
 }
 
+/** What a chain ends with. @param states `[length, batch, hiddenSize]` @returns `[batch, hiddenSize]` */
+function lastStep(states: Tensor, reverse: boolean): Tensor {
+  const start = reverse ? 0 : states.shape[0] - 1;
+  return squeeze(narrow(states, { axis: 0, start, length: 1 }), { axes: 0 });
+}
+
 function isTensor(value: Tensor | readonly number[]): value is Tensor {
   return !Array.isArray(value);
 }
@@ -306,9 +313,10 @@ export class LSTM extends Recurrent<LSTMState> {
     reverse: boolean,
   ): { output: Tensor; state: StepState } {
     const states = lstmSequence(inputGates, hiddenWeight, { hidden, cell, reverse });
-    const start = reverse ? 0 : inputGates.shape[0] - 1;
-    const last = (all: Tensor): Tensor => squeeze(narrow(all, { axis: 0, start, length: 1 }), { axes: 0 }); // [batch, hiddenSize]
-    return { output: states.hidden, state: [last(states.hidden), last(states.cell)] };
+    return {
+      output: states.hidden,
+      state: [lastStep(states.hidden, reverse), lastStep(states.cell, reverse)],
+    };
   }
 
   protected step(inputGates: Tensor, [hidden, cell]: StepState, { hiddenWeight }: ChainWeights): StepState {
@@ -349,6 +357,16 @@ export class GRU extends Recurrent<Tensor> {
 
   protected project(x: Tensor, { inputWeight, inputBias }: ChainWeights): Tensor {
     return linear(x, inputWeight, inputBias);
+  }
+
+  protected override runChain(
+    inputGates: Tensor,
+    [hidden]: StepState,
+    { hiddenWeight, hiddenBias }: ChainWeights,
+    reverse: boolean,
+  ): { output: Tensor; state: StepState } {
+    const output = gruSequence(inputGates, hiddenWeight, { hidden, hiddenBias, reverse });
+    return { output, state: [lastStep(output, reverse)] };
   }
 
   protected step(

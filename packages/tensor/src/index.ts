@@ -22,6 +22,7 @@ export { type CrossEntropyOptions, crossEntropy } from "./kernels/cross-entropy/
 export { type CtcLossOptions, ctcLoss } from "./kernels/ctc-loss/ctc-loss.js";
 export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";
 export { gruCell } from "./kernels/gru-cell/gru-cell.js";
+export { type GruSequenceOptions, gruSequence } from "./kernels/gru-sequence/gru-sequence.js";
 export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
 export { type LayerNormOptions, layerNorm } from "./kernels/layer-norm/layer-norm.js";
 export { type LinearScanOptions, linearScan } from "./kernels/linear-scan/linear-scan.js";

@@ -38,6 +38,7 @@ export { geluForward as gelu, geluGradient } from "./gelu";
 export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
+export { gruSequence, gruSequenceGradient, gruSequenceBytes } from "./gru-sequence";
 export { setAttention, attentionBytes, attention } from "./attention";
 export { attentionGradientBytes, attentionGradient } from "./attention-gradient";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";

@@ -233,7 +233,7 @@ function backwardStep(task: i32, _: i32): void {
 }
 
 /** Stores a tile of the gradient of the first hidden state. */
-export function storeFirst(group: i32, panel: i32, tiles: usize): void {
+function storeFirst(group: i32, panel: i32, tiles: usize): void {
   const size = argument(SIZE),
     unit = group << 3,
     left = min(8, size - unit),

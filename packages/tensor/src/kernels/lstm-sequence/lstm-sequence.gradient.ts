@@ -19,7 +19,7 @@ export const lstmSequenceGradientKernel = /* @__PURE__ */ defineKernel<
 });
 
 /** Hidden states before each step. @returns `[length, batch, hidden]` */
-function statesBefore(first: Tensor, states: Tensor, reverse: boolean): Tensor {
+export function statesBefore(first: Tensor, states: Tensor, reverse: boolean): Tensor {
   const length = states.shape[0] - 1;
   const rest = narrow(states, { axis: 0, start: reverse ? 1 : 0, length });
   return concat(reverse ? [rest, expandDims(first, 0)] : [expandDims(first, 0), rest]);
