@@ -11,28 +11,28 @@ import { exp } from "../../ops/unary.js";
 import { fromValues, scalar } from "../../tensor.js";
 import type { AttentionAttributes, AttentionInputs } from "./attention.js";
 
-/** Scores of every query and key, −∞ where a key is hidden. @returns `[batch, heads, queries, keys]` */
+/** Scores `[batch, heads, queries, keys]`, −∞ where a key is hidden, and whether a query may see no key. */
 function scoresOf(
   { query, key, mask }: Pick<AttentionInputs, "query" | "key" | "mask">,
   { scale, isCausal }: AttentionAttributes,
-): { scores: Tensor; isMasked: boolean } {
+): { scores: Tensor; mayBeBlind: boolean } {
   const scores = mul(matMul(query, key, { transposeB: true }), scale);
   const visible = isCausal ? causalMask(lengthOf(query), lengthOf(key)) : mask;
-  if (visible === undefined) return { scores, isMasked: false };
+  if (visible === undefined) return { scores, mayBeBlind: lengthOf(key) === 0 };
   const masked =
     visible.dtype === "bool"
       ? where(visible, scores, scalar(Number.NEGATIVE_INFINITY))
       : add(scores, visible);
-  return { scores: masked, isMasked: true };
+  return { scores: masked, mayBeBlind: true };
 }
 
 /** Attention by plain ops; inputs as in `attention.ts`. @returns the result and ln Σ e^score `[batch, heads, queries]` */
 export function attentionReference(inputs: AttentionInputs, attrs: AttentionAttributes): Tensor[] {
   const { value, dropout } = inputs;
-  const { scores, isMasked } = scoresOf(inputs, attrs);
+  const { scores, mayBeBlind } = scoresOf(inputs, attrs);
   let weights: Tensor;
   let logSums: Tensor;
-  if (!isMasked) {
+  if (!mayBeBlind) {
     weights = softmax(scores);
     logSums = logSumExp(scores, { axes: -1 });
   } else {
