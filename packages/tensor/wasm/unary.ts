@@ -23,6 +23,8 @@ const CEIL: i32 = 17;
 const ROUND: i32 = 18;
 const CLIP: i32 = 19;
 const SOFTPLUS: i32 = 20;
+const LOG1P: i32 = 21;
+const EXPM1: i32 = 22;
 
 // @ts-ignore: decorator
 @inline
@@ -38,6 +40,30 @@ function softplus(x: v128): v128 {
   const sum = f32x4.add(f32x4.splat(1), e);
   const lost = f32x4.sub(e, f32x4.sub(sum, f32x4.splat(1)));
   return f32x4.add(positivePart(x), f32x4.add(logarithm(sum), f32x4.div(lost, sum)));
+}
+
+/** e^x − 1; near 0 by its series: the difference would lose the digits. */
+// @ts-ignore: decorator
+@inline
+function exponentialMinusOne(x: v128): v128 {
+  let series = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 120.0)), f32x4.splat(1.0 / 24.0));
+  series = f32x4.add(f32x4.mul(series, x), f32x4.splat(1.0 / 6.0));
+  series = f32x4.add(f32x4.mul(series, x), f32x4.splat(0.5));
+  series = f32x4.add(f32x4.mul(f32x4.mul(series, x), x), x);
+  const minusOne = f32x4.sub(exponential(x), f32x4.splat(1));
+  return v128.bitselect(series, minusOne, f32x4.lt(f32x4.abs(x), f32x4.splat(0.125)));
+}
+
+/** ln(1 + x): the logarithm of the rounded sum, scaled by what rounding did to x; x itself where the sum is 1. */
+// @ts-ignore: decorator
+@inline
+function logarithmPlusOne(x: v128): v128 {
+  const one = f32x4.splat(1),
+    sum = f32x4.add(one, x),
+    direct = logarithm(sum),
+    scaled = f32x4.mul(direct, f32x4.div(x, f32x4.sub(sum, one)));
+  const finite = f32x4.lt(sum, f32x4.splat(1e30));
+  return v128.bitselect(x, v128.bitselect(scaled, direct, finite), f32x4.eq(sum, one));
 }
 
 /** `operation` is a constant of the caller, so that each loop is compiled for its own. */
@@ -77,16 +103,8 @@ function apply(operation: i32, x: v128, p: v128, q: v128): v128 {
       return f32x4.div(f32x4.splat(1), x);
     case LEAKY_RELU:
       return v128.bitselect(f32x4.mul(x, p), x, f32x4.lt(x, f32x4.splat(0)));
-    case ELU: {
-      // near 0, e^x − 1 by its series: the difference would lose the digits
-      let series = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 120.0)), f32x4.splat(1.0 / 24.0));
-      series = f32x4.add(f32x4.mul(series, x), f32x4.splat(1.0 / 6.0));
-      series = f32x4.add(f32x4.mul(series, x), f32x4.splat(0.5));
-      series = f32x4.add(f32x4.mul(f32x4.mul(series, x), x), x);
-      const minusOne = f32x4.sub(exponential(x), f32x4.splat(1));
-      const negative = v128.bitselect(series, minusOne, f32x4.gt(x, f32x4.splat(-0.125)));
-      return v128.bitselect(negative, x, f32x4.lt(x, f32x4.splat(0)));
-    }
+    case ELU:
+      return v128.bitselect(exponentialMinusOne(x), x, f32x4.lt(x, f32x4.splat(0)));
     case FLOOR:
       return f32x4.floor(x);
     case CEIL:
@@ -95,6 +113,10 @@ function apply(operation: i32, x: v128, p: v128, q: v128): v128 {
       return f32x4.nearest(x);
     case CLIP:
       return f32x4.pmin(f32x4.pmax(x, p), q);
+    case LOG1P:
+      return logarithmPlusOne(x);
+    case EXPM1:
+      return exponentialMinusOne(x);
     default:
       return softplus(x);
   }
@@ -161,6 +183,10 @@ function part(from: i32, to: i32): void {
       return loop(ROUND, x, output, count, first, second);
     case CLIP:
       return loop(CLIP, x, output, count, first, second);
+    case LOG1P:
+      return loop(LOG1P, x, output, count, first, second);
+    case EXPM1:
+      return loop(EXPM1, x, output, count, first, second);
     default:
       return loop(SOFTPLUS, x, output, count, first, second);
   }
@@ -168,7 +194,7 @@ function part(from: i32, to: i32): void {
 
 /** Rough nanoseconds of an element on one thread. */
 function cost(operation: i32): f32 {
-  if (operation == ERF || operation == ELU || operation == SOFTPLUS) return 2;
+  if (operation == ERF || operation == ELU || operation >= SOFTPLUS) return 2;
   return operation >= EXP && operation <= SIGMOID ? 1.2 : 0.4;
 }
 

@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertOptions } from "../arguments.js";
 import { cumprodOnHost } from "../backends/host/reduce.js";
+import { cumprodWasm } from "../backends/wasm/ops/cumulative.js";
 import { cumulativeWebgpu } from "../backends/webgpu/kernels/reduce.js";
 import { cumprodGradient, cumsumGradient } from "../gradients/cumulative.js";
 import { defineKernel, type Kernel } from "../kernels/define-kernel.js";
@@ -22,7 +23,7 @@ const cumprodKernel = /* @__PURE__ */ defineKernel<UnaryInputs, CumulativeAttrib
   stock: "Cumprod",
   implementations: {
     cpu: (call) => cumprodOnHost(call),
-    wasm: (call) => cumprodOnHost(call),
+    wasm: (call) => cumprodWasm(call) ?? cumprodOnHost(call),
     webgpu: (call) => cumulativeWebgpu(call, "Cumprod"),
   },
   saves: ["x"],

@@ -10,7 +10,9 @@ import {
 } from "../backends/host/indexing.js";
 import { hostValues } from "../backends/host/values.js";
 import {
+  flattenIndicesWasm,
   gatherWasm,
+  oneHotWasm,
   scatterAlongAxisWasm,
   scatterRowsWasm,
   takeAlongAxisWasm,
@@ -106,7 +108,7 @@ const flattenIndicesKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, F
   name: "FlattenIndices",
   implementations: {
     cpu: flattenIndicesOnHost,
-    wasm: flattenIndicesOnHost,
+    wasm: (call) => flattenIndicesWasm(call) ?? flattenIndicesOnHost(call),
     webgpu: (call) => flattenIndicesWebgpu(call),
   },
 });
@@ -114,7 +116,11 @@ const flattenIndicesKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, F
 /** indices `[count]` → `[count, depth]`. */
 const oneHotKernel = /* @__PURE__ */ defineKernel<{ indices: Tensor }, DepthAttributes>({
   name: "OneHot",
-  implementations: { cpu: oneHotOnHost, wasm: oneHotOnHost, webgpu: (call) => oneHotWebgpu(call) },
+  implementations: {
+    cpu: oneHotOnHost,
+    wasm: (call) => oneHotWasm(call) ?? oneHotOnHost(call),
+    webgpu: (call) => oneHotWebgpu(call),
+  },
 });
 
 /** Rows of `x` `[outer, length, inner]` at `indices` `[count]`, which are in range. @internal */

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { resampleOnHost } from "../backends/host/resample.js";
+import { resampleWasm } from "../backends/wasm/ops/resample.js";
 import { resampleWebgpu } from "../backends/webgpu/kernels/resample.js";
 import { resampleGradient } from "../gradients/resample.js";
 import { defineKernel } from "../kernels/define-kernel.js";
@@ -20,7 +21,11 @@ export type ResampleAttributes = { table: ResampleTable };
 /** x `[outer, length, inner]` → `[outer, table.starts.length, inner]`. */
 const resampleKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, ResampleAttributes>({
   name: "Resample",
-  implementations: { cpu: resampleOnHost, wasm: resampleOnHost, webgpu: (call) => resampleWebgpu(call) },
+  implementations: {
+    cpu: resampleOnHost,
+    wasm: (call) => resampleWasm(call) ?? resampleOnHost(call),
+    webgpu: (call) => resampleWebgpu(call),
+  },
   gradient: resampleGradient,
 });
 

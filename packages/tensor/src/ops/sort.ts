@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { argSortOnHost } from "../backends/host/sort.js";
+import { argSortWasm } from "../backends/wasm/ops/sort.js";
 import { argSortWebgpu } from "../backends/webgpu/kernels/sort.js";
 import { InputError } from "../errors.js";
 import { defineKernel } from "../kernels/define-kernel.js";
@@ -14,7 +15,11 @@ export type ArgSortAttributes = { count: number; descending: boolean };
 /** x `[outer, length, inner]` → indices `[outer, count, inner]` of each line's first `count` entries in order. */
 const argSortKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, ArgSortAttributes>({
   name: "ArgSort",
-  implementations: { cpu: argSortOnHost, wasm: argSortOnHost, webgpu: (call) => argSortWebgpu(call) },
+  implementations: {
+    cpu: argSortOnHost,
+    wasm: (call) => argSortWasm(call) ?? argSortOnHost(call),
+    webgpu: (call) => argSortWebgpu(call),
+  },
 });
 
 /** Options of {@link sort} and {@link argsort}. */

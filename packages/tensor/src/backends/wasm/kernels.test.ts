@@ -27,7 +27,7 @@ describe("reductions and softmax", () => {
     for (const shape of [[1], [9], [3, 17], [2, 3, 4], [2, 1, 3, 5], [5, 1031], [1031, 5], [0, 3], [3, 0]])
       for (let mask = 1; mask < 1 << shape.length; mask++) {
         const axis = shape.flatMap((_, index) => (mask & (1 << index) ? [index] : []));
-        for (const name of ["Sum", "Mean", "Max", "Min"]) {
+        for (const name of ["Sum", "Mean", "Max", "Min", "Prod"]) {
           if (shape.includes(0) && name !== "Sum") continue;
           for (const keepDims of [false, true])
             expectSameAsCpu(
@@ -37,6 +37,83 @@ describe("reductions and softmax", () => {
             );
         }
       }
+  });
+
+  it("reduces integers and truth values like the JavaScript kernels", () => {
+    for (const [shape, axis] of [
+      [[7], [0]],
+      [[3, 5, 4], [1]],
+      [
+        [3, 5, 4],
+        [0, 1],
+      ],
+      [
+        [3, 5, 4],
+        [1, 2],
+      ],
+      [
+        [3, 5, 4],
+        [0, 2],
+      ],
+    ]) {
+      const attrs = { axis, reductionIndices: axis, keepDims: false };
+      for (const name of ["Sum", "Max", "Min"])
+        expectSameAsCpu(name, { x: randomInput(random, shape, "int32") }, attrs);
+      for (const name of ["All", "Any"])
+        expectSameAsCpu(name, { x: randomInput(random, shape, "bool") }, attrs);
+    }
+  });
+
+  it("runs along any axis, forwards, backwards and without the element itself", () => {
+    for (const shape of [[9], [4, 300], [5, 7, 3], [3, 6, 131]])
+      for (const dtype of ["float32", "int32"] as const)
+        for (const name of ["Cumsum", "Cumprod"])
+          for (let axis = 0; axis < shape.length; axis++)
+            for (const exclusive of [false, true])
+              for (const reverse of [false, true]) {
+                const numbers = randomInput(random, shape, dtype);
+                // products of integers stay exact in tfjs's doubles
+                const x = dtype === "int32" ? { ...numbers, values: numbers.values.map(Math.sign) } : numbers;
+                // tfjs adds up in float32
+                expectSameAsCpu(
+                  name,
+                  { x },
+                  { axis, exclusive, reverse },
+                  { relative: 1e-4, absolute: 1e-4 },
+                );
+              }
+  });
+
+  it("tests floats, joins truth values, marks indices and resizes like the JavaScript kernels", () => {
+    const specials: HostInput = {
+      shape: [7],
+      dtype: "float32",
+      values: Float32Array.of(0, -1, Number.NaN, Infinity, -Infinity, 3e38, -0),
+    };
+    for (const name of ["IsNan", "IsInf", "IsFinite"]) expectSameAsCpu(name, { x: specials }, {});
+    const [a, b] = [0, 1].map(() => randomInput(random, [5, 13], "bool"));
+    for (const name of ["LogicalAnd", "LogicalOr"]) expectSameAsCpu(name, { a, b }, {});
+    expectSameAsCpu("LogicalNot", { x: a }, {});
+    const indices: HostInput = { shape: [2, 3], dtype: "int32", values: Int32Array.of(0, 4, 2, -1, 5, 3) };
+    for (const dtype of ["float32", "int32", "bool"])
+      expectSameAsCpu("OneHot", { indices }, { depth: 5, onValue: 1, offValue: 0, dtype });
+    for (const [alignCorners, halfPixelCenters] of [
+      [false, false],
+      [true, false],
+      [false, true],
+    ])
+      for (const size of [
+        [9, 4],
+        [3, 17],
+        [1, 1],
+      ])
+        for (const channels of [1, 3, 20])
+          for (const name of ["ResizeBilinear", "ResizeNearestNeighbor"])
+            expectSameAsCpu(
+              name,
+              { images: randomInput(random, [2, 5, 7, channels]) },
+              { size, alignCorners, halfPixelCenters },
+            );
   });
 
   it("sums a million numbers to float32 precision", () => {
@@ -240,6 +317,7 @@ describe("the table of kernels", () => {
     const dy = place([1, 4, 4, 5]);
     const matrix = place([1, 4, 4]);
     const pooled = place([1, 2, 2, 3]);
+    const truth = place([1, 4, 4], "bool");
     const calls: Record<string, [inputs: object, attrs: object]> = {
       BatchMatMul: [
         { a: matrix, b: matrix },
@@ -288,9 +366,22 @@ describe("the table of kernels", () => {
       ],
       UnsortedSegmentSum: [{ x: place([2, 4]), segmentIds: place([2], "int32") }, { numSegments: 3 }],
       ...Object.fromEntries(
-        ["Sum", "Mean", "Max", "Min"].map((name) => [
+        ["Sum", "Mean", "Max", "Min", "Prod"].map((name) => [
           name,
           [{ x: matrix }, { axis: [1], reductionIndices: [1] }],
+        ]),
+      ),
+      ...Object.fromEntries(
+        ["All", "Any", "LogicalAnd", "LogicalOr", "LogicalNot"].map((name) => [
+          name,
+          [{ x: truth, a: truth, b: truth }, { axis: [1] }],
+        ]),
+      ),
+      OneHot: [{ indices: place([2], "int32") }, { depth: 3, onValue: 1, offValue: 0, dtype: "float32" }],
+      ...Object.fromEntries(
+        ["ResizeBilinear", "ResizeNearestNeighbor"].map((name) => [
+          name,
+          [{ images: image }, { size: [3, 7], alignCorners: false, halfPixelCenters: true }],
         ]),
       ),
     };
@@ -304,6 +395,6 @@ describe("the table of kernels", () => {
       expect(result, name).not.toBeNull();
       backend.disposeData((result as { dataId: object }).dataId);
     }
-    for (const { dataId } of [image, filter, dy, matrix, pooled]) backend.disposeData(dataId);
+    for (const { dataId } of [image, filter, dy, matrix, pooled, truth]) backend.disposeData(dataId);
   });
 });

@@ -28,6 +28,8 @@ export const UNARY = {
   Round: 18,
   ClipByValue: 19,
   Softplus: 20,
+  Log1p: 21,
+  Expm1: 22,
 } as const;
 
 /** Numbers of wasm/binary.ts. */
@@ -209,6 +211,8 @@ const plainUnary = [
   "Ceil",
   "Round",
   "Softplus",
+  "Log1p",
+  "Expm1",
 ] as const;
 
 export const ELEMENTWISE_KERNELS: WasmKernels = {

@@ -1,10 +1,13 @@
 import { CONVOLUTION_KERNELS } from "./convolution.js";
+import { CUMULATIVE_KERNELS } from "./cumulative.js";
 import { ELEMENTWISE_KERNELS } from "./elementwise.js";
+import { INTEGER_KERNELS } from "./integers.js";
 import type { WasmKernels } from "./kernel.js";
 import { LAYOUT_KERNELS } from "./layout.js";
 import { MATMUL_KERNELS } from "./matmul.js";
 import { POOL_KERNELS } from "./pool.js";
 import { REDUCE_KERNELS } from "./reduce.js";
+import { RESIZE_KERNELS } from "./resize.js";
 
 /** Every tfjs kernel that the engine computes itself; the rest run in JavaScript on the same memory. */
 export const WASM_KERNELS: WasmKernels = {
@@ -14,4 +17,7 @@ export const WASM_KERNELS: WasmKernels = {
   ...REDUCE_KERNELS,
   ...POOL_KERNELS,
   ...LAYOUT_KERNELS,
+  ...CUMULATIVE_KERNELS,
+  ...INTEGER_KERNELS,
+  ...RESIZE_KERNELS,
 };

@@ -1,6 +1,7 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
+import { reduceIntegers } from "./integers.js";
 import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 
 /** Numbers of wasm/reduce.ts. */
@@ -54,10 +55,13 @@ export function reduce(
 }
 
 const reduceKernel =
-  (operation: number): WasmKernel =>
+  (name: keyof typeof REDUCTION): WasmKernel =>
   ({ inputs: { x }, attrs, backend }) => {
-    const axis = (attrs.axis ?? attrs.reductionIndices) as number | number[];
-    return reduce(backend, operation, x, util.parseAxisParam(axis, x.shape), Boolean(attrs.keepDims));
+    const axes = util.parseAxisParam((attrs.axis ?? attrs.reductionIndices) as number | number[], x.shape);
+    const keepDims = Boolean(attrs.keepDims);
+    if (x.dtype !== "int32") return reduce(backend, REDUCTION[name], x, axes, keepDims);
+    // the mean of integers is a float; tfjs's product of them is exact in doubles, ours wraps
+    return name === "Mean" || name === "Prod" ? null : reduceIntegers(backend, name, x, axes, keepDims);
   };
 
 type RowFunction = (x: number, output: number, rows: number, length: number) => void;
@@ -110,7 +114,7 @@ export function argExtreme(
 
 export const REDUCE_KERNELS: WasmKernels = {
   ...Object.fromEntries(
-    Object.entries(REDUCTION).map(([name, operation]) => [name, reduceKernel(operation)]),
+    (Object.keys(REDUCTION) as (keyof typeof REDUCTION)[]).map((name) => [name, reduceKernel(name)]),
   ),
   Softmax: softmaxKernel,
 };

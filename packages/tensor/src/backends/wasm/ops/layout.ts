@@ -1,11 +1,12 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
-import type { LengthAttributes } from "../../../ops/indexing.js";
+import type { DepthAttributes, FlattenAttributes, LengthAttributes } from "../../../ops/indexing.js";
 import type { PlaceAttributes, StridedSliceAttributes } from "../../../ops/slice.js";
 import { sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { MAXIMUM_AXES } from "../kernels/broadcast.js";
+import { oneHot } from "../kernels/integers.js";
 import { bitsOf, copyBlock, isPlain, offsetOf } from "../kernels/layout.js";
 
 /** `ai/StridedSlice` in WebAssembly. */
@@ -120,5 +121,31 @@ export function scatterAlongAxisWasm({
   const output = wasm.allocateOutput([outer, length, inner], updates.dtype as DType);
   const integers = Number(updates.dtype === "int32");
   wasm.exports.putAlong(source, picked, wasm.pointer(output), outer, length, count, inner, integers);
+  return output;
+}
+
+/** `ai/OneHot` in WebAssembly. */
+export function oneHotWasm({
+  inputs: { indices },
+  attrs: { depth, dtype },
+  backend,
+}: KernelCall<DepthAttributes>): TensorInfo | null {
+  return oneHot(backend as WasmBackend, indices, depth, dtype);
+}
+
+/** `ai/FlattenIndices` in WebAssembly: coordinates `[count, depth]` become positions `[count]` in `dims`. */
+export function flattenIndicesWasm({
+  inputs: { indices },
+  attrs: { dims },
+  backend,
+}: KernelCall<FlattenAttributes>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const [count, depth] = indices.shape;
+  if (!isPlain(wasm, indices) || count * depth === 0) return null;
+  const source = wasm.pointer(indices);
+  const output = wasm.allocateOutput([count], "int32");
+  const sizes = wasm.scratch(4 * depth);
+  wasm.runtime.int32.set(dims, sizes >>> 2);
+  wasm.exports.flattenIndices(source, wasm.pointer(output), count, depth, sizes);
   return output;
 }

@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
+import { reduceIntegers } from "../kernels/integers.js";
 import { argExtreme, logSoftmax, REDUCTION, reduce } from "../kernels/reduce.js";
 
 /** `ai/LogSoftmax` in WebAssembly, along the last axis. */
@@ -32,11 +33,14 @@ export function argExtremeWasm(
   return argExtreme(backend as WasmBackend, x, axis, kind);
 }
 
-/** `ai/Prod` in WebAssembly, on floats. */
+/** `ai/Prod` in WebAssembly. */
 export function prodWasm({
   inputs: { x },
   attrs: { axis },
   backend,
 }: KernelCall<{ axis: number[] }>): TensorInfo | null {
-  return reduce(backend as WasmBackend, REDUCTION.Prod, x, axis, false);
+  const wasm = backend as WasmBackend;
+  return x.dtype === "int32"
+    ? reduceIntegers(wasm, "Prod", x, axis, false)
+    : reduce(wasm, REDUCTION.Prod, x, axis, false);
 }
