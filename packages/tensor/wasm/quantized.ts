@@ -11,7 +11,7 @@ import { loadPart } from "./partial";
 import { addressArgument, argument, forRange, setArgument } from "./threads";
 
 /** Nanoseconds a weight and row of activations. */
-const DOT_NANOSECONDS: f32 = 0.1;
+const DOT_NANOSECONDS: f32 = 0.08;
 const UNPACK_NANOSECONDS: f32 = 0.4;
 /** Blocks after which sums go to floats: 128 · 4 products of at most 255 · 2¹⁴ fit 31 bits. */
 const MOST_BLOCKS: i32 = 128;
@@ -37,6 +37,8 @@ const PREPARED: i32 = 10;
 const INPUT: i32 = 11;
 const OUT_FEATURES: i32 = 12;
 const FIRST: i32 = 13;
+/** Whether the low parts of activations count. */
+const FINE: i32 = 14;
 
 function setWeights(values: usize, scales: usize, zeroPoints: usize, bits: i32, features: i32, groupSize: i32): void {
   setArgument(VALUES, values);
@@ -298,102 +300,271 @@ function prepareRow(x: usize, output: usize): void {
   }
 }
 
+/** Adds `(high + low / 2¹⁵) · scale`, or `high · scale` alone. */
 // @ts-ignore: decorator
 @inline
-function addProducts(high: v128, low: v128): v128 {
-  return f32x4.add(f32x4.convert_i32x4_s(high), f32x4.mul(f32x4.convert_i32x4_s(low), f32x4.splat(LOW_UNIT)));
+function addGroup(sum: v128, high: v128, low: v128, scale: v128, fine: bool): v128 {
+  let products = f32x4.convert_i32x4_s(high);
+  if (fine) products = f32x4.add(products, f32x4.mul(f32x4.convert_i32x4_s(low), f32x4.splat(LOW_UNIT)));
+  return f32x4.add(sum, f32x4.mul(products, scale));
 }
 
-/** One row of weights of 8 bits times prepared activations, in units; `zeroPoints` 0 for none. */
 // @ts-ignore: decorator
 @inline
-function dotEight(w: usize, x: usize, blocks: i32, scales: usize, zeroPoints: usize, shifted: bool): f32 {
+function addDots(sum: v128, a: v128, x: v128, b: v128, y: v128): v128 {
+  return i32x4.add(sum, i32x4.add(i32x4.dot_i16x8_s(a, x), i32x4.dot_i16x8_s(b, y)));
+}
+
+/**
+ * Two rows of weights of 8 bits times prepared activations, in units, to two floats at `output`. The second row lies
+ * `rowBytes` on, its scales and zero points `groupBytes`; both may be 0. `fine` takes the low parts too.
+ */
+// @ts-ignore: decorator
+@inline
+function pairOfEight(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+  shifted: bool,
+  fine: bool,
+): void {
   const groupBlocks = argument(GROUP_BLOCKS);
-  let sum = f32x4.splat(0);
+  let sumA = f32x4.splat(0),
+    sumB = sumA;
   while (blocks > 0) {
-    const scale = v128.load_splat<f32>(scales),
-      zero = shifted ? i16x8.splat(<i16>load<i32>(zeroPoints)) : i16x8.splat(0);
+    const zeroA = shifted ? i16x8.splat(<i16>load<i32>(zeroPoints)) : i16x8.splat(0),
+      zeroB = shifted ? i16x8.splat(<i16>load<i32>(zeroPoints + groupBytes)) : i16x8.splat(0);
     let group = min(blocks, groupBlocks);
     blocks -= group;
-    scales += 4;
-    zeroPoints += 4;
     while (group > 0) {
-      let h0 = i32x4.splat(0),
-        h1 = h0,
-        l0 = h0,
-        l1 = h0;
+      let highA = i32x4.splat(0),
+        lowA = highA,
+        highB = highA,
+        lowB = highA;
       let part = min(group, MOST_BLOCKS);
       group -= part;
       for (; part > 0; part--) {
-        const bytes = v128.load(w);
-        let low = i16x8.extend_low_i8x16_s(bytes),
-          high = i16x8.extend_high_i8x16_s(bytes);
+        const bytesA = v128.load(w),
+          bytesB = v128.load(w + rowBytes);
+        let a = i16x8.extend_low_i8x16_s(bytesA),
+          otherA = i16x8.extend_high_i8x16_s(bytesA),
+          b = i16x8.extend_low_i8x16_s(bytesB),
+          otherB = i16x8.extend_high_i8x16_s(bytesB);
         if (shifted) {
-          low = i16x8.sub(low, zero);
-          high = i16x8.sub(high, zero);
+          a = i16x8.sub(a, zeroA);
+          otherA = i16x8.sub(otherA, zeroA);
+          b = i16x8.sub(b, zeroB);
+          otherB = i16x8.sub(otherB, zeroB);
         }
-        h0 = i32x4.add(h0, i32x4.dot_i16x8_s(low, v128.load(x)));
-        h1 = i32x4.add(h1, i32x4.dot_i16x8_s(high, v128.load(x, 16)));
-        l0 = i32x4.add(l0, i32x4.dot_i16x8_s(low, v128.load(x, 32)));
-        l1 = i32x4.add(l1, i32x4.dot_i16x8_s(high, v128.load(x, 48)));
+        const x0 = v128.load(x),
+          x1 = v128.load(x, 16);
+        highA = addDots(highA, a, x0, otherA, x1);
+        highB = addDots(highB, b, x0, otherB, x1);
+        if (fine) {
+          const y0 = v128.load(x, 32),
+            y1 = v128.load(x, 48);
+          lowA = addDots(lowA, a, y0, otherA, y1);
+          lowB = addDots(lowB, b, y0, otherB, y1);
+        }
         w += 16;
         x += 64;
       }
-      sum = f32x4.add(sum, f32x4.mul(addProducts(i32x4.add(h0, h1), i32x4.add(l0, l1)), scale));
+      sumA = addGroup(sumA, highA, lowA, v128.load_splat<f32>(scales), fine);
+      sumB = addGroup(sumB, highB, lowB, v128.load_splat<f32>(scales + groupBytes), fine);
     }
+    scales += 4;
+    zeroPoints += 4;
   }
-  return horizontalSum(sum);
-}
-
-function dotEven(w: usize, x: usize, blocks: i32, scales: usize): f32 {
-  return dotEight(w, x, blocks, scales, 0, false);
-}
-
-function dotShifted(w: usize, x: usize, blocks: i32, scales: usize, zeroPoints: usize): f32 {
-  return dotEight(w, x, blocks, scales, zeroPoints, true);
+  store<f32>(output, horizontalSum(sumA));
+  store<f32>(output, horizontalSum(sumB), 4);
 }
 
 /** The same with weights of 4 bits: the zero point goes with the 8 that numbers are stored with. */
-function dotFour(w: usize, x: usize, blocks: i32, scales: usize, zeroPoints: usize): f32 {
+// @ts-ignore: decorator
+@inline
+function pairOfFour(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+  shifted: bool,
+  fine: bool,
+): void {
   const groupBlocks = argument(GROUP_BLOCKS);
-  let sum = f32x4.splat(0);
+  let sumA = f32x4.splat(0),
+    sumB = sumA;
   while (blocks > 0) {
-    const scale = v128.load_splat<f32>(scales),
-      zero = i8x16.splat(<i8>(8 + (zeroPoints ? load<i32>(zeroPoints) : 0)));
+    const zeroA = i8x16.splat(<i8>(shifted ? 8 + load<i32>(zeroPoints) : 8)),
+      zeroB = shifted ? i8x16.splat(<i8>(8 + load<i32>(zeroPoints + groupBytes))) : zeroA;
     let group = min(blocks, groupBlocks);
     blocks -= group;
-    scales += 4;
-    if (zeroPoints) zeroPoints += 4;
     while (group > 0) {
-      let h0 = i32x4.splat(0),
-        h1 = h0,
-        l0 = h0,
-        l1 = h0;
+      let highA = i32x4.splat(0),
+        lowA = highA,
+        highB = highA,
+        lowB = highA;
       let part = min(group, MOST_BLOCKS);
       group -= part;
       for (; part > 0; part--) {
-        const bytes = v128.load(w),
-          even = lowHalves(bytes, zero),
-          odd = highHalves(bytes, zero);
-        let numbers = i16x8.extend_low_i8x16_s(even);
-        h0 = i32x4.add(h0, i32x4.dot_i16x8_s(numbers, v128.load(x)));
-        l0 = i32x4.add(l0, i32x4.dot_i16x8_s(numbers, v128.load(x, 64)));
-        numbers = i16x8.extend_high_i8x16_s(even);
-        h1 = i32x4.add(h1, i32x4.dot_i16x8_s(numbers, v128.load(x, 16)));
-        l1 = i32x4.add(l1, i32x4.dot_i16x8_s(numbers, v128.load(x, 80)));
-        numbers = i16x8.extend_low_i8x16_s(odd);
-        h0 = i32x4.add(h0, i32x4.dot_i16x8_s(numbers, v128.load(x, 32)));
-        l0 = i32x4.add(l0, i32x4.dot_i16x8_s(numbers, v128.load(x, 96)));
-        numbers = i16x8.extend_high_i8x16_s(odd);
-        h1 = i32x4.add(h1, i32x4.dot_i16x8_s(numbers, v128.load(x, 48)));
-        l1 = i32x4.add(l1, i32x4.dot_i16x8_s(numbers, v128.load(x, 112)));
+        const bytesA = v128.load(w),
+          bytesB = v128.load(w + rowBytes);
+        // even numbers, then odd ones: the order of the activations
+        let numbersA = lowHalves(bytesA, zeroA);
+        let numbersB = lowHalves(bytesB, zeroB);
+        let a = i16x8.extend_low_i8x16_s(numbersA);
+        let otherA = i16x8.extend_high_i8x16_s(numbersA);
+        let b = i16x8.extend_low_i8x16_s(numbersB);
+        let otherB = i16x8.extend_high_i8x16_s(numbersB);
+        let x0 = v128.load(x);
+        let x1 = v128.load(x, 16);
+        highA = addDots(highA, a, x0, otherA, x1);
+        highB = addDots(highB, b, x0, otherB, x1);
+        if (fine) {
+          x0 = v128.load(x, 64);
+          x1 = v128.load(x, 80);
+          lowA = addDots(lowA, a, x0, otherA, x1);
+          lowB = addDots(lowB, b, x0, otherB, x1);
+        }
+        numbersA = highHalves(bytesA, zeroA);
+        numbersB = highHalves(bytesB, zeroB);
+        a = i16x8.extend_low_i8x16_s(numbersA);
+        otherA = i16x8.extend_high_i8x16_s(numbersA);
+        b = i16x8.extend_low_i8x16_s(numbersB);
+        otherB = i16x8.extend_high_i8x16_s(numbersB);
+        x0 = v128.load(x, 32);
+        x1 = v128.load(x, 48);
+        highA = addDots(highA, a, x0, otherA, x1);
+        highB = addDots(highB, b, x0, otherB, x1);
+        if (fine) {
+          x0 = v128.load(x, 96);
+          x1 = v128.load(x, 112);
+          lowA = addDots(lowA, a, x0, otherA, x1);
+          lowB = addDots(lowB, b, x0, otherB, x1);
+        }
         w += 16;
         x += 128;
       }
-      sum = f32x4.add(sum, f32x4.mul(addProducts(i32x4.add(h0, h1), i32x4.add(l0, l1)), scale));
+      sumA = addGroup(sumA, highA, lowA, v128.load_splat<f32>(scales), fine);
+      sumB = addGroup(sumB, highB, lowB, v128.load_splat<f32>(scales + groupBytes), fine);
     }
+    scales += 4;
+    zeroPoints += 4;
   }
-  return horizontalSum(sum);
+  store<f32>(output, horizontalSum(sumA));
+  store<f32>(output, horizontalSum(sumB), 4);
+}
+
+function eightFine(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfEight(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, false, true);
+}
+
+function eightCoarse(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfEight(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, false, false);
+}
+
+function eightShiftedFine(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfEight(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, true, true);
+}
+
+function eightShiftedCoarse(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfEight(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, true, false);
+}
+
+function fourFine(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfFour(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, false, true);
+}
+
+function fourCoarse(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfFour(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, false, false);
+}
+
+function fourShiftedFine(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfFour(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, true, true);
+}
+
+function fourShiftedCoarse(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  blocks: i32,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  pairOfFour(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output, true, false);
 }
 
 /** A row of activations with NaN or infinity: floats, so that they come out as they should. */
@@ -415,37 +586,71 @@ function dotFloats(row: i32, x: usize): f32 {
   return sum;
 }
 
+/** Calls the function for the weights' form. */
+function dotPair(
+  w: usize,
+  rowBytes: usize,
+  x: usize,
+  scales: usize,
+  groupBytes: usize,
+  zeroPoints: usize,
+  output: usize,
+): void {
+  const blocks = argument(ROW_BLOCKS),
+    fine = argument(FINE);
+  if (argument(BITS) == 8) {
+    if (zeroPoints) {
+      if (fine) eightShiftedFine(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output);
+      else eightShiftedCoarse(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output);
+    } else if (fine) eightFine(w, rowBytes, x, blocks, scales, groupBytes, 0, output);
+    else eightCoarse(w, rowBytes, x, blocks, scales, groupBytes, 0, output);
+  } else if (zeroPoints) {
+    if (fine) fourShiftedFine(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output);
+    else fourShiftedCoarse(w, rowBytes, x, blocks, scales, groupBytes, zeroPoints, output);
+  } else if (fine) fourFine(w, rowBytes, x, blocks, scales, groupBytes, 0, output);
+  else fourCoarse(w, rowBytes, x, blocks, scales, groupBytes, 0, output);
+}
+
 function multiplyPart(from: i32, to: i32): void {
-  const bits = argument(BITS),
-    blocks = argument(ROW_BLOCKS),
-    groups = groupCount(),
-    rows = argument(ROWS),
+  const rows = argument(ROWS),
     outFeatures = argument(OUT_FEATURES),
+    groupBytes = <usize>groupCount() << 2,
+    rowBytes = <usize>argument(ROW_BLOCKS) << 4,
     allZeroPoints = addressArgument(ZERO_POINTS),
     bias = addressArgument(BIAS),
-    bytes = preparedRow(blocks, bits);
-  for (let column = from; column < to; column++) {
-    const w = addressArgument(VALUES) + ((<usize>column * <usize>blocks) << 4),
-      place = <usize>(column * groups) << 2,
+    bytes = preparedRow(argument(ROW_BLOCKS), argument(BITS)),
+    pair = scratch();
+  for (let column = from; column < to; column += 2) {
+    // a last column is computed twice
+    const single = column + 1 == to,
+      place = <usize>column * groupBytes,
+      w = addressArgument(VALUES) + <usize>column * rowBytes,
       scales = addressArgument(SCALES) + place,
       zeroPoints = allZeroPoints ? allZeroPoints + place : 0;
     for (let row = 0; row < rows; row++) {
       const prepared = addressArgument(PREPARED) + <usize>row * bytes,
-        x = prepared + 64,
-        unit = load<f32>(prepared);
-      let value: f32;
-      if (unit != unit)
-        value = dotFloats(column, addressArgument(INPUT) + ((<usize>row * <usize>argument(FEATURES)) << 2));
-      else if (bits == 4) value = unit * dotFour(w, x, blocks, scales, zeroPoints);
-      else if (zeroPoints) value = unit * dotShifted(w, x, blocks, scales, zeroPoints);
-      else value = unit * dotEven(w, x, blocks, scales);
-      if (bias) value += load<f32>(bias + (<usize>column << 2));
-      store<f32>(addressArgument(OUTPUT) + ((<usize>row * <usize>outFeatures + <usize>column) << 2), value);
+        unit = load<f32>(prepared),
+        output = addressArgument(OUTPUT) + ((<usize>row * <usize>outFeatures + <usize>column) << 2);
+      let first: f32, second: f32;
+      if (unit == unit) {
+        dotPair(w, single ? 0 : rowBytes, prepared + 64, scales, single ? 0 : groupBytes, zeroPoints, pair);
+        first = load<f32>(pair) * unit;
+        second = load<f32>(pair, 4) * unit;
+      } else {
+        const x = addressArgument(INPUT) + ((<usize>row * <usize>argument(FEATURES)) << 2);
+        first = dotFloats(column, x);
+        second = single ? 0 : dotFloats(column + 1, x);
+      }
+      if (bias) first += load<f32>(bias + (<usize>column << 2));
+      store<f32>(output, first);
+      if (single) continue;
+      if (bias) second += load<f32>(bias + (<usize>column << 2), 4);
+      store<f32>(output, second, 4);
     }
   }
 }
 
-/** `y[rows, outFeatures] = x[rows, features] · weightsᵀ + bias` for few rows. */
+/** `y[rows, outFeatures] = x[rows, features] · weightsᵀ + bias` for few rows; without `fine` x has 15 bits. */
 export function multiplyQuantized(
   x: usize,
   values: usize,
@@ -459,7 +664,9 @@ export function multiplyQuantized(
   bits: i32,
   groupSize: i32,
   prepared: usize,
+  fine: i32,
 ): void {
+  setArgument(FINE, fine);
   setWeights(values, scales, zeroPoints, bits, features, groupSize);
   setArgument(OUTPUT, output);
   setArgument(ROWS, rows);

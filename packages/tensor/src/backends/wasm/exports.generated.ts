@@ -75,6 +75,9 @@ export interface WasmExports {
   lstmSequence(inputGates: number, weight: number, hidden: number, cell: number, hiddens: number, cells: number, gates: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   lstmSequenceGradient(dHiddens: number, dCells: number, dGates: number, gates: number, cells: number, cell: number, weight: number, gradients: number, dHidden: number, dCell: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   lstmSequenceBytes(batch: number, size: number): number;
+  gruSequence(inputGates: number, weight: number, bias: number, hidden: number, hiddens: number, gates: number, work: number, length: number, batch: number, size: number, reverse: number): void;
+  gruSequenceGradient(dHiddens: number, dGates: number, gates: number, hiddens: number, hidden: number, weight: number, dInput: number, dRecurrent: number, dHidden: number, work: number, length: number, batch: number, size: number, reverse: number): void;
+  gruSequenceBytes(batch: number, size: number): number;
   setAttention(query: number, key: number, value: number, mask: number, dropout: number, heads: number, queries: number, keys: number, dim: number, valueDim: number, scale: number, causal: number, maskKind: number, strideBatch: number, strideHead: number, strideQuery: number, strideKey: number): void;
   attentionBytes(batchHeads: number): number;
   attention(batchHeads: number, output: number, logSums: number, work: number): void;
@@ -107,5 +110,5 @@ export interface WasmExports {
   unpackWeights(values: number, scales: number, zeroPoints: number, output: number, rows: number, features: number, bits: number, groupSize: number): void;
   packWeights(values: number, scales: number, zeroPoints: number, first: number, features: number, bits: number, groupSize: number): void;
   quantizedBytes(rows: number, features: number, bits: number): number;
-  multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number): void;
+  multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number, fine: number): void;
 }

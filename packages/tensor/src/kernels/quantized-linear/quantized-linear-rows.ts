@@ -9,6 +9,8 @@ import { dequantizeWebgpu } from "./quantized-linear.webgpu.js";
 /** `values` `[outFeatures, words]` int32, `scales` float32 and `zeroPoints` int32 `[outFeatures, groups]` */
 export type QuantizedInputs = { values: Tensor; scales: Tensor; zeroPoints?: Tensor };
 export type QuantizedAttributes = { bits: 8 | 4; groupSize: number; inFeatures: number };
+/** With 16 a device may round activations to 2⁻¹⁵ of their row's largest. */
+export type QuantizedLinearAttributes = QuantizedAttributes & { activationBits: 32 | 16 };
 /** `x` `[rows, inFeatures]`, `bias` `[outFeatures]` */
 export type QuantizedLinearInputs = QuantizedInputs & { x: Tensor; bias?: Tensor };
 
@@ -21,19 +23,20 @@ export const dequantizeKernel = /* @__PURE__ */ defineKernel<QuantizedInputs, Qu
 });
 
 /** `x · weightᵀ + bias`, `[rows, outFeatures]`, with gradients of `x` and `bias`. */
-export const quantizedLinearKernel = /* @__PURE__ */ defineKernel<QuantizedLinearInputs, QuantizedAttributes>(
-  {
-    name: "QuantizedLinear",
-    reference: quantizedLinearReference,
-    implementations: { wasm: quantizedLinearWasm },
-    saves: ["values", "scales", "zeroPoints"],
-    gradient: ({
-      dy,
-      saved: { values, scales, zeroPoints },
-      attrs,
-    }: GradientContext<QuantizedLinearInputs, QuantizedAttributes>) => ({
-      x: () => matMul(dy, dequantizeKernel({ values, scales, zeroPoints }, attrs)),
-      bias: () => sum(dy, { axes: 0 }),
-    }),
-  },
-);
+export const quantizedLinearKernel = /* @__PURE__ */ defineKernel<
+  QuantizedLinearInputs,
+  QuantizedLinearAttributes
+>({
+  name: "QuantizedLinear",
+  reference: quantizedLinearReference,
+  implementations: { wasm: quantizedLinearWasm },
+  saves: ["values", "scales", "zeroPoints"],
+  gradient: ({
+    dy,
+    saved: { values, scales, zeroPoints },
+    attrs,
+  }: GradientContext<QuantizedLinearInputs, QuantizedLinearAttributes>) => ({
+    x: () => matMul(dy, dequantizeKernel({ values, scales, zeroPoints }, attrs)),
+    bias: () => sum(dy, { axes: 0 }),
+  }),
+});

@@ -73,6 +73,19 @@ describeEachDevice("quantized weights", () => {
     dispose([ones, weight, x, y]);
   });
 
+  it("rounds activations where 16 bits are enough", async () => {
+    for (const name of names) {
+      const { bits, symmetric } = JSON.parse(fixture.metadata[name]);
+      const matrix = fixture.tensor(`${name}/weight`);
+      const weight = quantizeWeight(matrix, { bits, symmetric });
+      const x = fixture.tensor(`${name}/input0`);
+      const [y, exact] = [quantizedLinear(x, weight, { activationBits: 16 }), quantizedLinear(x, weight)];
+      // 2^-15 of the row's largest an activation
+      await expect(y).toBeCloseToTensor(exact, { absoluteScale: 2e-4 });
+      dispose([matrix, weight, x, y, exact]);
+    }
+  });
+
   it("leaks nothing and refuses what does not fit", async () => {
     const matrix = zeros([4, 40]);
     const weight = quantizeWeight(matrix, { bits: 4 });
@@ -96,6 +109,7 @@ describeEachDevice("quantized weights", () => {
       [() => quantizedLinear(zeros([2, 39]), weight), /x with 40 features in its last axis, got \[2, 39\]/],
       [() => quantizedLinear(x, weight, { bias: zeros([3]) }), /a bias \[4\], got \[3\]/],
       [() => quantizedLinear(zeros([2, 40], "int32"), weight), /float32 tensors, got int32/],
+      [() => quantizedLinear(x, weight, { activationBits: 8 as never }), /activationBits 32 or 16, got 8/],
       [() => quantizedLinear(x, weight, { activation: "relu" } as never), /one named activation/],
     ];
     for (const [call, message] of wrong) expect(call).toThrow(message);
@@ -128,7 +142,11 @@ describeKernel(
   Object.fromEntries(
     Object.entries(cases).map(([name, { inputs, attrs }]) => [
       name,
-      { inputs: { ...inputs, x: randomHostTensor([5, attrs.inFeatures]) }, attrs, gradient: false },
+      {
+        inputs: { ...inputs, x: randomHostTensor([5, attrs.inFeatures]) },
+        attrs: { ...attrs, activationBits: 32 },
+        gradient: false,
+      },
     ]),
   ),
 );
@@ -155,7 +173,7 @@ describeEachDevice("quantizedLinear on threads", () => {
     await useDevice("wasm");
     for (const [rows, outFeatures, inFeatures] of [
       [2, 5, 9000],
-      [9, 70, 20000],
+      [17, 70, 20000],
     ]) {
       const host = randomHostTensor([outFeatures, inFeatures]);
       const input = randomHostTensor([rows, inFeatures], { stream: "x" });

@@ -1,10 +1,10 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../define-kernel.js";
 import { compiledEngine, optionalPointer } from "../wasm-call.js";
-import type { QuantizedAttributes } from "./quantized-linear-rows.js";
+import type { QuantizedAttributes, QuantizedLinearAttributes } from "./quantized-linear-rows.js";
 
-/** Up to this many rows integers are multiplied; from there on weights become floats. */
-const FEW_ROWS = 8;
+/** Up to this many rows integers are multiplied; from there on weights become floats. Measured, by bits. */
+const FEW_ROWS = { 8: 16, 4: 8 } as const;
 /** Bytes of weights that are floats at a time. */
 const PANEL_BYTES = 2 ** 22;
 
@@ -28,7 +28,7 @@ export function dequantizeWasm(call: KernelCall<QuantizedAttributes>): TensorInf
   return output;
 }
 
-export function quantizedLinearWasm(call: KernelCall<QuantizedAttributes>): TensorInfo | null {
+export function quantizedLinearWasm(call: KernelCall<QuantizedLinearAttributes>): TensorInfo | null {
   const wasm = compiledEngine(call);
   if (wasm === undefined) return null;
   const { exports } = wasm;
@@ -42,7 +42,7 @@ export function quantizedLinearWasm(call: KernelCall<QuantizedAttributes>): Tens
   const bias = optionalPointer(wasm, call.inputs.bias);
   const output = wasm.allocateOutput([rows, outFeatures]);
   const y = wasm.pointer(output);
-  if (rows <= FEW_ROWS) {
+  if (rows <= FEW_ROWS[bits]) {
     const prepared = wasm.scratch(exports.quantizedBytes(rows, inFeatures, bits));
     exports.multiplyQuantized(
       x,
@@ -57,6 +57,7 @@ export function quantizedLinearWasm(call: KernelCall<QuantizedAttributes>): Tens
       bits,
       groupSize,
       prepared,
+      Number(call.attrs.activationBits === 32),
     );
     return output;
   }
