@@ -42,7 +42,11 @@ export function createCollate<Item>({
 
 function stackItems(items: readonly unknown[], numberDtype: DType, path: string): unknown {
   const first = items[0];
-  if (isTensor(first)) return stack(items as Tensor[]); // [batch, ...]
+  const kind = kindOf(first);
+  const other = items.map(kindOf).find((each) => each !== kind);
+  if (other !== undefined)
+    throw new InputError(`collate: expected ${kind} at ${path} of every item, got ${other}`);
+  if (isTensor(first)) return stackTensors(items as Tensor[], path);
   if (isHostTensor(first)) return stackHost(items as HostTensor[], path);
   if (ArrayBuffer.isView(first)) {
     const asHost = (values: TypedArray): HostTensor => ({
@@ -86,14 +90,41 @@ function stackItems(items: readonly unknown[], numberDtype: DType, path: string)
   );
 }
 
+/** What an item is, in words. */
+function kindOf(item: unknown): string {
+  if (isTensor(item)) return "a tensor";
+  if (isHostTensor(item)) return "a host tensor";
+  if (ArrayBuffer.isView(item)) return "a typed array";
+  if (Array.isArray(item)) return "a list";
+  if (item === null || item === undefined) return String(item);
+  return typeof item === "object" ? "an object" : `a ${typeof item}`;
+}
+
+function assertOneDtype(items: readonly { readonly dtype: string }[], path: string): void {
+  const { dtype } = items[0];
+  const other = items.find((item) => item.dtype !== dtype);
+  if (other !== undefined)
+    throw new InputError(
+      `collate: expected ${dtype} at ${path} of every item, got ${other.dtype}; convert one of them`,
+    );
+}
+
+/** @returns `[batch, ...]` */
+function stackTensors(items: readonly Tensor[], path: string): Tensor {
+  assertOneDtype(items, path);
+  const shape = items[0].shape.join(", ");
+  const other = items.find((item) => item.shape.join(", ") !== shape);
+  if (other !== undefined)
+    throw new ShapeError(
+      `collate: expected shape [${shape}] at ${path} of every item, got [${other.shape.join(", ")}]; pad or crop them first`,
+    );
+  return stack(items as Tensor[]); // [batch, ...]
+}
+
 function stackScalars(items: readonly unknown[], numberDtype: DType, path: string): Tensor {
   const dtype = typeof items[0] === "boolean" ? "bool" : numberDtype;
   const values = hostArray("collate", dtype, items.length);
   items.forEach((item, index) => {
-    if (typeof item !== typeof items[0])
-      throw new InputError(
-        `collate: expected a ${typeof items[0]} at ${path} of every item, got ${typeof item}`,
-      );
     if (dtype === "int32" && !Number.isInteger(item))
       throw new InputError(`collate: expected integers at ${path}, got ${item}; use numberDtype "float32"`);
     values[index] = Number(item);
@@ -102,6 +133,7 @@ function stackScalars(items: readonly unknown[], numberDtype: DType, path: strin
 }
 
 function stackHost(items: readonly HostTensor[], path: string): Tensor {
+  assertOneDtype(items, path);
   const { shape, dtype } = items[0];
   const size = items[0].values.length;
   const values = hostArray("collate", dtype, items.length * size);

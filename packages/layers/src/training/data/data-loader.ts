@@ -1,7 +1,9 @@
 import { defaultGenerator, dispose, InputError, RandomGenerator } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { type Collated, createCollate } from "./collate.js";
 import { type Dataset, type IterableSource, itemContext } from "./dataset.js";
 import { tensorsIn } from "./host-tensor.js";
+import type { BatchSampler } from "./length-samplers.js";
 import { RandomSampler, type Sampler, SequentialSampler } from "./samplers.js";
 
 /** Where a {@link DataLoader} stands: plain JSON, saved with every checkpoint. */
@@ -22,6 +24,8 @@ export interface DataLoaderOptions<Item, Batch> {
   readonly shuffle?: boolean;
   /** Chooses the items of an epoch; not together with `shuffle`. */
   readonly sampler?: Sampler;
+  /** Chooses the items of each batch; not together with `batchSize`, `shuffle`, `sampler` or `dropLast`. */
+  readonly batchSampler?: BatchSampler;
   /** Leave out the last batch of an epoch when it is not full. Default false. */
   readonly dropLast?: boolean;
   /** Turns items into a batch. Default {@link createCollate}`()`, or the dataset's own `getBatch`. */
@@ -31,6 +35,17 @@ export interface DataLoaderOptions<Item, Batch> {
   /** The order and every random number of the dataset follow from it. Default: the seed of the default generator. */
   readonly seed?: number;
 }
+
+const OPTIONS = [
+  "batchSize",
+  "shuffle",
+  "sampler",
+  "batchSampler",
+  "dropLast",
+  "collate",
+  "prefetch",
+  "seed",
+] as const;
 
 /**
  * Goes through a dataset in batches; each `for await` is one epoch. The tensors of a batch are the caller's.
@@ -43,9 +58,11 @@ export interface DataLoaderOptions<Item, Batch> {
  * for await (const [images, labels] of loader) { … dispose([images, labels]); }
  */
 export class DataLoader<Item = unknown, Batch = Collated<Item>> implements AsyncIterable<Batch> {
+  /** Items a batch; 1 with a `batchSampler`, whose batches differ. */
   readonly batchSize: number;
   readonly #source: Dataset<Item> | IterableSource<Item>;
   readonly #sampler: Sampler | undefined;
+  readonly #batchSampler: BatchSampler | undefined;
   readonly #dropLast: boolean;
   readonly #collate: ((items: readonly Item[]) => unknown) | undefined;
   readonly #prefetch: number;
@@ -56,18 +73,18 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
   #loop: object | undefined;
 
   /** @throws InputError for a size that is not a positive integer, or options that exclude each other. */
-  constructor(
-    source: Dataset<Item> | IterableSource<Item>,
-    {
+  constructor(source: Dataset<Item> | IterableSource<Item>, options: DataLoaderOptions<Item, Batch> = {}) {
+    assertOptionNames("DataLoader", options, OPTIONS);
+    const {
       batchSize = 1,
       shuffle = false,
       sampler,
+      batchSampler,
       dropLast = false,
       collate,
       prefetch = 1,
       seed = defaultGenerator().seed,
-    }: DataLoaderOptions<Item, Batch> = {},
-  ) {
+    } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new InputError(`DataLoader: expected a batchSize of at least 1, got ${batchSize}`);
     if (!Number.isInteger(prefetch) || prefetch < 0)
@@ -76,12 +93,19 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
       throw new InputError(
         "DataLoader: expected shuffle or a sampler, got both; the sampler decides the order",
       );
+    const excluded = (["batchSize", "shuffle", "sampler", "dropLast"] as const).find(
+      (name) => options[name] !== undefined,
+    );
+    if (batchSampler !== undefined && excluded !== undefined)
+      throw new InputError(
+        `DataLoader: expected batchSampler or ${excluded}, got both; the batchSampler decides which items a batch has`,
+      );
     if (isIterable(source)) {
-      if (shuffle || sampler !== undefined)
+      if (shuffle || sampler !== undefined || batchSampler !== undefined)
         throw new InputError(
           "DataLoader: expected no shuffle or sampler for an iterable source, got one; shuffle in the source",
         );
-    } else {
+    } else if (batchSampler === undefined) {
       this.#sampler =
         sampler ?? (shuffle ? new RandomSampler(source.length) : new SequentialSampler(source.length));
     }
@@ -89,6 +113,7 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
     this.batchSize = batchSize;
     this.#source = source;
     this.#dropLast = dropLast;
+    this.#batchSampler = batchSampler;
     this.#collate = collate;
     this.#prefetch = prefetch;
     this.#seed = seed;
@@ -96,6 +121,7 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
 
   /** Batches an epoch; undefined for an iterable source, which ends when it ends. */
   get length(): number | undefined {
+    if (this.#batchSampler !== undefined) return this.#batchSampler.length;
     if (this.#sampler === undefined) return undefined;
     const batches = this.#sampler.length / this.batchSize;
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches);
@@ -149,15 +175,14 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
   }
 
   async *#indexed(source: Dataset<Item>, epoch: number, start: number): AsyncGenerator<unknown> {
-    const order = this.#sampler!.sample(new RandomGenerator(this.#seed).fork(`epoch ${epoch}`));
-    const total = this.length!;
+    const batches = this.#batchesOf(epoch);
+    const total = batches.length;
     const waiting: Promise<unknown>[] = [];
     let next = start;
     try {
       while (next < total || waiting.length > 0) {
         while (next < total && waiting.length <= this.#prefetch) {
-          const indices = order.slice(next * this.batchSize, (next + 1) * this.batchSize);
-          const prepared = this.#load(source, indices, epoch);
+          const prepared = this.#load(source, batches[next], epoch);
           prepared.catch(() => undefined); // it rejects where it is awaited, in order
           waiting.push(prepared);
           next++;
@@ -167,6 +192,16 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
     } finally {
       await discard(waiting);
     }
+  }
+
+  /** The items of each batch of an epoch. */
+  #batchesOf(epoch: number): readonly Int32Array[] {
+    const generator = new RandomGenerator(this.#seed).fork(`epoch ${epoch}`);
+    if (this.#batchSampler !== undefined) return this.#batchSampler.batches(generator);
+    const order = this.#sampler!.sample(generator);
+    return Array.from({ length: this.length! }, (_, batch) =>
+      order.slice(batch * this.batchSize, (batch + 1) * this.batchSize),
+    );
   }
 
   async #load(source: Dataset<Item>, indices: Int32Array, epoch: number): Promise<unknown> {

@@ -8,6 +8,13 @@ export {
   TensorDataset,
 } from "./dataset.js";
 export type { HostTensor } from "./host-tensor.js";
+export {
+  type BatchSampler,
+  LengthBucketSampler,
+  type LengthBucketSamplerOptions,
+  TokenBatchSampler,
+  type TokenBatchSamplerOptions,
+} from "./length-samplers.js";
 export { MappedDataset } from "./mapped-dataset.js";
 export {
   RandomSampler,
@@ -17,3 +24,19 @@ export {
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from "./samplers.js";
+export { serveDataset } from "./serve-dataset.js";
+export {
+  balancedWeights,
+  type Fold,
+  type KFoldSplitOptions,
+  kFoldSplit,
+  StratifiedSampler,
+  SubsetDataset,
+} from "./splits.js";
+export { MappedSource, ShuffledSource, type ShuffledSourceOptions, StreamSource } from "./streams.js";
+export {
+  type DatasetWorker,
+  type LoadInWorkersOptions,
+  loadInWorkers,
+  WorkerDataset,
+} from "./worker-dataset.js";

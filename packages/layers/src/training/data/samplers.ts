@@ -8,7 +8,7 @@ export interface Sampler {
   sample(generator: RandomGenerator): Int32Array;
 }
 
-function assertLength(operation: string, length: number): void {
+export function assertLength(operation: string, length: number): void {
   if (!Number.isInteger(length) || length < 0 || length >= 2 ** 31)
     throw new InputError(`${operation}: expected a length in [0, 2^31), got ${length}`);
 }

@@ -1,0 +1,3 @@
+import { serveNothing } from "./served-dataset.js";
+
+await serveNothing();

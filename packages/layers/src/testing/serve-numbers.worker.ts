@@ -1,0 +1,3 @@
+import { serveNumbers } from "./served-dataset.js";
+
+await serveNumbers();
