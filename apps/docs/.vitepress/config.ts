@@ -25,6 +25,7 @@ export default defineConfig({
           { text: "First steps", link: "/first-steps" },
           { text: "Devices", link: "/devices" },
           { text: "Model files", link: "/model-files" },
+          { text: "Checkpoints", link: "/checkpoints" },
         ],
       },
       { text: "Reference", collapsed: true, items: reference },
