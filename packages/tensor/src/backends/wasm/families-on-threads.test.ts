@@ -7,12 +7,15 @@ import { add, mul } from "../../ops/arithmetic.js";
 import { cast } from "../../ops/cast.js";
 import { greater, where } from "../../ops/compare.js";
 import { concat } from "../../ops/concat.js";
-import { gather, scatterAdd, takeAlongAxis } from "../../ops/indexing.js";
-import { argMax, argMin, max, mean, min, prod, sum } from "../../ops/reduce.js";
+import { cumprod, cumsum } from "../../ops/cumulative.js";
+import { interpolate } from "../../ops/image.js";
+import { gather, oneHot, scatterAdd, takeAlongAxis } from "../../ops/indexing.js";
+import { all, any, argMax, argMin, max, mean, min, prod, sum } from "../../ops/reduce.js";
 import { tile, transpose } from "../../ops/shape-ops.js";
 import { pad, slice } from "../../ops/slice.js";
 import { logSoftmax, softmax } from "../../ops/softmax.js";
-import { exp } from "../../ops/unary.js";
+import { argsort, sort, topK } from "../../ops/sort.js";
+import { exp, isNaN as isNan } from "../../ops/unary.js";
 import { read, type Tensor, tensor } from "../../tensor.js";
 import { randomInput, randomStream } from "../../testing/wasm-kernels.js";
 import { expectSameOnThreads } from "../../testing/wasm-threads.js";
@@ -109,6 +112,72 @@ it("reductions do, long rows and tall columns included", async () => {
       grad((x) => sum(mul(softmax(x), x)), [cube])[0],
     ]),
   );
+});
+
+it("sorting, running sums, resizing, one-hot and truth values do", async () => {
+  await useDevice("wasm");
+  const classes = tensor(
+    Array.from({ length: 70 }, (_, i) => (i * 3) % 11),
+    [70],
+    "int32",
+  );
+  await expectSameOnThreads(() =>
+    results(
+      [
+        [3, 20_011],
+        [70, 11],
+        [5, 40, 3],
+        [2, 9, 7, 5],
+      ],
+      (long, lines, cube, image) => [
+        sort(long, { descending: true }).indices,
+        argsort(lines, { axis: 0 }),
+        topK(long, 20).values,
+        cumsum(lines, { axis: 0 }),
+        cumsum(long, { axis: 1, reverse: true }),
+        cumprod(cube, { axis: 1, exclusive: true }),
+        interpolate(image, { size: [5, 13], mode: "bicubic", antialias: true }),
+        oneHot(classes, 11),
+        any(greater(cube, 1), { axes: 1 }),
+        all(isNan(cube), { axes: [0, 1] }),
+        sum(cast(mul(lines, 100), "int32"), { axes: 0 }),
+      ],
+    ),
+  );
+  dispose(classes);
+});
+
+it("long lines are sorted as JavaScript sorts them: equals keep their order, NaN is the largest", async () => {
+  await useDevice("wasm");
+  const random = randomStream(5);
+  const values = Float32Array.from({ length: 20_000 }, () => {
+    const value = random();
+    return value < 0.01
+      ? Number.NaN
+      : value < 0.02
+        ? -0
+        : value < 0.03
+          ? Infinity
+          : Math.round(value * 2000) - 900;
+  });
+  for (const descending of [false, true])
+    for (const length of [20, 500, 20_000]) {
+      const order = Array.from({ length }, (_, i) => i).sort((i, j) => {
+        const [a, b] = [values[i], values[j]];
+        if (Number.isNaN(a) || Number.isNaN(b)) {
+          const both = Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+          return both === 0 ? i - j : descending ? -both : both;
+        }
+        const difference = a === b ? 0 : a - b;
+        return difference === 0 ? i - j : descending ? -difference : difference;
+      });
+      const x = tensor(values.slice(0, length), [length]);
+      const whole = argsort(x, { descending });
+      const few = topK(x, 10, { largest: descending });
+      expect([...(await read(whole))]).toEqual(order);
+      expect([...(await read(few.indices))]).toEqual(order.slice(0, 10));
+      dispose([x, whole, few.values, few.indices]);
+    }
 });
 
 it("sums over axes that are no neighbours equal the sums one after the other", async () => {
