@@ -98,8 +98,8 @@ async function sendBytes(request, response, bytes, headers, fault = {}) {
     if (fault.slowMilliseconds !== undefined) await pause(fault.slowMilliseconds);
   }
   if (fault.stallAt !== undefined) return;
-  // what was written leaves before the connection goes
-  if (fault.truncateAt !== undefined) response.write("", () => setTimeout(() => response.destroy(), 20));
+  // an error makes a client's stream drop what was not taken from it yet: time to take it
+  if (fault.truncateAt !== undefined) response.write("", () => setTimeout(() => response.destroy(), 300));
   else response.end();
 }
 
