@@ -55,4 +55,6 @@ export {
 export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
 export { fftBytes, setRadix, realFft, inverseRealFft } from "./fft";
 export { linearScan } from "./linear-scan";
-export { unpackWeights, packWeights, quantizedBytes, multiplyQuantized } from "./quantized";
+export { unpackWeights, packWeights } from "./quantized";
+export { quantizedBytes } from "./quantized-activations";
+export { multiplyQuantized } from "./quantized-rows";
