@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { type HostEntry, readGguf, readSafetensors, WeightsError } from "../../index.js";
+import { type GgufFile, type HostEntry, readGguf, readSafetensors, WeightsError } from "../../index.js";
 import { describeEachDevice, expectNoLeak } from "../../testing/index.js";
+import { type ByteSource, memorySource } from "../byte-source.js";
 import { openSource } from "../sources.js";
 import { parseGgufHeader } from "./header.js";
+import { openGguf } from "./read-gguf.js";
 
 const fixtureUrl = (name: string): URL => new URL(`../../../fixtures/${name}`, import.meta.url);
 
@@ -110,11 +112,52 @@ describe("readGguf", () => {
         return bytes.slice(start, end);
       },
     };
-    const { openGguf } = await import("./read-gguf.js");
     const file = await openGguf(source);
     expect((file.metadata.tokens as string[])[19_999]).toBe("piece 19999");
     expect((await file.host("x")).values).toEqual(new Float32Array(4));
     expect(readBytes).toBeLessThan(bytes.length);
+  });
+
+  it("opens the files of a model in several from any one, and refuses those that do not belong together", async () => {
+    const partOf = (number: number, name: string, count = 2, total = 2): Uint8Array =>
+      fileOf(
+        head(
+          1n,
+          3n,
+          ...["split.count", 4, count, "split.no", 4, number, "split.tensors.count", 5, total],
+          described(name),
+        ),
+        16,
+      );
+    const open = (files: Record<string, Uint8Array>, name: string): Promise<GgufFile> => {
+      const sourceOf = (file: string): ByteSource => ({
+        ...memorySource(files[file] ?? new Uint8Array(0), `folder/${file}`),
+        sibling: async (other) => sourceOf(other),
+      });
+      return openGguf(sourceOf(name));
+    };
+    const [first, second] = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"];
+    const good = { [first]: partOf(0, "a"), [second]: partOf(1, "b") };
+    for (const name of [first, second]) {
+      const file = await open(good, name);
+      expect(file.names).toEqual(["a", "b"]);
+      expect((await file.host("b")).values).toEqual(new Float32Array(4));
+      expect((await file.bytes("b")).length).toBe(16);
+      expect(file.metadata["split.no"]).toBe(0);
+    }
+    // nothing lies beside bytes in memory
+    expect((await readGguf(good[second])).names).toEqual(["b"]);
+    for (const [files, message] of [
+      [{ ...good, [second]: partOf(1, "a") }, /tensor "a" in one file, got it in two/],
+      [{ ...good, [second]: partOf(0, "b") }, /split.no 0 to 1, got 0, 0; a file has another's name/],
+      [{ ...good, [second]: partOf(1, "b", 3) }, /several models/],
+      [{ [first]: partOf(0, "a", 2, 3), [second]: partOf(1, "b", 2, 3) }, /expected 3 tensors in 2 files/],
+      [{ [first]: good[first] }, /starts with "GGUF"/],
+      [{ [first]: partOf(0, "a", 3) }, /a name such as "model-00001-of-00003.gguf", since split.count is 3/],
+    ] as const) {
+      await expect(open(files, first)).rejects.toThrow(WeightsError);
+      await expect(open(files, first)).rejects.toThrow(message);
+    }
   });
 
   const hostile: [string, Uint8Array, RegExp][] = [
