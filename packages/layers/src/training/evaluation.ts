@@ -1,6 +1,8 @@
 import { dispose, InputError, type Tensor } from "@ai/tensor";
 import { breathe } from "./event-loop.js";
+import type { EpochRecord } from "./history.js";
 import type { Metric } from "./metrics/index.js";
+import type { LearningRateSchedule } from "./schedules/index.js";
 import type { Stepper } from "./stepper.js";
 import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
 import { lossOnly } from "./training-step.js";
@@ -89,4 +91,17 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
     });
     model.train(wasTraining);
   }
+}
+
+/** The value of an epoch that a schedule asks for. @throws InputError when the epoch has none of that name. */
+export function monitoredValue(
+  { monitor }: LearningRateSchedule,
+  { values }: EpochRecord,
+): number | undefined {
+  if (monitor === undefined) return undefined;
+  if (!(monitor in values))
+    throw new InputError(
+      `Trainer.fit: expected the schedule to monitor one of ${Object.keys(values).join(", ")}, got ${monitor}`,
+    );
+  return values[monitor];
 }

@@ -9,6 +9,7 @@ import {
   memoryStorage,
   type Optimizer,
   type OptimizerOptions,
+  ReduceLROnPlateau,
   StepLR,
   saveCheckpoint,
   Trainer,
@@ -87,5 +88,40 @@ describe("weightAveraging", () => {
     expect(() => weightAveraging(average, { interval: 0 })).toThrow(/interval of at least 1, got 0/);
     expect(() => weightAveraging(average, { every: 2 } as object)).toThrow(/got one named every/);
     dispose();
+  });
+});
+
+describe("ReduceLROnPlateau in a run", () => {
+  it("falls with the value that it monitors, and is part of the state", async () => {
+    const run = makeRun();
+    const make = (monitor: string) => {
+      const schedule = new ReduceLROnPlateau(run.optimizer, {
+        monitor,
+        mode: "max",
+        patience: 0,
+        threshold: 10,
+      });
+      const { model, optimizer } = run;
+      const loss = new CrossEntropyLoss();
+      return new Trainer({ model, optimizer, schedule, scheduleInterval: "epoch", loss });
+    };
+    const trainer = make("loss");
+    const [before] = run.optimizer.groups.map(({ options }) => options.learningRate);
+    await trainer.fit(run.loader, { epochs: 3 });
+    // the first value is the best, the others are no ten times better
+    expect(trainer.learningRate).toBeCloseTo(before * 0.01, 12);
+    const state = await trainer.state();
+    expect(state.json.schedule).toMatchObject({ name: "ReduceLROnPlateau", steps: 3 });
+    trainer.loadState(state);
+    expect(trainer.learningRate).toBeCloseTo(before * 0.01, 12);
+    await expect(make("validation.f1").fit(run.loader, { epochs: 4 })).rejects.toThrow(
+      /the schedule to monitor one of loss, got validation.f1/,
+    );
+    const schedule = new ReduceLROnPlateau(run.optimizer);
+    const { model, optimizer } = run;
+    expect(() => new Trainer({ model, optimizer, schedule, loss: new CrossEntropyLoss() })).toThrow(
+      /scheduleInterval "epoch" for a schedule that monitors validation.loss, got "step"/,
+    );
+    run.dispose();
   });
 });

@@ -16,10 +16,10 @@ import {
   evaluateModel,
   MAX_PENDING,
   metricValues,
+  monitoredValue,
 } from "./evaluation.js";
 import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
-import type { LearningRateSchedule } from "./schedules/index.js";
 import { Stepper } from "./stepper.js";
 import {
   assertFitOptions,
@@ -389,14 +389,4 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     this.#continues = json.continues;
     this.history.restore(json.epochs, state.losses, state.learningRates);
   }
-}
-
-/** The value of an epoch that a schedule asks for. @throws InputError when the epoch has none of that name. */
-function monitoredValue({ monitor }: LearningRateSchedule, { values }: EpochRecord): number | undefined {
-  if (monitor === undefined) return undefined;
-  if (!(monitor in values))
-    throw new InputError(
-      `Trainer.fit: expected the schedule to monitor one of ${Object.keys(values).join(", ")}, got ${monitor}`,
-    );
-  return values[monitor];
 }

@@ -1,6 +1,6 @@
-import { ctcLoss, logSoftmax, type Tensor, tensor, tidy, valueAndGrad, zeros } from "@ai/tensor";
+import { ctcLoss, logSoftmax, type Tensor, tensor, tidy, useDevice, valueAndGrad, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   BCELoss,
   BCEWithLogitsLoss,
@@ -125,6 +125,8 @@ describeEachDevice("losses equal PyTorch's", () => {
 });
 
 describe("losses", () => {
+  beforeAll(() => useDevice("cpu"));
+
   it("keep the loss of a certain and right prediction finite, and of a negative variance NaN", async () => {
     await expectNoLeak(async () => {
       const scores = tensor([[-300, 300]]);
@@ -157,6 +159,8 @@ describe("losses", () => {
 });
 
 describe("CTCLoss", () => {
+  beforeAll(() => useDevice("cpu"));
+
   it("is the op with its options kept", async () => {
     await expectNoLeak(async () => {
       const scores = tidy(() =>
@@ -190,6 +194,8 @@ describe("CTCLoss", () => {
 });
 
 describe("losses refuse", () => {
+  beforeAll(() => useDevice("cpu"));
+
   const none = undefined as unknown as Tensor;
 
   it.each<[string, () => Tensor, RegExp]>([
