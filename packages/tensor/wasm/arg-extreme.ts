@@ -56,14 +56,29 @@ function columnsPart(from: i32, to: i32): void {
 
 /** Puts `row` where its value beats the best so far. */
 function better(x: usize, best: usize, output: usize, columns: i32, row: i32, smallest: i32): void {
-  for (let column = 0; column < columns; column++) {
-    const offset = <usize>column << 2,
-      value = load<f32>(x + offset),
-      known = load<f32>(best + offset);
+  const rows = i32x4.splat(row);
+  for (; columns >= 4; columns -= 4) {
+    const value = v128.load(x),
+      known = v128.load(best),
+      beats = smallest ? f32x4.lt(value, known) : f32x4.gt(value, known),
+      isFirstNaN = v128.and(f32x4.ne(value, value), f32x4.eq(known, known)),
+      wins = v128.or(beats, isFirstNaN);
+    v128.store(best, v128.bitselect(value, known, wins));
+    v128.store(output, v128.bitselect(rows, v128.load(output), wins));
+    x += 16;
+    best += 16;
+    output += 16;
+  }
+  for (; columns > 0; columns--) {
+    const value = load<f32>(x),
+      known = load<f32>(best);
     if ((smallest ? value < known : value > known) || (value != value && known == known)) {
-      store<f32>(best + offset, value);
-      store<i32>(output + offset, row);
+      store<f32>(best, value);
+      store<i32>(output, row);
     }
+    x += 4;
+    best += 4;
+    output += 4;
   }
 }
 

@@ -146,6 +146,15 @@ function transposePart(from: i32, to: i32): void {
 /** `target[column][row] = source[row][column]`; strides in bytes. */
 function transposePlane(source: usize, target: usize, rows: i32, columns: i32, sourceStride: usize, targetStride: usize): void {
   let row = 0;
+  if (rows == BLOCK_ROWS) {
+    // a line of the target at a time: lines that lie a power of two apart push each other out of the cache
+    const whole = columns & ~3;
+    transposeLines(source, target, whole, sourceStride, targetStride);
+    source += <usize>whole << 2;
+    target += <usize>whole * targetStride;
+    columns -= whole;
+    if (columns == 0) return;
+  }
   for (; row + 4 <= rows; row += 4) {
     transposeStrip(source, target, columns, sourceStride, targetStride);
     source += 4 * sourceStride;
@@ -156,6 +165,22 @@ function transposePlane(source: usize, target: usize, rows: i32, columns: i32, s
       store<i32>(target + column * targetStride, load<i32>(source + (column << 2)));
     source += sourceStride;
     target += 4;
+  }
+}
+
+/** 16 rows of a multiple of four columns. */
+function transposeLines(source: usize, target: usize, columns: i32, sourceStride: usize, targetStride: usize): void {
+  for (; columns > 0; columns -= 4) {
+    let row = source;
+    for (let offset: usize = 0; offset < 64; offset += 16) {
+      const s1 = row + sourceStride,
+        s2 = s1 + sourceStride,
+        s3 = s2 + sourceStride;
+      transposeBlock(row, s1, s2, s3, target + offset, targetStride);
+      row = s3 + sourceStride;
+    }
+    source += 16;
+    target += 4 * targetStride;
   }
 }
 
