@@ -5,6 +5,7 @@ import type { TrainingCallback } from "./callbacks/callback.js";
 import type { DataLoaderState } from "./data/index.js";
 import type { Metric } from "./metrics/index.js";
 import type { Optimizer, OptimizerOptions } from "./optimizers/index.js";
+import { assertOptionNames } from "./option-names.js";
 import type { LearningRateSchedule } from "./schedules/index.js";
 import type { TrainingStorage } from "./storage.js";
 import type { ComputeLoss } from "./training-step.js";
@@ -87,10 +88,37 @@ export interface FitOptions<Batch> {
   readonly storage?: TrainingStorage;
 }
 
-/** @throws InputError for options out of range or that exclude each other. */
+const TRAINER_OPTIONS = [
+  "model",
+  "optimizer",
+  "loss",
+  "computeLoss",
+  "schedule",
+  "scheduleInterval",
+  "metrics",
+  "gradientAccumulation",
+  "batchWeight",
+  "maxGradientNorm",
+  "maxGradientValue",
+  "nonFinite",
+  "generators",
+] as const;
+const FIT_OPTIONS = [
+  "epochs",
+  "validation",
+  "maxSteps",
+  "callbacks",
+  "signal",
+  "estimate",
+  "resumeFrom",
+  "storage",
+] as const;
+
+/** @throws InputError for options that do not exist, are out of range or exclude each other. */
 export function assertTrainerOptions<Batch, Model extends TrainableModel>(
   options: TrainerOptions<Batch, Model>,
 ): void {
+  assertOptionNames("Trainer", options, TRAINER_OPTIONS);
   const { model, optimizer } = options;
   if (typeof model?.stateDict !== "function" || typeof optimizer?.step !== "function")
     throw new InputError(
@@ -136,7 +164,9 @@ export function assertBatchSource(operation: string, name: string, source: unkno
 
 /** @throws InputError for counts that are not positive integers, or callbacks and data of another kind. */
 export function assertFitOptions<Batch>(loader: BatchSource<Batch>, options: FitOptions<Batch>): void {
-  const { epochs, maxSteps, validation, callbacks = [] } = options ?? {};
+  const given = options ?? {};
+  assertOptionNames("Trainer.fit", given, FIT_OPTIONS);
+  const { epochs, maxSteps, validation, callbacks = [] } = given;
   assertBatchSource("Trainer.fit", "training", loader);
   if (validation !== undefined) assertBatchSource("Trainer.fit", "validation", validation);
   if (!Array.isArray(callbacks) || callbacks.some((callback) => typeof callback?.name !== "string"))

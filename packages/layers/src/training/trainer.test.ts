@@ -226,6 +226,12 @@ describe("Trainer", () => {
     expect(() => new Trainer({ model, optimizer, loss, maxGradientNorm: 0 })).toThrow(
       /maxGradientNorm above 0/,
     );
+    expect(() => new Trainer({ model, optimizer, loss, lossFunction: loss } as never)).toThrow(
+      /Trainer: expected options .*, got one named lossFunction/,
+    );
+    await expect(run.trainer.fit(run.loader, { epochs: 1, steps: 3 } as never)).rejects.toThrow(
+      /Trainer.fit: expected options .*, got one named steps/,
+    );
     await expect(run.trainer.fit(run.loader, { epochs: 0 })).rejects.toThrow(/epochs of at least 1, got 0/);
     await expect(
       run.trainer.fit(run.loader, { epochs: 1, signal: AbortSignal.abort(new Error("no")) }),
