@@ -38,8 +38,15 @@ const engineProject = (engine: string) => ({
     name: `engine:${engine}`,
     ...TIMEOUTS,
     environment: "node" as const,
-    include: ["packages/tensor/src/{ops,gradients,kernels}/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts", "**/*.node.test.ts"],
+    include: ["packages/tensor/src/{ops,gradients,kernels,backends/wasm}/**/*.test.ts"],
+    // threads.test.ts starts engines of its own
+    exclude: [
+      "**/node_modules/**",
+      "**/dist/**",
+      "**/*.browser.test.ts",
+      "**/*.node.test.ts",
+      "**/threads.test.ts",
+    ],
     // one process for all files: the engine is started once
     isolate: false,
   },

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { type DeviceName, type DeviceOptions, useDevice } from "../device.js";
-import { wasmBackend } from "./wasm-kernels.js";
+import { type DeviceName, useDevice } from "../device.js";
+import { testEngineStarted } from "./test-engine.js";
 
 declare const __AI_TEST_DEVICES__: string;
 declare const __AI_REQUIRED_DEVICES__: string;
-declare const __AI_TEST_ENGINE__: string;
 
 const listed = (text: string): DeviceName[] => text.split(",").filter((name) => name !== "") as DeviceName[];
 
@@ -12,36 +11,7 @@ const listed = (text: string): DeviceName[] => text.split(",").filter((name) => 
 export const TEST_DEVICES: readonly DeviceName[] = listed(__AI_TEST_DEVICES__);
 const REQUIRED: readonly DeviceName[] = listed(__AI_REQUIRED_DEVICES__);
 
-/** How the run starts `wasm`. Without a name, as for users: plain SIMD, a thread a core. */
-const ENGINES: Readonly<
-  Record<string, { device: DeviceOptions; shared?: boolean; cutEveryJob?: boolean } | undefined>
-> = {
-  "one-thread": { device: { threads: 1 } },
-  threads: { device: { threads: 3 }, cutEveryJob: true },
-  relaxed: { device: { relaxedSimd: true, threads: 3 }, cutEveryJob: true },
-  unshared: { device: {}, shared: false },
-};
-
-/** Starts the engine that the run names before any test does. */
-async function startTestEngine(): Promise<void> {
-  if (__AI_TEST_ENGINE__ === "") return;
-  const engine = ENGINES[__AI_TEST_ENGINE__];
-  if (engine === undefined)
-    throw new Error(`engine: expected one of ${Object.keys(ENGINES).join(", ")}, got ${__AI_TEST_ENGINE__}`);
-  const { startWasm } = await import("../backends/wasm/start.js");
-  const { shared, cutEveryJob = false } = engine;
-  const { features, threads } = await startWasm(engine.device, { shared });
-  const asNamed =
-    features.includes("relaxed-simd") === (engine.device.relaxedSimd ?? false) &&
-    features.includes("shared-memory") === (shared ?? true) &&
-    threads === (engine.device.threads ?? 1);
-  if (!asNamed)
-    throw new Error(
-      `engine: expected ${__AI_TEST_ENGINE__}, got ${threads} threads and ${features.join(", ")}`,
-    );
-  if (cutEveryJob) wasmBackend().runtime.pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
-}
-await startTestEngine();
+await testEngineStarted;
 
 const available = new Map<DeviceName, string | undefined>();
 

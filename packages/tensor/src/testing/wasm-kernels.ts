@@ -1,9 +1,11 @@
 import { findBackend, getKernel, type KernelBackend, type TensorInfo } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import type { WasmBackend } from "../backends/wasm/backend.js";
-import { DEFAULT_COSTS } from "../backends/wasm/threads.js";
 import { allocate, type DType, type TypedArray } from "../dtype.js";
 import { sizeOf } from "../shape.js";
+import { testEngineStarted } from "./test-engine.js";
+
+await testEngineStarted;
 
 /** A host-side input of a kernel. */
 export interface HostInput {
@@ -96,9 +98,10 @@ function expectSameBits(
 ): void {
   const { pool } = wasmBackend().runtime;
   if (pool.threads === 1) return;
+  const { costs } = pool;
   pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
   const cut = runKernel("ai-wasm", kernelName, inputs, attrs);
-  pool.setCosts(DEFAULT_COSTS);
+  pool.setCosts(costs);
   cut.forEach(({ values }, index) => {
     const [a, b] = [values, expected[index].values].map(
       ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),

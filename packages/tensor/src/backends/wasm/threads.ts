@@ -17,7 +17,7 @@ const MESSAGE_BYTES = 180;
 /** Turns that an idle worker spins before it sleeps: about a millisecond, the JavaScript between two kernels. */
 const SPINS = 300_000;
 /** A job stays on one thread below this, and does not wake sleepers below that: nanoseconds of work. */
-export const DEFAULT_COSTS = { serialBelow: 10_000, wakeAbove: 200_000 };
+const DEFAULT_COSTS = { serialBelow: 10_000, wakeAbove: 200_000 };
 /** A page may have no thread to spare for a worker's start. */
 const START_MILLISECONDS = 10_000;
 /** More threads than this gain nothing for the sizes of models that run on a CPU. */
@@ -148,6 +148,12 @@ export class WorkerPool {
   /** Threads that compute now. */
   get threads(): number {
     return this.words[THREADS >> 2];
+  }
+
+  /** What {@link setCosts} set last. */
+  get costs(): { serialBelow: number; wakeAbove: number } {
+    const floats = new Float32Array(this.host.memory.buffer, 0, 1024);
+    return { serialBelow: floats[SERIAL_BELOW >> 2], wakeAbove: floats[WAKE_ABOVE >> 2] };
   }
 
   /** Sets from which amount of work on, in nanoseconds, a job is shared and sleeping workers are woken. */
