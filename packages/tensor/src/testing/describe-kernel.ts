@@ -1,7 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { valueAndGrad } from "../autograd.js";
-import { DEFAULT_COSTS } from "../backends/wasm/threads.js";
 import { type DeviceName, useDevice } from "../device.js";
 import type { DType, TypedArray } from "../dtype.js";
 import type { Kernel, KernelInputs } from "../kernels/define-kernel.js";
@@ -107,9 +106,10 @@ async function expectSameBits<Inputs extends KernelInputs, Attributes extends ob
 ): Promise<void> {
   const { pool } = wasmBackend().runtime;
   if (pool.threads === 1) return;
+  const { costs } = pool;
   pool.setCosts({ serialBelow: 0, wakeAbove: 0 });
   const cut = await run(hosts, (values) => kernel.multiple(values as unknown as Inputs, attrs), gradient);
-  pool.setCosts(DEFAULT_COSTS);
+  pool.setCosts(costs);
   const bitsOf = ({ outputs, gradients }: Results): Uint8Array[] =>
     [...outputs, ...Object.values(gradients)].map(({ values }) => {
       const { buffer, byteOffset, byteLength } = values as TypedArray;

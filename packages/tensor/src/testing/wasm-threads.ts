@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { DEFAULT_COSTS } from "../backends/wasm/threads.js";
 import { setThreads } from "../device.js";
 import type { TypedArray } from "../dtype.js";
 import { wasmBackend } from "./wasm-kernels.js";
@@ -10,7 +9,7 @@ import { wasmBackend } from "./wasm-kernels.js";
  */
 export async function expectSameOnThreads(compute: () => Promise<readonly TypedArray[]>): Promise<void> {
   const { pool } = wasmBackend().runtime;
-  const before = pool.threads;
+  const { costs, threads: before } = pool;
   const bits = async () =>
     (await compute()).map((values) => new Int32Array(values.buffer, values.byteOffset, values.length));
   try {
@@ -25,7 +24,7 @@ export async function expectSameOnThreads(compute: () => Promise<readonly TypedA
       });
     }
   } finally {
-    pool.setCosts(DEFAULT_COSTS);
+    pool.setCosts(costs);
     await setThreads(before);
   }
 }
