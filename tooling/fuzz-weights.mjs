@@ -1,0 +1,43 @@
+/**
+ * Reads mutated files of weights with every reader of @ai/tensor, many more than the tests do.
+ *
+ * Run: `node tooling/fuzz-weights.mjs [FILES] [FIRST_SEED] [READER…]`; FILES is 1,000,000 for each reader by default.
+ * It stops at the first file that gives another error than WeightsError, hangs, takes too much memory or changes a
+ * prototype, and names its seed: `AI_FUZZ_SEED=SEED AI_FUZZ_FILES=1` runs the test on that file alone.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const [files = "1000000", firstSeed = "0", ...readers] = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), "fuzz-weights-"));
+try {
+  const bundle = join(folder, "fuzz.mjs");
+  await build({
+    entryPoints: [join(ROOT, "packages/tensor/src/testing/fuzz-weights.ts")],
+    outfile: bundle,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    banner: {
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+    },
+  });
+  const { fuzz, fuzzTargets } = await import(pathToFileURL(bundle).href);
+  const targets = await fuzzTargets(pathToFileURL(join(ROOT, "packages/tensor/fixtures/weights/")));
+  for (const [name, target] of Object.entries(targets)) {
+    if (readers.length > 0 && !readers.includes(name)) continue;
+    const start = performance.now();
+    const refused = await fuzz(target, { files: Number(files), firstSeed: Number(firstSeed) });
+    const seconds = (performance.now() - start) / 1000;
+    console.log(
+      `${name}: ${files} files in ${seconds.toFixed(1)} s, ${refused} refused, ${files - refused} read whole`,
+    );
+  }
+} finally {
+  await rm(folder, { recursive: true });
+}
