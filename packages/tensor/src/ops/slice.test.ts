@@ -135,6 +135,40 @@ describeEachDevice("slice and pad", () => {
     dispose([x, grown, same]);
   });
 
+  it("pads long axes as it pads short ones", async () => {
+    const length = 5000;
+    const x = tensor(
+      Float32Array.from({ length: 2 * length }, (_, i) => i),
+      [2, length],
+    );
+    const cell = {
+      reflect: (i: number) => (i < 0 ? -i : i >= length ? 2 * (length - 1) - i : i),
+      replicate: (i: number) => Math.min(length - 1, Math.max(0, i)),
+      circular: (i: number) => (i + length) % length,
+    };
+    for (const mode of ["reflect", "replicate", "circular"] as const)
+      for (const [before, after] of [
+        [3, 2],
+        [0, 2],
+        [3, 0],
+      ]) {
+        const ends = { mode } as const;
+        const padded = pad(x, [[0, 0], [before, after]], ends); // biome-ignore format: one row an axis
+        const width = before + length + after;
+        const source = (i: number): number =>
+          Math.floor(i / width) * length + cell[mode]((i % width) - before);
+        const values = Float32Array.from({ length: 2 * width }, (_, i) => source(i));
+        await expect(padded).toBeCloseToTensor({ shape: [2, width], dtype: "float32", values });
+        // each cell counts as often as it was copied
+        const counts = new Float32Array(2 * length);
+        for (let i = 0; i < 2 * width; i++) counts[source(i)]++;
+        const [gradient] = grad((v) => sum(pad(v, [[0, 0], [before, after]], ends)), [x]); // biome-ignore format: one row an axis
+        await expect(gradient).toBeCloseToTensor({ shape: [2, length], dtype: "float32", values: counts });
+        dispose([padded, gradient]);
+      }
+    dispose(x);
+  });
+
   it("leaks nothing", async () => {
     const x = fixture.tensor("pad/reflect/input0");
     for (const [name, compute] of Object.entries(CASES)) {

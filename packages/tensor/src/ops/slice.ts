@@ -10,6 +10,7 @@ import { tidy } from "../memory.js";
 import { formatShape, normalizeAxis } from "../shape.js";
 import { fromValues } from "../tensor.js";
 import { assertTensor } from "./broadcast.js";
+import { concat } from "./concat.js";
 import { gather } from "./indexing.js";
 
 /** Element `i` along an axis of the result is element `begin + i·stride` of the input. */
@@ -177,6 +178,9 @@ function range(length: number, begin: number | null, end: number | null, stride:
 /** Cells to add before and after, one pair an axis. */
 export type Paddings = readonly (readonly [number, number])[];
 
+/** Cells from which padding an axis copies it instead of picking every cell. */
+const LONG_AXIS = 4096;
+
 /** What the added cells hold. */
 export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 
@@ -228,13 +232,14 @@ export function pad(
     let result = x;
     paddings.forEach(([before, after], axis) => {
       if (before === 0 && after === 0) return;
-      result = gather(
-        result,
-        fromValues(paddedIndices(shape[axis], before, after, mode), [before + shape[axis] + after], "int32"),
-        {
-          axis,
-        },
-      );
+      const indices = paddedIndices(shape[axis], before, after, mode);
+      const cells = (from: number, to: number): Tensor =>
+        gather(result, fromValues(indices.slice(from, to), [to - from], "int32"), { axis });
+      // a long axis, such as sound, is copied in one piece between its ends
+      result =
+        shape[axis] < LONG_AXIS
+          ? cells(0, indices.length)
+          : concat([cells(0, before), result, cells(before + shape[axis], indices.length)], { axis });
     });
     return result === x ? padConstant(x, paddings, 0) : result;
   });
@@ -267,10 +272,19 @@ function paddedIndices(
     throw new InputError(
       `pad: expected at most ${Math.max(0, most)} cells of ${mode} padding on an axis of ${length}, got ${before} and ${after}`,
     );
-  return Int32Array.from({ length: before + length + after }, (_, position) => {
+  const indices = new Int32Array(before + length + after);
+  for (let position = 0; position < indices.length; position++) {
     const index = position - before;
-    if (mode === "replicate") return Math.min(length - 1, Math.max(0, index));
-    if (mode === "circular") return (index + length) % length;
-    return index < 0 ? -index : index >= length ? 2 * (length - 1) - index : index;
-  });
+    indices[position] =
+      mode === "replicate"
+        ? Math.min(length - 1, Math.max(0, index))
+        : mode === "circular"
+          ? (index + length) % length
+          : index < 0
+            ? -index
+            : index >= length
+              ? 2 * (length - 1) - index
+              : index;
+  }
+  return indices;
 }
