@@ -51,11 +51,11 @@ const SHIFTS: i32 = OWN + 16;
 const FEW_HEADS: i32 = 8;
 
 // Working memory of a task.
-const SLOPES: usize = 8192;
-const WEIGHTS_TURNED: usize = 16384;
-const SLOPES_TURNED: usize = 24576;
-const SLOPES_LEFT: usize = 32768;
-const KEY_SUMS: usize = 40960;
+const SLOPES: usize = 16384;
+const WEIGHTS_TURNED: usize = 32768;
+const SLOPES_TURNED: usize = 49152;
+const SLOPES_LEFT: usize = 65536;
+const KEY_SUMS: usize = 81920;
 
 // @ts-ignore: decorator
 @inline

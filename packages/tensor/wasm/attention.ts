@@ -28,8 +28,8 @@ const MASK_STRIDES: i32 = 13;
 export const WORK: i32 = 17;
 export const OWN: i32 = 20;
 
-/** Queries and keys of a block: the scores are 8 KiB, beside them lie 64 keys and their values. */
-export const QUERY_BLOCK: i32 = 32;
+/** Queries and keys of a block: the scores are 16 KiB, and tiles of this depth hide the cost of adding to sums. */
+export const QUERY_BLOCK: i32 = 64;
 export const KEY_BLOCK: i32 = 64;
 /** Bytes of a row of scores. */
 export const SCORE_STRIDE: usize = 256;
@@ -238,10 +238,10 @@ function packTask(head: i32, _: i32): void {
 }
 
 // Working memory of a task: largest scores and sums of its rows, scores, packed weights, packed queries, sums of values.
-const SUMS: usize = 128;
-const SCORES: usize = 512;
-const WEIGHTS: usize = SCORES + 8192;
-const QUERIES_PACKED: usize = WEIGHTS + 8192;
+const SUMS: usize = 256;
+const SCORES: usize = 1024;
+const WEIGHTS: usize = SCORES + 16384;
+const QUERIES_PACKED: usize = WEIGHTS + 16384;
 
 /** Turns the scores of one query into weights. @returns the factor of what was summed before */
 function weighRow(work: usize, row: i32, head: i32, query: i32, first: i32, count: i32): f32 {

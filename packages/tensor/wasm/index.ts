@@ -42,6 +42,7 @@ export { gruSequence, gruSequenceGradient, gruSequenceBytes } from "./gru-sequen
 export { setAttention, attentionBytes, attention } from "./attention";
 export { attentionGradientBytes, attentionGradient } from "./attention-gradient";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
+export { groupNormBytes, groupNorm, groupNormGradient } from "./group-norm";
 export { centredColumns, columnParts, batchNorm, batchNormInputGradient } from "./batch-norm";
 export { convolveDirect, directBytes } from "./conv-direct";
 export { directFilterGradient, directInputGradient, directSumBytes } from "./conv-direct-gradient";

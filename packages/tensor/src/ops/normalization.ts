@@ -6,6 +6,7 @@ import { batchNormBackpropWebgpu, batchNormTrainingWebgpu } from "../backends/we
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { batchNormTrainingGradient } from "../gradients/normalization.js";
 import { defineKernel } from "../kernels/define-kernel.js";
+import { groupNormKernel } from "../kernels/group-norm/group-norm.js";
 import { tidy } from "../memory.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { add, div, mul, sub } from "./arithmetic.js";
@@ -221,10 +222,7 @@ export function groupNorm(x: Tensor, { numGroups, weight, bias, epsilon = 1e-5 }
     );
   return tidy(() => {
     const cells = sizeOf(x.shape.slice(1, -1));
-    const groups = reshape(x, [x.shape[0], cells, numGroups, channels / numGroups]);
-    const over = { axes: [1, 3], keepDims: true };
-    const centered = sub(groups, meanOf(groups, over));
-    const inverse = rsqrt(add(meanOf(square(centered), over), epsilon)); // [batch, 1, numGroups, 1]
-    return affine(reshape(mul(centered, inverse), x.shape), weight, bias);
+    const rows = reshape(x, [x.shape[0], cells, channels]);
+    return reshape(groupNormKernel({ x: rows, weight, bias }, { numGroups, epsilon }), x.shape);
   });
 }

@@ -85,6 +85,9 @@ export interface WasmExports {
   attentionGradient(batchHeads: number, output: number, logSums: number, dOutput: number, dLogSums: number, dQuery: number, dKey: number, dValue: number, work: number): void;
   crossEntropy(logits: number, targets: number, losses: number, logSums: number, rows: number, classes: number, ignored: number): void;
   crossEntropyGradient(dy: number, logits: number, targets: number, logSums: number, dLogits: number, rows: number, classes: number, ignored: number): void;
+  groupNormBytes(batch: number, cells: number, channels: number): number;
+  groupNorm(x: number, weight: number, bias: number, output: number, work: number, batch: number, cells: number, channels: number, groups: number, epsilon: number): void;
+  groupNormGradient(dy: number, x: number, weight: number, dx: number, dWeight: number, dBias: number, work: number, batch: number, cells: number, channels: number, groups: number, epsilon: number): void;
   centredColumns(gradient: number, x: number, mean: number, output: number, sums: number, rows: number, channels: number, divisor: number): void;
   columnParts(rows: number): number;
   batchNorm(x: number, mean: number, scale: number, bias: number, output: number, rows: number, channels: number): void;

@@ -6,7 +6,7 @@ import type { AttentionAttributes } from "./attention.js";
 import { maskStrides } from "./mask-strides.js";
 
 /** headDim and valueDim together: what the working memory of a thread has room for. Beyond, the reference runs. */
-const MOST_DIMS = 768;
+const MOST_DIMS = 672;
 const MASK_KINDS: Readonly<Record<string, number>> = { bool: 1, float32: 2 };
 
 /** Hands inputs and sizes to the kernels. @returns the engine, undefined where the reference shall run */
