@@ -26,7 +26,7 @@ export function isByteSource(value: unknown): value is ByteSource {
 }
 
 /** Bytes in memory. */
-export function memorySource(data: Uint8Array, name = "safetensors"): ByteSource {
+export function memorySource(data: Uint8Array, name = "bytes"): ByteSource {
   return {
     name,
     size: data.byteLength,
