@@ -4,7 +4,8 @@ export { setConvolution, setGroup } from "./pack-convolution";
 export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepParts } from "./gemm";
 export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
-export { binary, binaryBroadcast, compareBroadcast, integerBroadcast, select } from "./binary";
+export { binary, binaryBroadcast, compareBroadcast, integerBroadcast } from "./binary";
+export { select } from "./select";
 export { unary } from "./unary";
 export {
   castIntegers,

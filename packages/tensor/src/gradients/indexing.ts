@@ -7,7 +7,7 @@ import {
   scatterAlong,
   scatterRows,
   takeAlong,
-} from "../ops/indexing.js";
+} from "../ops/indexing-kernels.js";
 
 type Reading = { x: Tensor; indices: Tensor };
 type Writing = { updates: Tensor; indices: Tensor };

@@ -1,6 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { GradientContext } from "../kernels/define-kernel.js";
-import { takeAlong } from "../ops/indexing.js";
+import { takeAlong } from "../ops/indexing-kernels.js";
 import {
   type AveragePoolAttributes,
   avgPoolBackprop,

@@ -7,7 +7,7 @@ import { defineKernel } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import { normalizeAxis, sizeOf } from "../shape.js";
 import { assertTensor } from "./broadcast.js";
-import { takeAlong } from "./indexing.js";
+import { takeAlong } from "./indexing-kernels.js";
 import { reshape } from "./shape-ops.js";
 
 export type ArgSortAttributes = { count: number; descending: boolean };

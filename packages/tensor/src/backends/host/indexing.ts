@@ -1,6 +1,6 @@
 import { allocate, type DType } from "../../dtype.js";
 import type { KernelCall } from "../../kernels/define-kernel.js";
-import type { DepthAttributes, FlattenAttributes, LengthAttributes } from "../../ops/indexing.js";
+import type { DepthAttributes, FlattenAttributes, LengthAttributes } from "../../ops/indexing-kernels.js";
 import { sizeOf } from "../../shape.js";
 import { hostResult, valuesOf } from "./values.js";
 

@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
-import type { DepthAttributes, FlattenAttributes, LengthAttributes } from "../../../ops/indexing.js";
+import type { DepthAttributes, FlattenAttributes, LengthAttributes } from "../../../ops/indexing-kernels.js";
 import type { PlaceAttributes, StridedSliceAttributes } from "../../../ops/slice.js";
 import { sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";

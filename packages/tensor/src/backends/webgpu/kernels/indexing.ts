@@ -6,7 +6,7 @@ import type {
   FlattenAttributes,
   LengthAttributes,
   OperationAttributes,
-} from "../../../ops/indexing.js";
+} from "../../../ops/indexing-kernels.js";
 import { sizeOf } from "../../../shape.js";
 import { dispatch, i32, u32 } from "../dispatch.js";
 import { argSortWebgpu } from "./sort.js";
