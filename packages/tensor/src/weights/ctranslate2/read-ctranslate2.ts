@@ -110,14 +110,18 @@ async function readText(reader: FrontReader, what: string): Promise<string> {
   await reader.ensure(length);
   const { offset } = reader;
   const bytes = reader.bytes(what, length);
+  let text: string | undefined;
   try {
-    if (bytes.at(-1) !== 0) throw new TypeError("no zero");
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, -1));
+    if (bytes.at(-1) === 0)
+      text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, -1));
   } catch {
+    // not UTF-8, which the error below says
+  }
+  if (text === undefined)
     throw new WeightsError(
       `${reader.source.name}: expected ${what} as UTF-8 that ends with 0 at offset ${offset}, got other bytes; the file is damaged or another format`,
     );
-  }
+  return text;
 }
 
 async function readVariable(reader: FrontReader, name: string, version: number): Promise<Variable> {
