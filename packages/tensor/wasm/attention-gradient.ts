@@ -21,7 +21,7 @@ import {
   multiplyPanels,
   packScaled,
   scaleRow,
-} from "./attention";
+} from "./attention-shared";
 import { divideUp, scratch } from "./layout";
 import { exponential } from "./math";
 import { ACCUMULATE } from "./micro-kernel";
