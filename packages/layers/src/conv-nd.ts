@@ -1,4 +1,4 @@
-import { conv1d, conv3d, InputError, pad, type Tensor } from "@ai/tensor";
+import { type ConvOptions, conv1d, conv3d, InputError, pad, type Tensor } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertShape, sizesOf } from "./checks.js";
 import type { PaddingMode } from "./conv.js";
 import { fanInUniform } from "./initializers.js";
@@ -86,7 +86,7 @@ abstract class ConvNd extends Module<[x: Tensor], Tensor> {
   }
 
   /** Options of the op, and the input, padded where the op cannot. */
-  protected prepare(x: Tensor) {
+  protected prepare(x: Tensor): { x: Tensor; options: ConvOptions } {
     const { stride, dilation, groups, padding } = this;
     const options = { stride: [...stride], dilation: [...dilation], groups, bias: this.bias?.value };
     if (this.paddingMode === "zeros")

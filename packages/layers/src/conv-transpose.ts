@@ -1,4 +1,10 @@
-import { convTranspose1d, convTranspose2d, InputError, type Tensor } from "@ai/tensor";
+import {
+  type ConvTransposeOptions,
+  convTranspose1d,
+  convTranspose2d,
+  InputError,
+  type Tensor,
+} from "@ai/tensor";
 import { assertIntegers, assertShape, sizesOf } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
@@ -74,7 +80,7 @@ abstract class ConvTranspose extends Module<[x: Tensor], Tensor> {
   }
 
   /** Options of the op. */
-  protected get options() {
+  protected get options(): ConvTransposeOptions {
     const { stride, padding, outputPadding, dilation, groups } = this;
     return {
       stride: [...stride],

@@ -28,6 +28,7 @@ import {
   setWord,
   word,
 } from "./layout";
+import { BLOCK_B_LIMIT, ROW_LIMIT, nanoseconds, plan } from "./gemm-plan";
 import { ACCUMULATE, ADD_BIAS, RELU, RELU6, multiplyEdgeTile, multiplyTile } from "./micro-kernel";
 import { ACTIVATION_SHIFT, activateRow } from "./activation";
 import { packMatrixA, packMatrixB } from "./pack";
@@ -43,21 +44,16 @@ import {
 } from "./threads";
 
 /** Depth of a block: 4 rows of A and 8 columns of B of this depth stay in the first-level cache. */
-const DEPTH_LIMIT: i32 = 320;
-/** Floats of a block of B that stays in the second-level cache (256 KB) beside a block of A. */
-const BLOCK_B_LIMIT: i32 = 65536;
-/** Rows of a block: a packed block of A (120 KB) stays in the second-level cache. */
-const ROW_LIMIT: i32 = 96;
-/** Floating-point operations of a product a nanosecond, and nanoseconds to pack a float: estimates for sharing work. */
-const OPERATIONS: f32 = 30;
-const PACK_NANOSECONDS: f32 = 0.5;
+export const DEPTH_LIMIT: i32 = 320;
+/** Nanoseconds to pack a float: an estimate for sharing work. */
+export const PACK_NANOSECONDS: f32 = 0.5;
 
 /** Activations that are applied before a tile is stored; the others follow when a block of C is finished. */
 const TILE_ACTIVATIONS: i32 = RELU | RELU6;
 
 // The working memory of a thread: a 4×8 tile, four places of 16 bytes, then the packed block of A.
-const PLACES: usize = 128;
-const PACKED_A: usize = 256;
+export const PLACES: usize = 128;
+export const PACKED_A: usize = 256;
 
 /** Sets a product `C[rows, columns] = act(A[rows, depth] · B[depth, columns] + bias)`; strides in floats. */
 export function setProduct(
@@ -99,53 +95,8 @@ export function setProduct(
   setWord(DEPTH_BLOCK, (divideUp(depth, blocks) + 3) & ~3);
 }
 
-/** Time of the product that is set, on one thread. */
-function nanoseconds(rows: i32, depth: i32): f32 {
-  return (2 * <f32>rows * <f32>word(COLUMNS) * <f32>depth) / OPERATIONS;
-}
-
-/**
- * Cuts the product into tasks, blocks of rows times groups of columns, so that `useful` threads end together. It weighs
- * what a cut costs: A is packed once a group, and a panel of B that left the second-level cache is fetched once a block.
- * @returns the number of tasks; what they compute is the same for any cut.
- */
-function plan(useful: i32): i32 {
-  const rows = word(ROWS),
-    panels = divideUp(word(COLUMNS), 8),
-    depth = word(DEPTH_BLOCK);
-  const all = min(ROW_LIMIT, (rows + 3) & ~3);
-  setWord(ROW_BLOCK, all);
-  setWord(GROUP_PANELS, panels);
-  setWord(GROUPS, 1);
-  let best: f32 = Infinity,
-    tasks = divideUp(rows, all);
-  if (useful == 1) return tasks;
-  for (let divisor = 1; divisor <= 12; divisor++) {
-    const block = (divideUp(all, divisor) + 3) & ~3;
-    if (divisor > 1 && block < 8) break;
-    for (let groups = 1; groups <= 16; groups++) {
-      const groupPanels = divideUp(panels, groups);
-      if (groups > 1 && groupPanels < 4) break;
-      const columns = groupPanels << 3,
-        count = divideUp(rows, block) * divideUp(panels, groupPanels);
-      let cost: f32 = 1 + 12 / <f32>columns;
-      if (depth * columns > BLOCK_B_LIMIT) cost += 3.2 / <f32>block;
-      // threads end together when they get the same number of tasks, and the more tasks, the less one late thread costs
-      cost *= (<f32>(divideUp(count, useful) * useful) / <f32>count) * (1 + (0.1 * <f32>useful) / <f32>count);
-      if (cost < best) {
-        best = cost;
-        tasks = count;
-        setWord(ROW_BLOCK, block);
-        setWord(GROUP_PANELS, groupPanels);
-        setWord(GROUPS, divideUp(panels, groupPanels));
-      }
-    }
-  }
-  return tasks;
-}
-
 /** Packs one block of A. */
-function packBlockA(a: usize, row: i32, rows: i32, step: i32, depth: i32, output: usize, places: usize): void {
+export function packBlockA(a: usize, row: i32, rows: i32, step: i32, depth: i32, output: usize, places: usize): void {
   const source = word(SOURCE);
   if (source == SOURCE_MATRIX) packMatrixA(a, address(STRIDE_A), word(TRANSPOSE_A), row, rows, step, depth, output);
   else if (source == SOURCE_PATCHES) packPatches(row, rows, step, depth, output, places);
@@ -154,7 +105,7 @@ function packBlockA(a: usize, row: i32, rows: i32, step: i32, depth: i32, output
 }
 
 /** Packs steps `[step, step + depth)` of B for panels `[first, last)`, one after the other. */
-function packBlockB(b: usize, step: i32, depth: i32, first: i32, last: i32, output: usize): void {
+export function packBlockB(b: usize, step: i32, depth: i32, first: i32, last: i32, output: usize): void {
   const columns = word(COLUMNS),
     filterChannels = word(FILTER_CHANNELS);
   if (!filterChannels) {
@@ -265,7 +216,7 @@ function multiplyColumn(
  * A packed block of A times the packed panels of B. Where B stays in the second-level cache, C is written row by row:
  * rows a power of two apart would push each other out of the first-level cache otherwise.
  */
-function multiplyBlock(
+export function multiplyBlock(
   a: usize,
   rows: i32,
   b: usize,
@@ -297,7 +248,7 @@ function multiplyBlock(
 /** Flags for the block that starts at `step`. */
 // @ts-ignore: decorator
 @inline
-function modeOf(step: i32, depth: i32): i32 {
+export function modeOf(step: i32, depth: i32): i32 {
   let mode = step > 0 ? ACCUMULATE : 0;
   if (step + depth >= word(DEPTH)) {
     mode |= word(ACTIVATION) & TILE_ACTIVATIONS;
@@ -405,131 +356,5 @@ export function multiplyBatch(count: i32, batchA: i32, batchB: i32, batchC: i32,
   for (let i = 0; i < count; i++) {
     packWhole(address(B) + ((<usize>i * <usize>batchB) << 2));
     multiplyWhole(address(A) + ((<usize>i * <usize>batchA) << 2), address(C) + ((<usize>i * <usize>batchC) << 2));
-  }
-}
-
-/** Sums of a small C that are kept apart where the depth is long; depends on the sizes alone, so that bits do not. */
-export function deepParts(rows: i32, columns: i32, depth: i32): i32 {
-  const blocks = divideUp(depth, DEPTH_LIMIT);
-  return rows * columns <= DEEP_LIMIT ? min(MOST_PARTS, blocks) : 1;
-}
-
-/** Floats of a C that is small enough to be summed in {@link MOST_PARTS} parts. */
-const DEEP_LIMIT: i32 = 131072;
-const MOST_PARTS: i32 = 16;
-
-/** One of the sums: depth blocks `part`, `part + 1` … of its share, over all rows. */
-function deepTask(part: i32, _: i32): void {
-  const depth = word(DEPTH),
-    block = word(DEPTH_BLOCK),
-    rows = word(ROWS),
-    columns = word(COLUMNS),
-    panels = divideUp(columns, 8),
-    parts = argument(1),
-    share = divideUp(divideUp(depth, block), parts) * block,
-    from = part * share,
-    to = min(depth, from + share),
-    strideC = <usize>columns << 2,
-    c = addressArgument(0) + <usize>part * <usize>rows * strideC,
-    packed = address(PACKED_B) + <usize>threadIndex() * ((<usize>panels * DEPTH_LIMIT) << 5),
-    memory = scratch();
-  if (from >= to) zero(c, <usize>rows * strideC);
-  for (let step = from; step < to; step += block) {
-    const steps = min(block, to - step);
-    packBlockB(address(B), step, steps, 0, panels, packed);
-    for (let row = 0; row < rows; row += ROW_LIMIT) {
-      const count = min(ROW_LIMIT, rows - row);
-      packBlockA(address(A), row, count, step, steps, memory + PACKED_A, memory + PLACES);
-      const target = c + <usize>row * strideC;
-      multiplyBlock(memory + PACKED_A, count, packed, steps, columns, target, strideC, step > from ? ACCUMULATE : 0, 0, memory);
-    }
-  }
-}
-
-function zero(target: usize, bytes: usize): void {
-  memory.fill(target, 0, bytes);
-}
-
-/** Adds the sums in order: elements `[from, to)` of C. */
-function addParts(from: i32, to: i32): void {
-  const parts = argument(1),
-    stride = addressArgument(2),
-    end = <usize>to << 2;
-  let f = <usize>from << 2;
-  for (; f + 16 <= end; f += 16) {
-    let p = addressArgument(0) + f,
-      sum = v128.load(p);
-    for (let part = 1; part < parts; part++) {
-      p += stride;
-      sum = f32x4.add(sum, v128.load(p));
-    }
-    v128.store(address(C) + f, sum);
-  }
-  for (; f < end; f += 4) {
-    let p = addressArgument(0) + f,
-      sum = load<f32>(p);
-    for (let part = 1; part < parts; part++) {
-      p += stride;
-      sum += load<f32>(p);
-    }
-    store<f32>(address(C) + f, sum);
-  }
-}
-
-/** Row blocks of one block of depth, `[step, step + steps)`. */
-function deepRows(from: i32, to: i32): void {
-  const step = argument(0),
-    steps = argument(1),
-    columns = word(COLUMNS),
-    strideC = address(STRIDE_C),
-    memory = scratch();
-  for (let row = from; row < to; row += ROW_LIMIT) {
-    const count = min(ROW_LIMIT, to - row);
-    packBlockA(address(A), row, count, step, steps, memory + PACKED_A, memory + PLACES);
-    multiplyBlock(
-      memory + PACKED_A,
-      count,
-      address(PACKED_B),
-      steps,
-      columns,
-      address(C) + <usize>row * strideC,
-      strideC,
-      modeOf(step, steps),
-      address(BIAS),
-      memory,
-    );
-  }
-}
-
-function deepPack(first: i32, last: i32): void {
-  const steps = argument(1);
-  packBlockB(address(B), argument(0), steps, first, last, address(PACKED_B) + ((<usize>first * <usize>steps) << 5));
-}
-
-/**
- * The product, without bias, for a depth far above rows and columns, such as a filter gradient. B is packed a block of
- * depth at a time: `divideUp(columns, 8) · 320 · 32` bytes a thread.
- * @param parts Room for {@link deepParts} copies of C, where that is more than one.
- */
-export function multiplyDeep(parts: usize): void {
-  const depth = word(DEPTH),
-    rows = word(ROWS),
-    columns = word(COLUMNS),
-    depthBlock = word(DEPTH_BLOCK),
-    count = deepParts(rows, columns, depth);
-  if (count > 1) {
-    setArgument(0, parts);
-    setArgument(1, count);
-    setArgument(2, (<usize>rows * <usize>columns) << 2);
-    forTasks(deepTask, count, nanoseconds(rows, depth));
-    forRange(addParts, rows * columns, 64, 0.1 * <f32>count);
-    return;
-  }
-  for (let step = 0; step < depth; step += depthBlock) {
-    const steps = min(depthBlock, depth - step);
-    setArgument(0, step);
-    setArgument(1, steps);
-    forRange(deepPack, divideUp(columns, 8), 1, 8 * <f32>steps * PACK_NANOSECONDS);
-    forRange(deepRows, rows, 4, nanoseconds(1, steps));
   }
 }

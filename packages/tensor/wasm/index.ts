@@ -1,7 +1,8 @@
 export { setScratch } from "./layout";
 export { workerLoop } from "./threads";
 export { setConvolution, setGroup } from "./pack-convolution";
-export { setProduct, packProduct, multiply, multiplyBatch, multiplyDeep, deepParts } from "./gemm";
+export { setProduct, packProduct, multiply, multiplyBatch } from "./gemm";
+export { multiplyDeep, deepParts } from "./gemm-deep";
 export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
 export { binary, binaryBroadcast, compareBroadcast, integerBroadcast } from "./binary";

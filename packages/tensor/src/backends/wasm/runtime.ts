@@ -26,11 +26,13 @@ function megabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 0)} MiB`;
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
+/** The bytes of a binary: base64 of deflated data. */
+async function decode(base64: string): Promise<Uint8Array<ArrayBuffer>> {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(inflated).arrayBuffer());
 }
 
 /** One WebAssembly memory, the kernels that work on it, the allocator of its space and the workers that share it. */
@@ -224,10 +226,10 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<WasmR
     throw new DeviceError("wasm: expected an environment with WebAssembly, got none; use cpu");
   const { memory, maximum } = reserve(maximumPages, shared);
   const isShared = !(memory.buffer instanceof ArrayBuffer);
-  const form = (text: string) => (isShared ? decode(text) : unshare(decode(text)));
-  const relaxed = relaxedSimd ? form(RELAXED_BINARY) : undefined;
+  const form = async (text: string) => (isShared ? await decode(text) : unshare(await decode(text)));
+  const relaxed = relaxedSimd ? await form(RELAXED_BINARY) : undefined;
   const useRelaxed = relaxed !== undefined && (await allowRelaxedSimd(relaxed));
-  const binary = useRelaxed ? relaxed : form(PLAIN_BINARY);
+  const binary = useRelaxed ? relaxed : await form(PLAIN_BINARY);
   if (!WebAssembly.validate(binary))
     throw new DeviceError(
       "wasm: expected WebAssembly with 128-bit SIMD and atomics, got an engine without; use cpu or a newer engine",

@@ -60,7 +60,8 @@ const isNode = (): boolean => typeof process !== "undefined" && process.versions
 async function startWorker(data: object, { ready, lost }: WorkerEvents): Promise<WorkerHandle> {
   if (isNode()) {
     const { Worker } = await import("node:worker_threads");
-    const source = `const { parentPort, workerData } = require("node:worker_threads"); (${WORKER_BODY})(workerData, (message) => parentPort.postMessage(message));`;
+    // not a require(): tools would take the bundle for CommonJS
+    const source = `const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads"); (${WORKER_BODY})(workerData, (message) => parentPort.postMessage(message));`;
     // no inherited flags: a loader or an inspector of the program would start in each worker
     const worker = new Worker(source, { eval: true, workerData: data, execArgv: [], env: {} });
     worker.once("message", () => {

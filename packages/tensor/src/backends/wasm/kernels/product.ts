@@ -142,21 +142,3 @@ export function multiplyDeep(backend: WasmBackend, product: Product): void {
   setProduct(backend, product, memory);
   backend.exports.multiplyDeep(memory + packed);
 }
-
-/**
- * Products with one B, which is packed once.
- * @param packed Address of `packedBytes(columns, depth)` bytes that stay while the result is used.
- * @returns computes `c[rows, columns] = a[rows, depth] · b`, by address
- */
-export function repeatedProduct(
-  backend: WasmBackend,
-  product: Omit<Product, "a" | "c">,
-  packed: number,
-): (a: number, c: number) => void {
-  setProduct(backend, { ...product, a: 0, c: 0 }, packed);
-  backend.exports.packProduct();
-  return (a, c) => {
-    setProduct(backend, { ...product, a, c }, packed);
-    backend.exports.multiply();
-  };
-}
