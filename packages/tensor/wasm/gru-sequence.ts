@@ -160,8 +160,8 @@ const D_INPUT: i32 = OWN + 4;
 const D_RECURRENT: i32 = OWN + 5;
 const CARRIED: i32 = OWN + 6;
 
-/** Behind the tiles of a chunk. */
-const RESULTS: usize = 32768;
+/** Where the tiles of the gates' gradients lie, behind the product. */
+const RESULTS: usize = 512;
 
 function backwardCell(group: i32, panel: i32, tiles: usize): void {
   const size = argument(SIZE),

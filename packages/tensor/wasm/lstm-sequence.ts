@@ -157,7 +157,6 @@ function backwardCell(group: i32, panel: i32, tiles: usize): void {
     bytes = <usize>size << 2;
   const place = <usize>row * bytes + (<usize>unit << 2),
     gatePlace = <usize>row * (bytes << 2) + (<usize>unit << 2);
-  // the four tiles of the gates' gradients follow those of the chunk
   const results = tiles + TILES;
   for (let i = 0; i < rows; i++) {
     const at = place + <usize>i * bytes,
@@ -170,8 +169,8 @@ function backwardCell(group: i32, panel: i32, tiles: usize): void {
   for (let gate = 0; gate < 4; gate++) packTile(results + (<usize>gate << 7), panel, gate * wide + unit, left);
 }
 
-/** Far enough behind the tiles of a chunk. */
-const TILES: usize = 32768;
+/** Where the four tiles of the gates' gradients lie, behind the product. */
+const TILES: usize = 512;
 
 // @ts-ignore: decorator
 @inline

@@ -22,8 +22,6 @@ const GROUPS_EACH: i32 = 9;
 const PANELS_EACH: i32 = 10;
 export const OWN: i32 = 16;
 
-/** Panels whose tiles lie in the working memory at once: 64 · 4 tiles of 128 bytes are 32 KiB. */
-const CHUNK: i32 = 64;
 /** Depth of a tile's product: 8 columns of it are half of the first-level cache. */
 const DEPTH_LIMIT: i32 = 512;
 const OPERATIONS: f32 = 30;
@@ -154,38 +152,30 @@ export function forTiles(task: i32, cell: (group: i32, panel: i32, tiles: usize)
     firstPanel = (task / groupTasks) * argument(PANELS_EACH),
     lastPanel = min(panels, firstPanel + argument(PANELS_EACH)),
     tileBytes = <usize>argument(GATES) << 7;
-  for (let group = firstGroup; group < lastGroup; group++)
-    for (let chunk = firstPanel; chunk < lastPanel; chunk += CHUNK) {
-      const end = min(lastPanel, chunk + CHUNK);
-      let tiles = scratch();
-      if (hasProduct) multiplyGroup(group, chunk, end, tiles);
-      else memory.fill(tiles, 0, <usize>(end - chunk) * tileBytes);
-      for (let panel = chunk; panel < end; panel++) {
-        cell(group, panel, tiles);
-        tiles += tileBytes;
-      }
+  const tiles = scratch();
+  // a panel's rows are read and written from end to end; going down the columns instead loses what is prefetched
+  for (let panel = firstPanel; panel < lastPanel; panel++)
+    for (let group = firstGroup; group < lastGroup; group++) {
+      if (hasProduct) multiplyGroup(group, panel, tiles);
+      else memory.fill(tiles, 0, tileBytes);
+      cell(group, panel, tiles);
     }
 }
 
-function multiplyGroup(group: i32, firstPanel: i32, lastPanel: i32, tiles: usize): void {
+function multiplyGroup(group: i32, panel: i32, tiles: usize): void {
   const gates = argument(GATES),
     depth = argument(DEPTH),
-    panelBytes = addressArgument(PANEL_BYTES),
-    first = addressArgument(PACKED) + <usize>firstPanel * panelBytes,
+    a = addressArgument(PACKED) + <usize>panel * addressArgument(PANEL_BYTES),
     weight = addressArgument(WEIGHT) + ((<usize>group * <usize>gates * <usize>depth) << 5);
   for (let step = 0; step < depth; step += DEPTH_LIMIT) {
     const steps = min(DEPTH_LIMIT, depth - step),
       mode = step > 0 ? ACCUMULATE : 0;
-    let a = first + (<usize>step << 4),
+    let b = weight + (<usize>step << 5),
       c = tiles;
-    for (let panel = firstPanel; panel < lastPanel; panel++) {
-      let b = weight + (<usize>step << 5);
-      for (let gate = 0; gate < gates; gate++) {
-        multiplyTile(steps, a, b, c, 32, mode, 0);
-        b += <usize>depth << 5;
-        c += 128;
-      }
-      a += panelBytes;
+    for (let gate = 0; gate < gates; gate++) {
+      multiplyTile(steps, a + (<usize>step << 4), b, c, 32, mode, 0);
+      b += <usize>depth << 5;
+      c += 128;
     }
   }
 }
