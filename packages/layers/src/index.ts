@@ -26,6 +26,7 @@ export * from "./positional-encoding.js";
 export * from "./recurrent.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";
 export * from "./state-space.js";
+export * from "./structure/replace-modules.js";
 export type { InputDescription, ModuleSummary, SummaryRow } from "./summary.js";
 export * from "./transformer/decoder-layer.js";
 export * from "./transformer/encoder-layer.js";
