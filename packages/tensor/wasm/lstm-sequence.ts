@@ -74,18 +74,18 @@ function forwardRow(
   bytes: usize,
   left: i32,
 ): void {
-  const i = f32x4.add(loadPart(gatesIn, left), v128.load(tile)),
-    f = f32x4.add(loadPart(gatesIn + bytes, left), v128.load(tile, 128)),
-    g = f32x4.add(loadPart(gatesIn + 2 * bytes, left), v128.load(tile, 256)),
-    o = f32x4.add(loadPart(gatesIn + 3 * bytes, left), v128.load(tile, 384));
-  storePart(gatesOut, i, left);
-  storePart(gatesOut + bytes, f, left);
-  storePart(gatesOut + 2 * bytes, g, left);
-  storePart(gatesOut + 3 * bytes, o, left);
-  const remembered = f32x4.mul(logistic(f), loadPart(cellIn, left)),
-    cell = f32x4.add(remembered, f32x4.mul(logistic(i), hyperbolicTangent(g)));
+  const input = logistic(f32x4.add(loadPart(gatesIn, left), v128.load(tile))),
+    forget = logistic(f32x4.add(loadPart(gatesIn + bytes, left), v128.load(tile, 128))),
+    candidate = hyperbolicTangent(f32x4.add(loadPart(gatesIn + 2 * bytes, left), v128.load(tile, 256))),
+    output = logistic(f32x4.add(loadPart(gatesIn + 3 * bytes, left), v128.load(tile, 384)));
+  storePart(gatesOut, input, left);
+  storePart(gatesOut + bytes, forget, left);
+  storePart(gatesOut + 2 * bytes, candidate, left);
+  storePart(gatesOut + 3 * bytes, output, left);
+  const remembered = f32x4.mul(forget, loadPart(cellIn, left)),
+    cell = f32x4.add(remembered, f32x4.mul(input, candidate));
   storePart(cellOut, cell, left);
-  const hidden = f32x4.mul(logistic(o), hyperbolicTangent(cell));
+  const hidden = f32x4.mul(output, hyperbolicTangent(cell));
   storePart(hiddenOut, hidden, left);
   v128.store(tile, hidden);
 }
@@ -95,7 +95,7 @@ function forwardStep(task: i32, _: i32): void {
 }
 
 /**
- * The chain. `inputGates` and `gates` (before their activations) are `[length, batch, 4 · size]`, `hiddens` and `cells`
+ * The chain. `inputGates` and `gates` (after their activations) are `[length, batch, 4 · size]`, `hiddens` and `cells`
  * `[length, batch, size]`, `weight` `[4 · size, size]`; with `reverse` 1 the last step comes first.
  */
 export function lstmSequence(
@@ -196,29 +196,29 @@ function backwardRow(tile: usize, results: usize, at: usize, gateAt: usize, byte
     gradients = addressArgument(GRADIENTS) + gateAt,
     dGates = addressArgument(D_GATES),
     carried = addressArgument(CARRIED) + at;
-  const input = logistic(loadPart(gates, left)),
-    forget = logistic(loadPart(gates + bytes, left)),
-    candidate = hyperbolicTangent(loadPart(gates + 2 * bytes, left)),
-    output = logistic(loadPart(gates + 3 * bytes, left)),
+  const input = loadPart(gates, left),
+    forget = loadPart(gates + bytes, left),
+    candidate = loadPart(gates + 2 * bytes, left),
+    output = loadPart(gates + 3 * bytes, left),
     squashed = hyperbolicTangent(loadPart(addressArgument(CELL_SAVED) + at, left)),
     dh = f32x4.add(v128.load(tile), loadPart(addressArgument(D_HIDDEN) + at, left));
   let dc = addOptional(loadPart(carried, left), addressArgument(D_CELL), at, left);
   dc = f32x4.add(dc, f32x4.mul(f32x4.mul(dh, output), slopeOfTangent(squashed)));
   storePart(carried, f32x4.mul(dc, forget), left);
-  let value = f32x4.mul(f32x4.mul(dc, candidate), slopeOfLogistic(input));
-  value = addOptional(value, dGates, gateAt, left);
+  let value = addOptional(f32x4.mul(dc, candidate), dGates, gateAt, left);
+  value = f32x4.mul(value, slopeOfLogistic(input));
   storePart(gradients, value, left);
   v128.store(results, value);
-  value = f32x4.mul(f32x4.mul(dc, loadPart(addressArgument(CELL_BEFORE) + at, left)), slopeOfLogistic(forget));
-  value = addOptional(value, dGates, gateAt + bytes, left);
+  value = f32x4.mul(dc, loadPart(addressArgument(CELL_BEFORE) + at, left));
+  value = f32x4.mul(addOptional(value, dGates, gateAt + bytes, left), slopeOfLogistic(forget));
   storePart(gradients + bytes, value, left);
   v128.store(results, value, 128);
-  value = f32x4.mul(f32x4.mul(dc, input), slopeOfTangent(candidate));
-  value = addOptional(value, dGates, gateAt + 2 * bytes, left);
+  value = addOptional(f32x4.mul(dc, input), dGates, gateAt + 2 * bytes, left);
+  value = f32x4.mul(value, slopeOfTangent(candidate));
   storePart(gradients + 2 * bytes, value, left);
   v128.store(results, value, 256);
-  value = f32x4.mul(f32x4.mul(dh, squashed), slopeOfLogistic(output));
-  value = addOptional(value, dGates, gateAt + 3 * bytes, left);
+  value = addOptional(f32x4.mul(dh, squashed), dGates, gateAt + 3 * bytes, left);
+  value = f32x4.mul(value, slopeOfLogistic(output));
   storePart(gradients + 3 * bytes, value, left);
   v128.store(results, value, 384);
 }

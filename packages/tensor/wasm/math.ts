@@ -108,9 +108,8 @@ export function hyperbolicTangent(x: v128): v128 {
 @inline
 export function logistic(x: v128): v128 {
   const e = exponential(f32x4.neg(f32x4.abs(x)));
-  const positive = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), e));
-  const negative = f32x4.div(e, f32x4.add(f32x4.splat(1), e));
-  return v128.bitselect(negative, positive, f32x4.lt(x, f32x4.splat(0)));
+  const numerator = v128.bitselect(e, f32x4.splat(1), f32x4.lt(x, f32x4.splat(0)));
+  return f32x4.div(numerator, f32x4.add(f32x4.splat(1), e));
 }
 
 /** erf x for |x| ≤ 1: x · P(x²), our minimax fit, 1.2e-9 relative. */

@@ -12,7 +12,7 @@ export type LstmSequenceInputs = { inputGates: Tensor; hiddenWeight: Tensor; hid
 
 export type LstmSequenceAttributes = { reverse: boolean };
 
-/** Outputs: hidden states and cell states `[length, batch, hidden]`, and the gates before their activations. */
+/** Outputs: hidden states and cell states `[length, batch, hidden]`, and the gates after their activations. */
 export const lstmSequenceKernel = /* @__PURE__ */ defineKernel<LstmSequenceInputs, LstmSequenceAttributes>({
   name: "LSTMSequence",
   reference: lstmSequenceReference,
