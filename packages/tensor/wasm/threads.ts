@@ -13,8 +13,8 @@ const DONE: usize = CONTROL + 128;
 const SLEEPERS: usize = CONTROL + 192;
 /** Not 0 once a worker has trapped. */
 const FAILED: usize = CONTROL + 256;
-/** Not 0 when workers shall return. */
-const QUIT: usize = CONTROL + 320;
+/** Which workers may take part: raised when they are replaced, so that one that lingers never joins those that follow. */
+const GENERATION: usize = CONTROL + 320;
 /** Threads that compute, the program's own included. */
 const THREADS: usize = CONTROL + 384;
 /** Nanoseconds of work (f32) below which a job stays on one thread, and below which sleepers are not woken. */
@@ -167,12 +167,15 @@ function takeTasks(): void {
   }
 }
 
-/** The life of a worker: takes tasks, spins for `spins` turns after the last one, then sleeps until a job wakes it. */
-export function workerLoop(index: i32, spins: i32): void {
+/**
+ * The life of a worker: takes tasks, spins for `spins` turns after the last one, then sleeps until a job wakes it. Returns
+ * when workers of another generation have taken its place.
+ */
+export function workerLoop(index: i32, spins: i32, generation: i32): void {
   thread = index;
   let seen = atomic.load<i32>(EPOCH);
-  takeTasks();
-  while (load<i32>(QUIT) == 0) {
+  while (atomic.load<i32>(GENERATION) == generation) {
+    takeTasks();
     let turns = spins,
       epoch = seen;
     while (turns > 0) {
@@ -180,13 +183,12 @@ export function workerLoop(index: i32, spins: i32): void {
       if (epoch != seen) break;
       turns--;
     }
-    if (epoch == seen) {
+    if (epoch == seen && atomic.load<i32>(GENERATION) == generation) {
       atomic.add<i32>(SLEEPERS, 1);
       atomic.wait<i32>(EPOCH, seen, -1);
       atomic.sub<i32>(SLEEPERS, 1);
       epoch = atomic.load<i32>(EPOCH);
     }
     seen = epoch;
-    takeTasks();
   }
 }

@@ -3,7 +3,7 @@
 /** Functions of the compiled kernels; addresses are bytes from the start of the memory. */
 export interface WasmExports {
   setScratch(pointer: number): void;
-  workerLoop(index: number, spins: number): void;
+  workerLoop(index: number, spins: number, generation: number): void;
   setConvolution(image: number, height: number, width: number, channels: number, outHeight: number, outWidth: number, filterHeight: number, filterWidth: number, strideHeight: number, strideWidth: number, padTop: number, padLeft: number, dilationHeight: number, dilationWidth: number): void;
   setGroup(image: number, channels: number): void;
   setProduct(a: number, b: number, c: number, rows: number, columns: number, depth: number, strideA: number, strideB: number, strideC: number, transposeA: number, transposeB: number, bias: number, activation: number, packedB: number, source: number, filterChannels: number): void;

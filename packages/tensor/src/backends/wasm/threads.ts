@@ -6,7 +6,7 @@ const EPOCH = CONTROL + 64;
 const DONE = CONTROL + 128;
 const SLEEPERS = CONTROL + 192;
 const FAILED = CONTROL + 256;
-const QUIT = CONTROL + 320;
+const GENERATION = CONTROL + 320;
 const THREADS = CONTROL + 384;
 const SERIAL_BELOW = CONTROL + 448;
 const WAKE_ABOVE = CONTROL + 452;
@@ -23,6 +23,8 @@ const START_MILLISECONDS = 10_000;
 /** More threads than this gain nothing for the sizes of models that run on a CPU. */
 const MOST_THREADS = 64;
 const MOST_DEFAULT_THREADS = 8;
+/** How long a worker may take to leave: between two tasks it looks whether it should. */
+const LEAVE_MILLISECONDS = 2_000;
 /** A pool that keeps losing workers stays on one thread. */
 const MOST_RESTARTS = 3;
 
@@ -30,12 +32,12 @@ const MOST_RESTARTS = 3;
  * What a worker runs: nothing but the module and the memory it is given. Text, because a function's source is not safe
  * from what bundlers add to it.
  */
-const WORKER_BODY = `({ module, memory, index, scratch, spins }, post) => {
+const WORKER_BODY = `({ module, memory, index, scratch, spins, generation }, post) => {
   try {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory, watch() {} } });
-    exports.setScratch(scratch);
+    const kernels = new WebAssembly.Instance(module, { env: { memory, watch() {} } }).exports;
+    kernels.setScratch(scratch);
     post("ready");
-    exports.workerLoop(index, spins);
+    kernels.workerLoop(index, spins, generation);
   } catch (error) {
     const text = new TextEncoder().encode(String(error)).slice(0, ${MESSAGE_BYTES});
     new Uint8Array(memory.buffer, ${MESSAGE + 4}, text.length).set(text);
@@ -43,6 +45,7 @@ const WORKER_BODY = `({ module, memory, index, scratch, spins }, post) => {
     words[${MESSAGE >> 2}] = text.length;
     Atomics.store(words, ${FAILED >> 2}, 1);
   }
+  post("left");
 }`;
 
 /** A Node worker or a browser's. */
@@ -52,19 +55,22 @@ interface WorkerHandle {
 
 interface WorkerEvents {
   readonly ready: () => void;
+  /** It takes no more tasks and touches the memory no more. */
+  readonly left: () => void;
   readonly lost: (reason: string) => void;
 }
 
 const isNode = (): boolean => typeof process !== "undefined" && process.versions?.node !== undefined;
 
-async function startWorker(data: object, { ready, lost }: WorkerEvents): Promise<WorkerHandle> {
+async function startWorker(data: object, { ready, left, lost }: WorkerEvents): Promise<WorkerHandle> {
   if (isNode()) {
     const { Worker } = await import("node:worker_threads");
     // not a require(): tools would take the bundle for CommonJS
     const source = `const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads"); (${WORKER_BODY})(workerData, (message) => parentPort.postMessage(message));`;
     // no inherited flags: a loader or an inspector of the program would start in each worker
     const worker = new Worker(source, { eval: true, workerData: data, execArgv: [], env: {} });
-    worker.once("message", () => {
+    worker.on("message", (message) => {
+      if (message === "left") return left();
       worker.unref(); // an idle pool does not keep the program alive
       ready();
     });
@@ -80,7 +86,7 @@ async function startWorker(data: object, { ready, lost }: WorkerEvents): Promise
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   try {
     const worker = new Worker(url);
-    worker.onmessage = ready;
+    worker.onmessage = ({ data: message }) => (message === "left" ? left() : ready());
     worker.onerror = (event) => lost(event.message || "the worker did not start");
     worker.postMessage(data);
     return {
@@ -109,6 +115,17 @@ export function assertThreads(operation: string, count: unknown): asserts count 
     );
 }
 
+/** Whether `event` happens in time. */
+async function within(event: Promise<void>, milliseconds: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const inTime = await Promise.race([event.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+}
+
 /** What the pool needs of the runtime. */
 export interface PoolHost {
   readonly module: WebAssembly.Module;
@@ -122,6 +139,8 @@ export interface PoolHost {
 interface PoolWorker {
   readonly handle: WorkerHandle;
   readonly scratch: number;
+  /** Settles when the worker has left or died. */
+  readonly left: Promise<void>;
 }
 
 /** The workers that take part in jobs, and the watch over them. */
@@ -225,23 +244,29 @@ export class WorkerPool {
   private async start(count: number): Promise<number> {
     const { words } = this;
     const { module, memory } = this.host;
-    words[QUIT >> 2] = 0;
     words[FAILED >> 2] = 0;
     words[SLEEPERS >> 2] = 0;
     const generation = ++this.generation;
+    Atomics.store(words, GENERATION >> 2, generation);
     const starting = Array.from({ length: count - 1 }, (_, position) => {
       const scratch = this.host.allocateScratch();
       let handle: WorkerHandle | undefined;
+      let leave: () => void = () => undefined;
+      const left = new Promise<void>((resolve) => {
+        leave = resolve;
+      });
       const started = new Promise<boolean>((resolve) => {
         const timer = setTimeout(() => resolve(false), START_MILLISECONDS);
         const settle = (isReady: boolean) => {
           clearTimeout(timer);
           resolve(isReady);
         };
-        const data = { module, memory, index: position + 1, scratch, spins: SPINS };
+        const data = { module, memory, index: position + 1, scratch, spins: SPINS, generation };
         startWorker(data, {
           ready: () => settle(true),
+          left: leave,
           lost: () => {
+            leave();
             settle(false);
             if (generation === this.generation && this.threads > 1) this.restart();
           },
@@ -252,11 +277,11 @@ export class WorkerPool {
           () => settle(false),
         );
       });
-      return started.then((isReady) => ({ isReady, handle, scratch }));
+      return started.then((isReady) => ({ isReady, handle, scratch, left }));
     });
     let refused = false;
-    for (const { isReady, handle, scratch } of await Promise.all(starting)) {
-      if (handle !== undefined) this.workers.push({ handle, scratch });
+    for (const { isReady, handle, scratch, left } of await Promise.all(starting)) {
+      if (handle !== undefined) this.workers.push({ handle, scratch, left });
       else this.host.releaseScratch(scratch);
       refused ||= !isReady;
     }
@@ -271,9 +296,17 @@ export class WorkerPool {
     this.generation++;
     this.workers = [];
     words[THREADS >> 2] = 1;
-    words[QUIT >> 2] = 1;
+    Atomics.store(words, GENERATION >> 2, this.generation);
+    // raised as for a job, so that a worker that is about to sleep does not
+    Atomics.add(words, EPOCH >> 2, 1);
     Atomics.notify(words, EPOCH >> 2);
-    await Promise.all(workers.map(({ handle }) => handle.terminate()));
-    for (const { scratch } of workers) this.host.releaseScratch(scratch);
+    await Promise.all(
+      workers.map(async ({ handle, scratch, left }) => {
+        // a browser ends a worker when it likes: until it has left, its working memory is its own
+        const hasLeft = await within(left, LEAVE_MILLISECONDS);
+        await handle.terminate();
+        if (hasLeft || isNode()) this.host.releaseScratch(scratch);
+      }),
+    );
   }
 }
