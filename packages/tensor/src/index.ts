@@ -76,9 +76,9 @@ export {
   convTranspose2d,
   convTranspose3d,
 } from "./ops/conv.js";
-export type { ConvActivation } from "./ops/conv-fused.js";
 export { type CumulativeOptions, cumprod, cumsum } from "./ops/cumulative.js";
 export { einsum } from "./ops/einsum.js";
+export type { FusedActivation } from "./ops/fused-activations.js";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
 export {
   type AlongAxisOptions,
@@ -92,7 +92,6 @@ export {
   scatterNd,
   takeAlongAxis,
 } from "./ops/indexing.js";
-export type { LinearActivation } from "./ops/linear-activation.js";
 export { type LinearOptions, linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
 export {
   type BatchNormOptions,

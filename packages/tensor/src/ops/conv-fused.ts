@@ -1,45 +1,13 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { convFusedWasm } from "../backends/wasm/ops/conv.js";
-import { InputError } from "../errors.js";
 import { defineKernel } from "../kernels/define-kernel.js";
-import { gelu } from "../kernels/gelu/gelu.js";
-import { hardSwish, leakyRelu, relu, relu6, silu } from "./activations.js";
 import { add } from "./arithmetic.js";
 import { convolveGroups } from "./conv-grouped.js";
 import { type ConvAttributes, convolve, depthwise } from "./conv-kernels.js";
+import { activate, type FusedActivation } from "./fused-activations.js";
 import { reshape } from "./shape-ops.js";
-import { sigmoid, tanh } from "./unary.js";
 
-/** What a convolution may apply to its result, by name: our functions with their defaults. */
-const ACTIVATIONS = {
-  relu,
-  relu6,
-  gelu: (x: Tensor) => gelu(x),
-  "gelu-tanh": (x: Tensor) => gelu(x, { approximate: "tanh" }),
-  silu,
-  "hard-swish": hardSwish,
-  "leaky-relu": (x: Tensor) => leakyRelu(x),
-  sigmoid,
-  tanh,
-} as const;
-
-/** An activation that a convolution applies to its result; `gelu-tanh` is GELU's approximation by tanh, `leaky-relu` has slope 0.01. */
-export type ConvActivation = keyof typeof ACTIVATIONS;
-
-/** @internal */
-export function assertConvActivation(operation: string, activation: unknown): void {
-  if (activation !== undefined && !Object.hasOwn(ACTIVATIONS, activation as string))
-    throw new InputError(
-      `${operation}: expected activation as one of ${Object.keys(ACTIVATIONS).join(", ")}, got ${String(activation)}; apply others to the result`,
-    );
-}
-
-/** @internal */
-export function activate(y: Tensor, activation: ConvActivation): Tensor {
-  return ACTIVATIONS[activation](y);
-}
-
-export type FusedConvAttributes = ConvAttributes & { groups: number; activation?: ConvActivation };
+export type FusedConvAttributes = ConvAttributes & { groups: number; activation?: FusedActivation };
 
 type FusedConvInputs = { x: Tensor; filter: Tensor; bias?: Tensor };
 

@@ -5,15 +5,10 @@ import { tidy } from "../memory.js";
 import { formatShape } from "../shape.js";
 import { add } from "./arithmetic.js";
 import { assertTensor } from "./broadcast.js";
-import {
-  activate,
-  assertConvActivation,
-  type ConvActivation,
-  convolveAny,
-  convolveFused,
-} from "./conv-fused.js";
+import { convolveAny, convolveFused } from "./conv-fused.js";
 import { convolveGroupsInput } from "./conv-grouped.js";
 import { type ConvAttributes, convLength, convolveInput, depthwiseInput } from "./conv-kernels.js";
+import { activate, assertFusedActivation, type FusedActivation } from "./fused-activations.js";
 import { expandDims, reshape, squeeze } from "./shape-ops.js";
 import { narrow, pad, place, takeStrided } from "./slice.js";
 import { type ConvPadding, convPadding, type PerAxis, perAxis } from "./window.js";
@@ -31,20 +26,20 @@ export interface ConvOptions {
   /** `[out]`, added to the result. */
   readonly bias?: Tensor;
   /** Applied to the result after the bias. On the CPU engine it costs no pass of its own, unless a gradient is recorded. Default: none. */
-  readonly activation?: ConvActivation;
+  readonly activation?: FusedActivation;
 }
 
 interface Plan extends ConvAttributes {
   readonly groups: number;
   readonly bias: Tensor | undefined;
-  readonly activation?: ConvActivation;
+  readonly activation?: FusedActivation;
 }
 
 /** Checks the arguments of a convolution and expands its options to one entry a spatial axis. */
 function plan(operation: string, x: Tensor, filter: Tensor, options: ConvOptions): Plan {
   assertOptions(operation, options, ["stride", "padding", "dilation", "groups", "bias", "activation"]);
   const { stride = 1, padding = 0, dilation = 1, groups = 1, bias, activation } = options;
-  assertConvActivation(operation, activation);
+  assertFusedActivation(operation, activation);
   const axes = x.shape.length - 2;
   const kernel = filter.shape.slice(0, axes);
   const [perGroup, out] = filter.shape.slice(axes);

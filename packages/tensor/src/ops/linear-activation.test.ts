@@ -6,8 +6,8 @@ import { dispose, tidy } from "../memory.js";
 import { fromValues, read, zeros } from "../tensor.js";
 import { randomHostTensor } from "../testing/describe-kernel.js";
 import { describeEachDevice, expectNoLeak } from "../testing/index.js";
-import { relu, relu6, silu } from "./activations.js";
-import type { LinearActivation } from "./linear-activation.js";
+import { hardSwish, leakyRelu, relu, relu6, silu } from "./activations.js";
+import type { FusedActivation } from "./fused-activations.js";
 import { linear } from "./matmul.js";
 import { sum } from "./reduce.js";
 import { sigmoid, tanh } from "./unary.js";
@@ -18,6 +18,8 @@ const ACTIVATIONS = {
   gelu,
   "gelu-tanh": (x: Parameters<typeof gelu>[0]) => gelu(x, { approximate: "tanh" }),
   silu,
+  "hard-swish": hardSwish,
+  "leaky-relu": (x: Parameters<typeof gelu>[0]) => leakyRelu(x),
   sigmoid,
   tanh,
 } as const;
@@ -40,7 +42,7 @@ describeEachDevice("linear with an activation", () => {
       make([outFeatures], "b"),
     ];
     for (const [name, activate] of Object.entries(ACTIVATIONS)) {
-      const fused = linear(x, weight, bias, { activation: name as LinearActivation });
+      const fused = linear(x, weight, bias, { activation: name as FusedActivation });
       const separate = tidy(() => activate(linear(x, weight, bias)));
       await expect(fused).toBeCloseToTensor(separate, { relative: 1e-5 });
       dispose([fused, separate]);
@@ -65,7 +67,7 @@ describeEachDevice("linear with an activation", () => {
 
   it("refuses what it does not know", () => {
     const [x, weight] = [make([2, 4], "x"), make([5, 4], "w")];
-    expect(() => linear(x, weight, undefined, { activation: "softmax" as LinearActivation })).toThrow(
+    expect(() => linear(x, weight, undefined, { activation: "softmax" as FusedActivation })).toThrow(
       InputError,
     );
     expect(() => linear(x, weight, undefined, { activations: "relu" } as object)).toThrow(

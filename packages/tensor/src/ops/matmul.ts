@@ -8,7 +8,8 @@ import { tidy } from "../memory.js";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
 import { add, mul } from "./arithmetic.js";
 import { assertTensor, constantKernel, expandTo, toDType } from "./broadcast.js";
-import { activate, type LinearActivation, linearActivation } from "./linear-activation.js";
+import { activate, assertFusedActivation, type FusedActivation } from "./fused-activations.js";
+import { linearActivation } from "./linear-activation.js";
 import { sum } from "./reduce.js";
 import { reshape, transpose } from "./shape-ops.js";
 
@@ -144,7 +145,7 @@ export interface LinearOptions {
   /**
    * Applied to the result; in one pass with the product on `wasm` when no gradient is recorded. Default: none.
    */
-  readonly activation?: LinearActivation;
+  readonly activation?: FusedActivation;
 }
 
 /**
@@ -156,6 +157,7 @@ export interface LinearOptions {
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
   assertOptions("linear", options, ["activation"]);
   const { activation } = options;
+  assertFusedActivation("linear", activation);
   const multiplyRows = (inputs: LinearInputs) =>
     activation === undefined ? linearKernel(inputs, {}) : linearActivation(inputs, activation);
   for (const tensor of [x, weight, ...(bias === undefined ? [] : [bias])]) {
