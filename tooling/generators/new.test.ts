@@ -35,13 +35,13 @@ describe("addToRegistry", () => {
 
 /** A domain package as the first one will be: manifest, configuration, four rooms. */
 async function makeDomainPackage(copy: string): Promise<void> {
-  const folder = join(copy, "packages", "vision");
+  const folder = join(copy, "packages", "speech");
   const layers = JSON.parse(await readFile(join(copy, "packages/layers/package.json"), "utf8"));
   for (const room of ["preprocess", "models", "postprocess", "tasks"])
     await mkdir(join(folder, "src", room), { recursive: true });
   const manifest = {
     ...layers,
-    name: "@ai/vision",
+    name: "@ai/speech",
     dependencies: { "@ai/layers": "workspace:*", "@ai/tensor": "workspace:*" },
   };
   manifest.exports = { ".": layers.exports["."], "./browser": layers.exports["./browser"] };
@@ -94,8 +94,8 @@ describe("pnpm new", () => {
     for (const args of [
       ["kernel", "sample-kernel"],
       ["layer", "SampleLayer"],
-      ["model", "vision", "sample-model"],
-      ["task", "vision", "sample-task"],
+      ["model", "speech", "sample-model"],
+      ["task", "speech", "sample-task"],
     ])
       expect(await generate(...args)).toMatchObject({ code: 0 });
 
@@ -103,7 +103,7 @@ describe("pnpm new", () => {
       "packages/tensor/src/kernels/sample-kernel",
       "packages/layers/src/sample-layer.ts",
       "packages/layers/src/sample-layer.test.ts",
-      "packages/vision/src",
+      "packages/speech/src",
     ];
     expect(
       await tool(
@@ -120,7 +120,7 @@ describe("pnpm new", () => {
       "-b",
       "packages/tensor",
       "packages/layers",
-      "packages/vision",
+      "packages/speech",
     );
     expect(types.output.split("\n").filter((line) => /sample/.test(line))).toEqual([]);
 

@@ -1,0 +1,1 @@
+export type { Picture, PictureChannels } from "./preprocess/picture.js";
