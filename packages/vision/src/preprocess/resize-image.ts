@@ -1,0 +1,191 @@
+import { InputError } from "@ai/tensor";
+import { assertIntegers, assertOneOf, assertOptionNames } from "./checks.js";
+import { assertPicture, type Picture } from "./picture.js";
+import { premultiply, unpremultiply } from "./premultiply.js";
+import {
+  RESAMPLES,
+  type Resample,
+  type ResampleWeights,
+  resampleWeights,
+  WEIGHT_BITS,
+} from "./resample-filters.js";
+
+/** Options of {@link resizeImage}. */
+export interface ResizeOptions {
+  /** Width of the result in pixels. */
+  readonly width: number;
+  /** Height of the result in pixels. */
+  readonly height: number;
+  /** The filter; bicubic unless it says otherwise, as in Pillow. */
+  readonly resample?: Resample;
+  /** The part of the picture to resize, `[left, top, right, bottom]` in pixels, fractions allowed; all of it when left out. */
+  readonly box?: readonly [left: number, top: number, right: number, bottom: number];
+}
+
+/**
+ * Resizes a picture exactly as Pillow's `Image.resize`: two passes in fixed point, the filter widened where an axis
+ * shrinks (anti-aliasing), colours weighted by alpha in an RGBA picture. Rows come first, as in Pillow up to 12;
+ * Pillow 13 takes the cheaper order, which moves some values by one level.
+ * @returns A new picture of the asked size, with the same channels.
+ * @throws InputError for a size below 1, an unknown filter, or a box outside the picture.
+ * @see Pillow, `Image.resize`, https://pillow.readthedocs.io/en/stable/reference/Image.html
+ * @example
+ * const photo = await readImage("photo.jpg");
+ * const small = resizeImage(photo, { width: 224, height: 224, resample: "bilinear" });
+ */
+export function resizeImage(picture: Picture, options: ResizeOptions): Picture {
+  assertPicture("resizeImage", picture);
+  assertOptionNames("resizeImage", options, ["width", "height", "resample", "box"]);
+  const { width, height, resample = "bicubic" } = options;
+  assertIntegers("resizeImage", { width, height });
+  assertOneOf("resizeImage", "resample", resample, RESAMPLES);
+  const box = options.box ?? [0, 0, picture.width, picture.height];
+  assertBox(picture, box);
+  const [left, top, right, bottom] = box;
+  const isWhole = left === 0 && top === 0 && right === picture.width && bottom === picture.height;
+  if (isWhole && width === picture.width && height === picture.height)
+    return { ...picture, data: Uint8Array.from(picture.data) };
+  if (resample === "nearest") return resizeNearest(picture, width, height, box);
+  const source = picture.channels === 4 ? premultiply(picture) : picture;
+  const result = resizeFiltered(source, width, height, resample, box);
+  return picture.channels === 4 ? unpremultiply(result) : result;
+}
+
+function assertBox(picture: Picture, box: readonly number[]): void {
+  const [left, top, right, bottom] = box;
+  const isInside = left >= 0 && top >= 0 && right <= picture.width && bottom <= picture.height;
+  if (box.length !== 4 || !isInside || !(left < right) || !(top < bottom))
+    throw new InputError(
+      `resizeImage: expected a box [left, top, right, bottom] inside ${picture.width} × ${picture.height} pixels, got [${box.join(", ")}]`,
+    );
+}
+
+/** Which input each output takes; the position is summed up step by step, as Pillow does. */
+function nearestPositions(from: number, to: number, inputSize: number, outputSize: number): Int32Array {
+  const step = (to - from) / outputSize;
+  const positions = new Int32Array(outputSize);
+  let position = from + step * 0.5;
+  for (let output = 0; output < outputSize; output++) {
+    positions[output] = Math.min(inputSize - 1, Math.trunc(position));
+    position += step;
+  }
+  return positions;
+}
+
+function resizeNearest(picture: Picture, width: number, height: number, box: readonly number[]): Picture {
+  const { channels } = picture;
+  const columns = nearestPositions(box[0], box[2], picture.width, width);
+  const rows = nearestPositions(box[1], box[3], picture.height, height);
+  const data = new Uint8Array(height * width * channels);
+  let target = 0;
+  for (const row of rows) {
+    const start = row * picture.width;
+    for (const column of columns) {
+      const source = (start + column) * channels;
+      for (let channel = 0; channel < channels; channel++) data[target++] = picture.data[source + channel];
+    }
+  }
+  return { data, width, height, channels };
+}
+
+function resizeFiltered(
+  picture: Picture,
+  width: number,
+  height: number,
+  resample: Exclude<Resample, "nearest">,
+  [left, top, right, bottom]: readonly [number, number, number, number],
+): Picture {
+  const { channels } = picture;
+  const vertical = resampleWeights(resample, picture.height, [top, bottom], height);
+  const firstRow = vertical.starts[0];
+  const lastRow = vertical.starts[height - 1] + vertical.counts[height - 1];
+  let { data } = picture;
+  let offset = 0;
+  if (width !== picture.width || left !== 0 || right !== picture.width) {
+    const horizontal = resampleWeights(resample, picture.width, [left, right], width);
+    const rows = picture.data.subarray(
+      firstRow * picture.width * channels,
+      lastRow * picture.width * channels,
+    );
+    data = resizeRows(rows, picture.width, channels, lastRow - firstRow, horizontal);
+    offset = firstRow;
+  }
+  if (height !== picture.height || top !== 0 || bottom !== picture.height)
+    data = resizeColumns(data, width * channels, offset, vertical);
+  return { data, width, height, channels };
+}
+
+const HALF = 1 << (WEIGHT_BITS - 1);
+
+/** Rounds a fixed-point sum to a grey level. */
+function level(sum: number): number {
+  const value = sum >> WEIGHT_BITS;
+  if (value < 0) return 0;
+  return value > 255 ? 255 : value;
+}
+
+/** Each output column of each row. */
+function resizeRows(
+  input: Picture["data"],
+  inputWidth: number,
+  channels: number,
+  rows: number,
+  { starts, counts, weights, taps }: ResampleWeights,
+): Uint8Array {
+  const width = starts.length;
+  const output = new Uint8Array(rows * width * channels);
+  for (let row = 0; row < rows; row++) {
+    const rowStart = row * inputWidth;
+    for (let column = 0; column < width; column++) {
+      const source = (rowStart + starts[column]) * channels;
+      const firstWeight = column * taps;
+      const count = counts[column];
+      const target = (row * width + column) * channels;
+      if (channels === 3) {
+        let red = HALF;
+        let green = HALF;
+        let blue = HALF;
+        for (let tap = 0, at = source; tap < count; tap++, at += 3) {
+          const weight = weights[firstWeight + tap];
+          red = (red + input[at] * weight) | 0;
+          green = (green + input[at + 1] * weight) | 0;
+          blue = (blue + input[at + 2] * weight) | 0;
+        }
+        output[target] = level(red);
+        output[target + 1] = level(green);
+        output[target + 2] = level(blue);
+      } else
+        for (let channel = 0; channel < channels; channel++) {
+          let sum = HALF;
+          for (let tap = 0, at = source + channel; tap < count; tap++, at += channels)
+            sum = (sum + input[at] * weights[firstWeight + tap]) | 0;
+          output[target + channel] = level(sum);
+        }
+    }
+  }
+  return output;
+}
+
+/** Each output row, from rows that start at input row `offset`. */
+function resizeColumns(
+  input: Picture["data"],
+  rowLength: number,
+  offset: number,
+  { starts, counts, weights, taps }: ResampleWeights,
+): Uint8Array {
+  const height = starts.length;
+  const output = new Uint8Array(height * rowLength);
+  const sums = new Int32Array(rowLength);
+  for (let row = 0; row < height; row++) {
+    sums.fill(HALF);
+    // row by row: memory is read in order
+    for (let tap = 0; tap < counts[row]; tap++) {
+      const weight = weights[row * taps + tap];
+      const source = (starts[row] - offset + tap) * rowLength;
+      for (let at = 0; at < rowLength; at++) sums[at] = (sums[at] + input[source + at] * weight) | 0;
+    }
+    const target = row * rowLength;
+    for (let at = 0; at < rowLength; at++) output[target + at] = level(sums[at]);
+  }
+  return output;
+}
