@@ -62,6 +62,7 @@ export {
   silu,
   softplus,
 } from "./ops/activations.js";
+export * from "./ops/adaptive-pool.js";
 export * from "./ops/arithmetic.js";
 export { cast } from "./ops/cast.js";
 export * from "./ops/compare.js";
@@ -93,6 +94,7 @@ export {
   takeAlongAxis,
 } from "./ops/indexing.js";
 export { type LinearOptions, linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
+export * from "./ops/max-pool-indices.js";
 export {
   type BatchNormOptions,
   type BatchNormTrainingOptions,
@@ -103,9 +105,7 @@ export {
   groupNorm,
 } from "./ops/normalization.js";
 export {
-  type AdaptivePoolOptions,
   type AvgPoolOptions,
-  adaptiveAvgPool2d,
   avgPool1d,
   avgPool2d,
   avgPool3d,

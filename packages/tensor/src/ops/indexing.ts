@@ -23,8 +23,8 @@ function assertIndices(operation: string, indices: Tensor): void {
     throw new DTypeError(`${operation}: expected int32 indices, got ${indices?.dtype}; cast them first`);
 }
 
-/** Throws for an index outside `[0, length)` where the host has the values. */
-function assertInRange(operation: string, indices: Tensor, length: number): void {
+/** Throws for an index outside `[0, length)` where the host has the values. @internal */
+export function assertInRange(operation: string, indices: Tensor, length: number): void {
   const values = hostValues(indices);
   if (values === undefined) return;
   for (let position = 0; position < values.length; position++)

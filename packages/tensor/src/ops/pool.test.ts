@@ -1,14 +1,29 @@
 import { expect, it } from "vitest";
 import {
+  adaptiveAvgPool1d,
   adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool1dWithIndices,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool2dWithIndices,
+  adaptiveMaxPool3d,
+  adaptiveMaxPool3dWithIndices,
   avgPool1d,
   avgPool2d,
   avgPool3d,
   dispose,
   grad,
+  type MaxPoolResult,
   maxPool1d,
+  maxPool1dWithIndices,
   maxPool2d,
+  maxPool2dWithIndices,
   maxPool3d,
+  maxPool3dWithIndices,
+  maxUnpool1d,
+  maxUnpool2d,
+  maxUnpool3d,
   sum,
   type Tensor,
   tensor,
@@ -18,7 +33,9 @@ import { describeEachDevice, expectFixtureCase, expectNoLeak, loadFixture } from
 
 const fixture = await loadFixture(new URL("../../fixtures/ops-pool.safetensors", import.meta.url));
 
-const CASES: Record<string, (x: Tensor) => Tensor> = {
+const both = ({ values, indices }: MaxPoolResult): Tensor[] => [values, indices];
+
+const CASES: Record<string, (x: Tensor) => Tensor | Tensor[]> = {
   "maxPool1d/plain": (x) => maxPool1d(x, { kernelSize: 3, stride: 2, padding: 1 }),
   "maxPool2d/plain": (x) => maxPool2d(x, { kernelSize: 2 }),
   "maxPool2d/padded": (x) => maxPool2d(x, { kernelSize: [3, 2], stride: [2, 1], padding: 1 }),
@@ -62,6 +79,61 @@ const CASES: Record<string, (x: Tensor) => Tensor> = {
   "adaptiveAvgPool2d/divides": (x) => adaptiveAvgPool2d(x, { outputSize: [2, 3] }),
   "adaptiveAvgPool2d/overlaps": (x) => adaptiveAvgPool2d(x, { outputSize: [3, 4] }),
   "adaptiveAvgPool2d/enlarges": (x) => adaptiveAvgPool2d(x, { outputSize: [7, 2] }),
+  "avgPool2d/divisor": (x) => avgPool2d(x, { kernelSize: 3, stride: 2, padding: 1, divisorOverride: 5 }),
+  "avgPool2d/divisorCeil": (x) =>
+    avgPool2d(x, {
+      kernelSize: [3, 2],
+      stride: [2, 3],
+      padding: 1,
+      ceilMode: true,
+      countIncludePad: false,
+      divisorOverride: -4,
+    }),
+  "avgPool3d/divisor": (x) => avgPool3d(x, { kernelSize: 2, stride: 1, ceilMode: true, divisorOverride: 3 }),
+  "adaptiveAvgPool1d/overlaps": (x) => adaptiveAvgPool1d(x, { outputSize: 3 }),
+  "adaptiveAvgPool3d/overlaps": (x) => adaptiveAvgPool3d(x, { outputSize: [2, null, 3] }),
+  "adaptiveMaxPool1d/overlaps": (x) => adaptiveMaxPool1d(x, { outputSize: 3 }),
+  "adaptiveMaxPool2d/overlaps": (x) => adaptiveMaxPool2d(x, { outputSize: [3, 4] }),
+  "adaptiveMaxPool2d/ties": (x) => adaptiveMaxPool2d(x, { outputSize: [3, 7] }),
+  "adaptiveMaxPool3d/overlaps": (x) => adaptiveMaxPool3d(x, { outputSize: [2, 4, 3] }),
+  "maxPool1dWithIndices/plain": (x) =>
+    both(maxPool1dWithIndices(x, { kernelSize: 3, stride: 2, padding: 1 })),
+  "maxPool2dWithIndices/options": (x) =>
+    both(
+      maxPool2dWithIndices(x, {
+        kernelSize: [3, 2],
+        stride: [2, 1],
+        padding: 1,
+        dilation: [1, 2],
+        ceilMode: true,
+      }),
+    ),
+  "maxPool3dWithIndices/options": (x) =>
+    both(maxPool3dWithIndices(x, { kernelSize: [3, 2, 3], stride: [1, 2, 2], padding: [1, 0, 1] })),
+  "maxPool3dWithIndices/ties": (x) => both(maxPool3dWithIndices(x, { kernelSize: 2 })),
+  "adaptiveMaxPool1dWithIndices/overlaps": (x) => both(adaptiveMaxPool1dWithIndices(x, { outputSize: 3 })),
+  "adaptiveMaxPool2dWithIndices/overlaps": (x) =>
+    both(adaptiveMaxPool2dWithIndices(x, { outputSize: [3, 4] })),
+  "adaptiveMaxPool3dWithIndices/overlaps": (x) =>
+    both(adaptiveMaxPool3dWithIndices(x, { outputSize: [2, 4, 3] })),
+  "maxUnpool1d/plain": (x) => {
+    const options = { kernelSize: 3, stride: 3, padding: 1 };
+    const { values, indices } = maxPool1dWithIndices(x, options);
+    return maxUnpool1d(values, indices, options);
+  },
+  "maxUnpool2d/size": (x) => {
+    const { values, indices } = maxPool2dWithIndices(x, { kernelSize: 2 });
+    return maxUnpool2d(values, indices, { kernelSize: 2, outputSize: [5, 7] });
+  },
+  "maxUnpool2d/overlaps": (x) => {
+    const options = { kernelSize: 3, stride: 2 };
+    const { values, indices } = maxPool2dWithIndices(x, options);
+    return maxUnpool2d(values, indices, options);
+  },
+  "maxUnpool3d/plain": (x) => {
+    const { values, indices } = maxPool3dWithIndices(x, { kernelSize: 2 });
+    return maxUnpool3d(values, indices, { kernelSize: 2 });
+  },
   "adaptiveAvgPool2d/keeps": (x) => adaptiveAvgPool2d(x, { outputSize: [null, 2] }),
 };
 
@@ -103,9 +175,12 @@ describeEachDevice("pooling", () => {
       "maxPool3d/options",
       "avgPool3d/ceilExclude",
       "adaptiveAvgPool2d/overlaps",
+      "adaptiveMaxPool3d/overlaps",
+      "maxUnpool2d/overlaps",
+      "avgPool2d/divisorCeil",
     ]) {
       const x = fixture.tensor(`${name}/input0`);
-      await expectNoLeak(() => dispose(grad((value) => sum(CASES[name](value)), [x])));
+      await expectNoLeak(() => dispose(grad((value) => sum([CASES[name](value)].flat()[0]), [x])));
       x.dispose();
     }
   });
@@ -120,6 +195,18 @@ describeEachDevice("pooling", () => {
     expect(() => avgPool2d(x, { kernelSize: [2, 2, 2] })).toThrow(/or 2 of them/);
     expect(() => adaptiveAvgPool2d(x, { outputSize: 0 })).toThrow(/outputSize as an integer of at least 1/);
     expect(() => adaptiveAvgPool2d(zeros([1, 0, 4, 2]), { outputSize: 1 })).toThrow(/with cells/);
+    expect(() => adaptiveMaxPool3d(x, { outputSize: 1 })).toThrow(
+      /expected x \[batch, depth, height, width, channels\]/,
+    );
+    expect(() => avgPool2d(x, { kernelSize: 2, divisorOverride: 0 })).toThrow(
+      /divisorOverride as a number other/,
+    );
+    const indices = zeros([1, 4, 4, 2], "int32", 64);
+    expect(() => maxUnpool2d(x, x, { kernelSize: 2 })).toThrow(/indices int32/);
+    expect(() => maxUnpool2d(x, indices, { kernelSize: 2, outputSize: [8, 6] })).toThrow(
+      /within a stride of/,
+    );
+    dispose(indices);
     dispose(x);
   });
 });

@@ -1,12 +1,16 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertList, assertOptions } from "../arguments.js";
+import { assertOptions } from "../arguments.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { formatShape } from "../shape.js";
+import { tensor } from "../tensor.js";
 import { mul } from "./arithmetic.js";
-import { avgPoolForward, maxPoolForward, type PoolAttributes } from "./pool-kernels.js";
-import { sum } from "./reduce.js";
-import { resample, windowMeans } from "./resample.js";
+import {
+  type AveragePoolAttributes,
+  avgPoolForward,
+  maxPoolForward,
+  type PoolAttributes,
+} from "./pool-kernels.js";
 import { reshape } from "./shape-ops.js";
 import { type PerAxis, perAxis } from "./window.js";
 
@@ -32,10 +36,12 @@ export interface MaxPoolOptions extends PoolOptions {
 export interface AvgPoolOptions extends PoolOptions {
   /** Count the padding's zeros as cells of the window. Default true. */
   readonly countIncludePad?: boolean;
+  /** Divide the sum of a window by this number instead of its cells. */
+  readonly divisorOverride?: number;
 }
 
-/** Checks a pooling's arguments and expands them to one entry a spatial axis. */
-function plan(operation: string, x: Tensor, axes: number, options: MaxPoolOptions): PoolAttributes {
+/** Checks a pooling's arguments and expands them to one entry a spatial axis. @internal */
+export function plan(operation: string, x: Tensor, axes: number, options: MaxPoolOptions): PoolAttributes {
   if (x?.shape?.length !== axes + 2)
     throw new ShapeError(`${operation}: expected x of rank ${axes + 2}, got ${formatShape(x?.shape ?? [])}`);
   if (x.dtype !== "float32")
@@ -67,8 +73,8 @@ function plan(operation: string, x: Tensor, axes: number, options: MaxPoolOption
 
 type Pool2d<Attributes extends PoolAttributes> = (x: Tensor, attributes: Attributes) => Tensor;
 
-/** The windows of some of the axes of a plan, as a 2-D plan; a missing axis gets windows of one cell. */
-function pick<Attributes extends PoolAttributes>(
+/** The windows of some of the axes of a plan, as a 2-D plan; a missing axis gets windows of one cell. @internal */
+export function pick<Attributes extends PoolAttributes>(
   attributes: Attributes,
   axes: readonly [number, number],
 ): Attributes {
@@ -85,8 +91,8 @@ function pick<Attributes extends PoolAttributes>(
   };
 }
 
-/** Pools `[batch, length, channels]` as an image of one row. */
-function pool1d<Attributes extends PoolAttributes>(
+/** Pools `[batch, length, channels]` as an image of one row. @internal */
+export function pool1d<Attributes extends PoolAttributes>(
   x: Tensor,
   attributes: Attributes,
   pool: Pool2d<Attributes>,
@@ -146,10 +152,37 @@ export function maxPool3d(x: Tensor, options: MaxPoolOptions): Tensor {
   return pool3d(x, plan("maxPool3d", x, 3, options), maxPoolForward);
 }
 
-function averagePlan(operation: string, x: Tensor, axes: number, options: AvgPoolOptions) {
-  assertOptions(operation, options, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"]);
-  const { countIncludePad = true, ...rest } = options;
-  return { ...plan(operation, x, axes, rest), countIncludePad };
+interface AveragePlan {
+  readonly attributes: AveragePoolAttributes;
+  readonly divisor: number | undefined;
+}
+
+function averagePlan(operation: string, x: Tensor, axes: number, options: AvgPoolOptions): AveragePlan {
+  const names = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
+  assertOptions(operation, options, names);
+  const { countIncludePad = true, divisorOverride: divisor, ...rest } = options;
+  if (divisor !== undefined && !(Number.isFinite(divisor) && divisor !== 0))
+    throw new InputError(
+      `${operation}: expected divisorOverride as a number other than 0, got ${String(divisor)}`,
+    );
+  const include = countIncludePad || divisor !== undefined;
+  return { attributes: { ...plan(operation, x, axes, rest), countIncludePad: include }, divisor };
+}
+
+/** Means of windows that padding counts for, made sums over `divisor`. @param y `[batch, ...outputSize, channels]` */
+function overrideDivisor(y: Tensor, { attributes, divisor }: AveragePlan): Tensor {
+  if (divisor === undefined) return y;
+  const { inputSize, outputSize, kernelSize, strides, padding } = attributes;
+  const cells = outputSize
+    .map((count, axis) =>
+      Array.from({ length: count }, (_, index) => {
+        const start = index * strides[axis] - padding[axis];
+        return Math.min(start + kernelSize[axis], inputSize[axis] + padding[axis]) - start;
+      }),
+    )
+    .reduce((outer, lengths) => outer.flatMap((area) => lengths.map((length) => area * length)));
+  const factors = Float32Array.from(cells, (count) => count / divisor);
+  return mul(y, tensor(factors, [...outputSize, 1]));
 }
 
 /**
@@ -160,7 +193,8 @@ function averagePlan(operation: string, x: Tensor, axes: number, options: AvgPoo
  * @throws ShapeError when no window fits. @throws InputError for an option out of range.
  */
 export function avgPool1d(x: Tensor, options: AvgPoolOptions): Tensor {
-  return pool1d(x, averagePlan("avgPool1d", x, 1, options), avgPoolForward);
+  const averages = averagePlan("avgPool1d", x, 1, options);
+  return tidy(() => overrideDivisor(pool1d(x, averages.attributes, avgPoolForward), averages));
 }
 
 /**
@@ -170,7 +204,8 @@ export function avgPool1d(x: Tensor, options: AvgPoolOptions): Tensor {
  * @throws ShapeError when no window fits. @throws InputError for an option out of range.
  */
 export function avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor {
-  return avgPoolForward(x, averagePlan("avgPool2d", x, 2, options));
+  const averages = averagePlan("avgPool2d", x, 2, options);
+  return tidy(() => overrideDivisor(avgPoolForward(x, averages.attributes), averages));
 }
 
 /**
@@ -180,47 +215,6 @@ export function avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor {
  * @throws ShapeError when no window fits. @throws InputError for an option out of range.
  */
 export function avgPool3d(x: Tensor, options: AvgPoolOptions): Tensor {
-  return pool3d(x, averagePlan("avgPool3d", x, 3, options), avgPoolForward);
-}
-
-/** Options of {@link adaptiveAvgPool2d}. */
-export interface AdaptivePoolOptions {
-  /** Height and width of the result; one number for both; null keeps the input's. */
-  readonly outputSize: number | readonly (number | null)[];
-}
-
-/**
- * Means over windows chosen so that the result has a given size: along an axis of `length` cells, result `i` of `count`
- * covers `[⌊i·length/count⌋, ⌈(i + 1)·length/count⌉)`.
- * @param x `[batch, height, width, channels]`
- * @returns `[batch, outputSize[0], outputSize[1], channels]`
- * @throws ShapeError for an empty image. @throws InputError for a size below 1.
- * @example
- * const pooled = adaptiveAvgPool2d(x, { outputSize: 1 }); // [batch, 1, 1, channels]
- */
-export function adaptiveAvgPool2d(x: Tensor, options: AdaptivePoolOptions): Tensor {
-  assertOptions("adaptiveAvgPool2d", options, ["outputSize"]);
-  const { outputSize } = options;
-  if (x?.shape?.length !== 4 || x.shape[1] === 0 || x.shape[2] === 0)
-    throw new ShapeError(
-      `adaptiveAvgPool2d: expected x [batch, height, width, channels] with cells, got ${formatShape(x?.shape ?? [])}`,
-    );
-  if (x.dtype !== "float32")
-    throw new DTypeError(`adaptiveAvgPool2d: expected float32, got ${x.dtype}; cast it first`);
-  const [batch, height, width, channels] = x.shape;
-  if (typeof outputSize !== "number") assertList("adaptiveAvgPool2d", "outputSize, a number or", outputSize);
-  const asked = typeof outputSize === "number" ? [outputSize, outputSize] : outputSize;
-  const [rows, columns] = perAxis(
-    "adaptiveAvgPool2d",
-    "outputSize",
-    asked.map((n, axis) => n ?? x.shape[axis + 1]),
-    2,
-  );
-  if (rows === 1 && columns === 1)
-    return tidy(() => mul(sum(x, { axes: [1, 2], keepDims: true }), 1 / (height * width)));
-  return tidy(() => {
-    const tall = resample(reshape(x, [batch, height, width * channels]), windowMeans(height, rows)); // [batch, rows, width · channels]
-    const flat = reshape(tall, [batch * rows, width, channels]);
-    return reshape(resample(flat, windowMeans(width, columns)), [batch, rows, columns, channels]);
-  });
+  const averages = averagePlan("avgPool3d", x, 3, options);
+  return tidy(() => overrideDivisor(pool3d(x, averages.attributes, avgPoolForward), averages));
 }
