@@ -210,6 +210,36 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     ],
     refuses: () => [zeros([4, 3])],
   },
+  RNN: {
+    build: () => new layers.RNN(3, 2, { nonlinearity: "relu" }),
+    inputs: () => [normal(2, 4, 3)],
+    outputShapes: [
+      [2, 4, 2],
+      [1, 2, 2],
+    ],
+    refuses: () => [zeros([4, 3])],
+  },
+  RNNCell: {
+    build: () => new layers.RNNCell(3, 2),
+    inputs: () => [normal(2, 3), normal(2, 2)],
+    outputShapes: [[2, 2]],
+    refuses: () => [zeros([2, 4])],
+  },
+  LSTMCell: {
+    build: () => new layers.LSTMCell(3, 2),
+    inputs: () => [normal(2, 3)],
+    outputShapes: [
+      [2, 2],
+      [2, 2],
+    ],
+    refuses: () => [zeros([2, 4])],
+  },
+  GRUCell: {
+    build: () => new layers.GRUCell(3, 2),
+    inputs: () => [normal(2, 3), normal(2, 2)],
+    outputShapes: [[2, 2]],
+    refuses: () => [zeros([2, 3]), zeros([2, 3])],
+  },
   MultiheadAttention: {
     build: () => new layers.MultiheadAttention(4, 2, { dropout: 0.5 }),
     inputs: () => [normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 4)],
