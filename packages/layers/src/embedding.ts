@@ -1,15 +1,6 @@
-import {
-  equal,
-  expandDims,
-  gather,
-  InputError,
-  mul,
-  stopGradient,
-  type Tensor,
-  tensor,
-  where,
-} from "@ai/tensor";
+import { InputError, mul, type Tensor, tensor } from "@ai/tensor";
 import { assertIntegers, assertTensor } from "./checks.js";
+import { gatherRows } from "./embedding-rows.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
@@ -63,10 +54,7 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   protected forward(ids: Tensor): Tensor {
     assertTensor(ids, "ids");
     if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
-    const rows = gather(this.weight.value, ids); // [..., embeddingDim]
-    if (this.paddingIdx === undefined) return rows;
-    const isPadding = expandDims(equal(ids, this.paddingIdx), -1); // [..., 1]
-    return where(isPadding, stopGradient(rows), rows);
+    return gatherRows(this.weight.value, ids, this.paddingIdx); // [..., embeddingDim]
   }
 }
 
