@@ -11,7 +11,10 @@ import {
   WeightsError,
 } from "@ai/tensor";
 
-const KINDS: Readonly<Record<AiErrorName, new (message: string, options: ErrorOptions) => AiError>> = {
+/** The class of each kind of error. */
+export const ERROR_KINDS: Readonly<
+  Record<AiErrorName, new (message: string, options: ErrorOptions) => AiError>
+> = {
   AiError,
   ShapeError,
   DTypeError,
@@ -33,7 +36,7 @@ export function nameLayer(error: unknown, layer: string): unknown {
   if (!(error instanceof Error) || named.has(error)) return error;
   const plain = error.constructor === Error || error instanceof TypeError || error instanceof RangeError;
   if (!isAiError(error) && !plain) return error;
-  const Kind = isAiError(error) ? (KINDS[error.name] ?? AiError) : AiError;
+  const Kind = isAiError(error) ? (ERROR_KINDS[error.name] ?? AiError) : AiError;
   const result = new Kind(`${layer}: ${error.message}`, { cause: error });
   named.add(result);
   return result;

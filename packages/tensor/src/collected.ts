@@ -9,6 +9,12 @@ interface Remains {
 }
 
 let registry: FinalizationRegistry<Remains> | undefined;
+let held: Set<Tensor> | undefined;
+
+/** Takes the safety net away while a test counts what is left: no tensor that is registered meanwhile is collected. */
+export function holdUncollected(isHolding: boolean): void {
+  held = isHolding ? (held ?? new Set()) : undefined;
+}
 
 /**
  * Frees a tensor's memory when its object has been garbage-collected undisposed: a safety net for tensors that
@@ -24,7 +30,10 @@ export function freeWhenCollected(tensor: Tensor): () => void {
   const token = {};
   registry.register(tensor, { dataId: tensor.dataId, dtype: tensor.dtype, size: tensor.size }, token);
   const current = registry;
+  const holding = held;
+  holding?.add(tensor);
   return () => {
+    holding?.delete(tensor);
     current.unregister(token);
   };
 }
