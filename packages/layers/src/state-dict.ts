@@ -112,7 +112,12 @@ export function loadIntoTargets(
       `${module}.loadStateDict: expected a Map from names to entries, got ${typeof state}`,
     );
   const known = new Set(targets.map(([path]) => path));
-  const missing = [...known].filter((path) => !state.has(path));
+  // checkpoints from before PyTorch 0.4.1 have no counters at all, and PyTorch loads them strictly too
+  const counters = new Set(
+    targets.flatMap(([path, target]) => (target instanceof StateCounter ? [path] : [])),
+  );
+  const isUncounted = [...counters].every((path) => !state.has(path));
+  const missing = [...known].filter((path) => !state.has(path) && !(isUncounted && counters.has(path)));
   const unused = [...state.keys()].filter((path) => !known.has(path));
   const wrong = targets.flatMap(([path, target]) => {
     const entry = state.get(path);
