@@ -1,0 +1,49 @@
+import { writeFile } from "node:fs/promises";
+import { progressBar } from "@ai/layers/training";
+import { describeDevice, useDevice } from "@ai/tensor";
+import { Command } from "commander";
+import { readText } from "./text.js";
+import { DEFAULT_RUN, type LanguageModelRun, trainLanguageModel } from "./train.js";
+
+const integer = (text: string): number => Number.parseInt(text, 10);
+
+const command = new Command("language-model")
+  .description("Trains a character language model and says how well it predicts the last tenth of the text.")
+  .argument("<text>", "a text file, for example tinyshakespeare.txt")
+  .option(
+    "--folder <folder>",
+    "checkpoints and weights; a run that was stopped goes on",
+    "runs/language-model",
+  )
+  .option("--result <file>", "where to write the result as JSON")
+  .option("--device <name>", "wasm, webgpu or cpu", "wasm")
+  .option("--threads <number>", "threads of the CPU engine", integer)
+  .option("--relaxed", "relaxed SIMD: faster, last bits depend on the machine")
+  .option("--checkpoint-steps <number>", "steps between two checkpoints", integer, 250);
+for (const [name, value] of Object.entries(DEFAULT_RUN)) {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <value>`;
+  command.option(flag, `default ${value}`, (given: string) =>
+    typeof value === "number" ? Number(given) : given,
+  );
+}
+command.parse();
+
+const options = command.opts();
+const run = Object.fromEntries(
+  Object.entries(DEFAULT_RUN).map(([name, value]) => [name, options[name] ?? value]),
+) as unknown as LanguageModelRun;
+await useDevice(options.device, { relaxedSimd: options.relaxed === true, threads: options.threads });
+const device = describeDevice();
+console.log(`${device.hardware}: ${device.reason}; ${device.threads} threads`);
+const result = await trainLanguageModel(run, await readText(command.args[0]), {
+  folder: options.folder,
+  checkpointSteps: options.checkpointSteps,
+  callbacks: [progressBar({ title: run.mixer })],
+});
+console.log(JSON.stringify(result, undefined, 2));
+if (options.result !== undefined)
+  await writeFile(
+    options.result,
+    `${JSON.stringify({ ...result, threads: device.threads, features: device.features }, undefined, 2)}\n`,
+  );
+process.exit(0);
