@@ -1,0 +1,34 @@
+import { InputError } from "@ai/tensor";
+import { assertPicture, type Picture, type PictureChannels } from "./picture.js";
+
+/**
+ * The picture as grey (1), RGB (3) or RGBA (4), as Pillow's `convert`: alpha is dropped, not blended; grey is
+ * `(19595·R + 38470·G + 7471·B + 2¹⁵) / 2¹⁶`, rounded down; a new alpha is 255.
+ * @returns The same picture where it has those channels already.
+ * @throws InputError for another number of channels.
+ */
+export function convertChannels(picture: Picture, channels: PictureChannels): Picture {
+  assertPicture("convertChannels", picture);
+  if (channels !== 1 && channels !== 3 && channels !== 4)
+    throw new InputError(
+      `convertChannels: expected 1 (grey), 3 (RGB) or 4 (RGBA) channels, got ${String(channels)}`,
+    );
+  if (picture.channels === channels) return picture;
+  const { data: from, width, height } = picture;
+  const step = picture.channels;
+  const data = new Uint8Array(width * height * channels);
+  if (channels === 1)
+    for (let pixel = 0, source = 0; pixel < data.length; pixel++, source += step)
+      data[pixel] =
+        (19595 * from[source] + 38470 * from[source + 1] + 7471 * from[source + 2] + 0x8000) >> 16;
+  else {
+    const [green, blue] = step === 1 ? [0, 0] : [1, 2];
+    for (let source = 0, target = 0; target < data.length; source += step, target += channels) {
+      data[target] = from[source];
+      data[target + 1] = from[source + green];
+      data[target + 2] = from[source + blue];
+      if (channels === 4) data[target + 3] = 255;
+    }
+  }
+  return { data, width, height, channels };
+}
