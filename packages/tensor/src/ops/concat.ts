@@ -1,6 +1,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertList, assertOptions } from "../arguments.js";
 import { splitNothingOnHost } from "../backends/host/split.js";
+import { splitWasm } from "../backends/wasm/ops/layout.js";
 import { concatWebgpu, splitWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { type DType, promote } from "../dtype.js";
 import { InputError, ShapeError } from "../errors.js";
@@ -20,7 +21,11 @@ const concatKernel = /* @__PURE__ */ defineKernel<Record<string, Tensor>, { axis
 
 const splitKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { sizes: number[]; axis: number }>({
   name: "Split",
-  implementations: { cpu: splitNothingOnHost, wasm: splitNothingOnHost, webgpu: (call) => splitWebgpu(call) },
+  implementations: {
+    cpu: splitNothingOnHost,
+    wasm: (call) => splitWasm(call) ?? splitNothingOnHost(call),
+    webgpu: (call) => splitWebgpu(call),
+  },
   stock: { kernel: "SplitV", attrs: ({ sizes, axis }) => ({ numOrSizeSplits: sizes, axis }) },
   gradient: splitGradient,
 });

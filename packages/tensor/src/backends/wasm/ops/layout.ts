@@ -61,6 +61,36 @@ export function placeWasm({ inputs: { x }, attrs, backend }: KernelCall<PlaceAtt
   return output;
 }
 
+/** `ai/Split` in WebAssembly: tfjs's kernel takes the parts element by element in JavaScript. */
+export function splitWasm({
+  inputs: { x },
+  attrs: { sizes, axis },
+  backend,
+}: KernelCall<{ sizes: number[]; axis: number }>): TensorInfo[] | null {
+  const wasm = backend as WasmBackend;
+  if (!isPlain(wasm, x) || sizeOf(x.shape) === 0) return null;
+  const source = wasm.pointer(x);
+  const outer = sizeOf(x.shape.slice(0, axis));
+  const row = sizeOf(x.shape.slice(axis));
+  const inner = row / x.shape[axis];
+  let offset = 0;
+  return sizes.map((size) => {
+    const shape = x.shape.map((length, index) => (index === axis ? size : length));
+    const part = wasm.allocateOutput(shape, x.dtype as DType);
+    const run = size * inner;
+    if (run > 0)
+      copyBlock(
+        wasm,
+        x.dtype as DType,
+        [outer, run],
+        { pointer: source, strides: [row, 1], offset },
+        { pointer: wasm.pointer(part), strides: [run, 1], offset: 0 },
+      );
+    offset += run;
+    return part;
+  });
+}
+
 /** `ai/Gather` in WebAssembly: x `[outer, length, inner]` at indices `[count]`, which are in range. */
 export function gatherWasm({ inputs: { x, indices }, backend }: KernelCall): TensorInfo | null {
   const wasm = backend as WasmBackend;
