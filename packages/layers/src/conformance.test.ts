@@ -111,6 +111,62 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 1, 2, 2, 3]],
     refuses: flat,
   },
+  MaxUnpool1d: {
+    build: () => new layers.MaxUnpool1d(2),
+    inputs: () => [normal(2, 2, 3), tensor(Int32Array.of(0, 1, 0, 3, 2, 2, 1, 1, 1, 2, 3, 3), [2, 2, 3])],
+    outputShapes: [[2, 4, 3]],
+    refuses: () => [zeros([2, 2, 3]), zeros([2, 2, 2], "int32")],
+  },
+  MaxUnpool2d: {
+    build: () => new layers.MaxUnpool2d(2),
+    inputs: () => [normal(1, 1, 2, 2), tensor(Int32Array.of(0, 5, 3, 6), [1, 1, 2, 2])],
+    outputShapes: [[1, 2, 4, 2]],
+    refuses: () => [zeros([1, 2, 2]), zeros([1, 2, 2], "int32")],
+  },
+  MaxUnpool3d: {
+    build: () => new layers.MaxUnpool3d(2),
+    inputs: () => [normal(1, 1, 1, 2, 2), tensor(Int32Array.of(0, 5, 15, 6), [1, 1, 1, 2, 2])],
+    outputShapes: [[1, 2, 2, 4, 2]],
+    refuses: () => [zeros([1, 1, 1, 2, 2]), zeros([1, 1, 1, 2, 2])],
+  },
+  AdaptiveAvgPool1d: {
+    build: () => new layers.AdaptiveAvgPool1d(3),
+    ...sequence,
+    outputShapes: [[2, 3, 4]],
+    refuses: flat,
+  },
+  AdaptiveAvgPool3d: {
+    build: () => new layers.AdaptiveAvgPool3d([2, null, 1]),
+    ...volume,
+    outputShapes: [[2, 2, 4, 1, 3]],
+    refuses: flat,
+  },
+  AdaptiveMaxPool1d: {
+    build: () => new layers.AdaptiveMaxPool1d(3, { returnIndices: true }),
+    ...sequence,
+    outputShapes: [
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+    refuses: flat,
+  },
+  AdaptiveMaxPool2d: {
+    build: () => new layers.AdaptiveMaxPool2d([1, 2]),
+    ...pool,
+    outputShapes: [[2, 1, 2, 3]],
+  },
+  AdaptiveMaxPool3d: {
+    build: () => new layers.AdaptiveMaxPool3d(2),
+    ...volume,
+    outputShapes: [[2, 2, 2, 2, 3]],
+    refuses: flat,
+  },
+  EmbeddingBag: {
+    build: () => new layers.EmbeddingBag(5, 3, { paddingIdx: 0 }),
+    inputs: () => [tensor(Int32Array.of(0, 4, 1, 1), [2, 2])],
+    outputShapes: [[2, 3]],
+    refuses: () => [zeros([2, 2])],
+  },
   GroupNorm: {
     build: () => new layers.GroupNorm(2, 4),
     ...image,
@@ -260,8 +316,12 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
 };
 
-/** Containers, which are never called (containers.test.ts), and a layer of numbers (structure-layers.test.ts). */
-const NEVER_CALLED = ["ModuleList", "ModuleDict", "RelativePositionBias"];
+/** Classes without a case here, and why. */
+const WITHOUT_CASE: Readonly<Record<string, string>> = {
+  ModuleList: "is never called: containers.test.ts",
+  ModuleDict: "is never called: containers.test.ts",
+  RelativePositionBias: "takes numbers: structure-layers.test.ts",
+};
 
 /** Tensors of an output in the order of its fields. */
 function tensorsOf(output: unknown): Tensor[] {
@@ -276,7 +336,7 @@ function callWith(module: AnyModule, inputs: Tensor[]): Tensor[] {
 it("covers every layer that this package exports", () => {
   const classes = Object.entries(layers).filter(
     ([name, value]) =>
-      typeof value === "function" && value.prototype instanceof layers.Module && !NEVER_CALLED.includes(name),
+      typeof value === "function" && value.prototype instanceof layers.Module && !(name in WITHOUT_CASE),
   );
   expect(Object.keys(SUBJECTS).sort()).toEqual(classes.map(([name]) => name).sort());
 });
@@ -318,7 +378,9 @@ describeEachDevice("every layer", () => {
         partial.delete(first);
         expect(() => target.loadStateDict(partial)).toThrow(`missing: ${first}`);
       }
-      await target.load(await writeSafetensors(state));
+      const file = await writeSafetensors(state);
+      await expect(target.load(file, { signal: AbortSignal.abort() })).rejects.toThrow();
+      await target.load(file);
       const given = inputs();
       const runs = [callWith(source, given), callWith(source, given), callWith(target, given)];
       for (const [index, output] of runs[0].entries())

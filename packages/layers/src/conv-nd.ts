@@ -1,11 +1,13 @@
 import { type ConvOptions, conv1d, conv3d, InputError, pad, type Tensor } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertShape, sizesOf } from "./checks.js";
-import type { PaddingMode } from "./conv.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
-/** Options of {@link Conv1d} and {@link Conv3d}: one number for all axes, or one each. */
+/** Where the numbers around an input come from: zeros, mirrored without the edge, the edge, or the other side. */
+export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
+
+/** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}: one number for all axes, or one each. */
 export interface ConvNdOptions {
   /** Default 1. */
   readonly stride?: number | readonly number[];
@@ -15,7 +17,7 @@ export interface ConvNdOptions {
   readonly paddingMode?: PaddingMode;
   /** Distance between the cells of the kernel. Default 1. */
   readonly dilation?: number | readonly number[];
-  /** Groups of channels that do not see each other. Default 1. */
+  /** Groups of channels that do not see each other. Default 1; `inChannels` gives a depthwise convolution. */
   readonly groups?: number;
   /** Whether to add a bias. Default true. */
   readonly bias?: boolean;
@@ -23,8 +25,8 @@ export interface ConvNdOptions {
 
 type Sides = readonly [before: number, after: number];
 
-/** What the convolutions over sequences and volumes share. */
-abstract class ConvNd extends Module<[x: Tensor], Tensor> {
+/** What the convolutions over sequences, images and volumes share. @internal */
+export abstract class ConvNd extends Module<[x: Tensor], Tensor> {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];

@@ -58,8 +58,8 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   }
 }
 
-/** The same values with one row of zeros. */
-function withoutRow(initializer: Initializer, row: number | undefined): Initializer {
+/** The same values with one row of zeros. @internal */
+export function withoutRow(initializer: Initializer, row: number | undefined): Initializer {
   if (row === undefined) return initializer;
   return (shape, generator) => {
     const kept = Float32Array.from({ length: shape[0] }, (_, index) => (index === row ? 0 : 1));

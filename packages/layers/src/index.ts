@@ -1,13 +1,15 @@
 export * from "./activations.js";
 export * from "./adapters/index.js";
+export * from "./adaptive-pooling.js";
 export * from "./attention.js";
 export * from "./bilinear.js";
 export * from "./containers.js";
 export * from "./conv.js";
-export * from "./conv-nd.js";
+export { Conv1d, Conv3d, type ConvNdOptions, type PaddingMode } from "./conv-nd.js";
 export * from "./conv-transpose.js";
 export { Dropout } from "./dropout.js";
-export * from "./embedding.js";
+export { Embedding, type EmbeddingOptions } from "./embedding.js";
+export * from "./embedding-bag.js";
 export * from "./flatten.js";
 export * from "./gated.js";
 export * from "./group-norm.js";
@@ -16,13 +18,20 @@ export * from "./initializers.js";
 export * from "./kv-cache.js";
 export * from "./linear.js";
 export * from "./linear-attention.js";
+export * from "./max-pooling.js";
 export * from "./mixture-of-experts.js";
 export * from "./module.js";
 export * from "./normalization.js";
 export * from "./parameter.js";
 export type { ParameterGroup, ParameterGroupRule } from "./parameter-groups.js";
-export * from "./pooling.js";
-export * from "./pooling-nd.js";
+export {
+  AvgPool1d,
+  type AvgPool1dOptions,
+  AvgPool2d,
+  AvgPool3d,
+  type AvgPoolNdOptions,
+  type PoolNdOptions,
+} from "./pooling.js";
 export * from "./positional-encoding.js";
 export * from "./recurrent/cells.js";
 export * from "./recurrent/gru.js";

@@ -1,87 +1,113 @@
-import { adaptiveAvgPool2d, avgPool2d, maxPool2d, type Tensor } from "@ai/tensor";
-import { assertShape, pairOf } from "./checks.js";
+import { avgPool1d, avgPool2d, avgPool3d, InputError, type Tensor } from "@ai/tensor";
+import { assertShape, sizesOf } from "./checks.js";
 import { Module } from "./module.js";
 
-const IMAGE_AXES = ["batch", "height", "width", "channels"] as const;
-
-/** Options that the pooling layers share. Two numbers are height and width. */
-export interface Pool2dOptions {
+/** Options that all pooling layers share: one number for all axes, or one each. */
+export interface PoolNdOptions {
   /** Default: the kernel's size. */
-  readonly stride?: number | readonly [number, number];
-  /** Rows and columns added on each side, at most half the kernel. Default 0. */
-  readonly padding?: number | readonly [number, number];
+  readonly stride?: number | readonly number[];
+  /** Cells added on each side, at most half the kernel. Default 0. */
+  readonly padding?: number | readonly number[];
   /** Round the output's size up, so that the last cells may be covered in part. Default false. */
   readonly ceilMode?: boolean;
 }
 
-/** Options of {@link MaxPool2d}. */
-export interface MaxPool2dOptions extends Pool2dOptions {
-  /** Distance between the cells of a window. Default 1. */
-  readonly dilation?: number | readonly [number, number];
-}
-
-/** Options of {@link AvgPool2d}. */
-export interface AvgPool2dOptions extends Pool2dOptions {
+/** Options of {@link AvgPool1d}. */
+export interface AvgPool1dOptions extends PoolNdOptions {
   /** Whether padding counts as zeros in the mean. Default true. */
   readonly countIncludePad?: boolean;
 }
 
-/**
- * Largest number of each window and channel.
- * @example
- * const y = new MaxPool2d(2).call(x); // x [batch, height, width, channels], y [batch, height / 2, width / 2, channels]
- */
-export class MaxPool2d extends Module<[x: Tensor], Tensor> {
-  readonly kernelSize: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly dilation: readonly [number, number];
+/** Options of {@link AvgPool2d} and {@link AvgPool3d}. */
+export interface AvgPoolNdOptions extends AvgPool1dOptions {
+  /** Divide a window's sum by this number instead of its cells. */
+  readonly divisorOverride?: number;
+}
+
+/** Names of the axes of an input with as many spatial axes, for messages. @internal */
+export function axesOf(axes: number): readonly string[] {
+  return [
+    ["batch", "length", "channels"],
+    ["batch", "height", "width", "channels"],
+    ["batch", "depth", "height", "width", "channels"],
+  ][axes - 1];
+}
+
+/** What the layers with windows share. @internal */
+export abstract class PoolNd<Output> extends Module<[x: Tensor], Output> {
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
   readonly ceilMode: boolean;
 
-  /** @throws InputError when a size is not an integer in range. */
-  constructor(kernelSize: number | readonly [number, number], options: MaxPool2dOptions = {}) {
+  constructor(
+    kernelSize: number | readonly number[],
+    { axes, ...options }: PoolNdOptions & { readonly axes: number },
+  ) {
     super();
-    const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
-    this.kernelSize = pairOf("MaxPool2d", "kernelSize", kernelSize, 1);
-    this.stride = pairOf("MaxPool2d", "stride", stride, 1);
-    this.padding = pairOf("MaxPool2d", "padding", padding, 0);
-    this.dilation = pairOf("MaxPool2d", "dilation", dilation, 1);
+    const { stride = kernelSize, padding = 0, ceilMode = false } = options;
+    const layer = new.target.name;
+    this.kernelSize = sizesOf(layer, "kernelSize", kernelSize, { axes, minimum: 1 });
+    this.stride = sizesOf(layer, "stride", stride, { axes, minimum: 1 });
+    this.padding = sizesOf(layer, "padding", padding, { axes, minimum: 0 });
     this.ceilMode = ceilMode;
   }
 
+  /** Options of the op, of an input that has the right rank. */
+  protected windowsOf(x: Tensor) {
+    const { kernelSize, stride, padding, ceilMode } = this;
+    assertShape(x, axesOf(kernelSize.length));
+    return { kernelSize, stride, padding, ceilMode };
+  }
+}
+
+abstract class AvgPool extends PoolNd<Tensor> {
+  readonly countIncludePad: boolean;
+  readonly divisorOverride: number | undefined;
+
+  constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions & { readonly axes: number }) {
+    super(kernelSize, options);
+    const { countIncludePad = true, divisorOverride } = options;
+    if (divisorOverride !== undefined && !(Number.isFinite(divisorOverride) && divisorOverride !== 0))
+      throw new InputError(
+        `${new.target.name}: expected divisorOverride as a number other than 0, got ${String(divisorOverride)}`,
+      );
+    this.countIncludePad = countIncludePad;
+    this.divisorOverride = divisorOverride;
+  }
+
+  protected override windowsOf(x: Tensor) {
+    const { countIncludePad, divisorOverride } = this;
+    return { ...super.windowsOf(x), countIncludePad, divisorOverride };
+  }
+}
+
+/** Mean of each window and channel of sequences. */
+export class AvgPool1d extends AvgPool {
+  /** @throws InputError when a size is not an integer in range. */
+  constructor(kernelSize: number | readonly number[], options: AvgPool1dOptions = {}) {
+    super(kernelSize, { ...options, axes: 1 });
+  }
+
   /**
-   * @param x `[batch, height, width, channels]`
-   * @returns `[batch, outHeight, outWidth, channels]`
+   * @param x `[batch, length, channels]`
+   * @returns `[batch, outLength, channels]`
    * @throws ShapeError for another rank.
    */
   protected forward(x: Tensor): Tensor {
-    assertShape(x, IMAGE_AXES);
-    const { kernelSize, stride, padding, dilation, ceilMode } = this;
-    return maxPool2d(x, { kernelSize, stride, padding, dilation, ceilMode });
+    return avgPool1d(x, this.windowsOf(x));
   }
 }
 
 /**
- * Mean of each window and channel.
+ * Mean of each window and channel of images.
  * @example
  * const y = new AvgPool2d(2).call(x); // x [batch, height, width, channels], y [batch, height / 2, width / 2, channels]
  */
-export class AvgPool2d extends Module<[x: Tensor], Tensor> {
-  readonly kernelSize: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly ceilMode: boolean;
-  readonly countIncludePad: boolean;
-
+export class AvgPool2d extends AvgPool {
   /** @throws InputError when a size is not an integer in range. */
-  constructor(kernelSize: number | readonly [number, number], options: AvgPool2dOptions = {}) {
-    super();
-    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
-    this.kernelSize = pairOf("AvgPool2d", "kernelSize", kernelSize, 1);
-    this.stride = pairOf("AvgPool2d", "stride", stride, 1);
-    this.padding = pairOf("AvgPool2d", "padding", padding, 0);
-    this.ceilMode = ceilMode;
-    this.countIncludePad = countIncludePad;
+  constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
+    super(kernelSize, { ...options, axes: 2 });
   }
 
   /**
@@ -90,43 +116,23 @@ export class AvgPool2d extends Module<[x: Tensor], Tensor> {
    * @throws ShapeError for another rank.
    */
   protected forward(x: Tensor): Tensor {
-    assertShape(x, IMAGE_AXES);
-    const { kernelSize, stride, padding, ceilMode, countIncludePad } = this;
-    return avgPool2d(x, { kernelSize, stride, padding, ceilMode, countIncludePad });
+    return avgPool2d(x, this.windowsOf(x));
   }
 }
 
-/**
- * Mean over windows that are laid so that the output has a given size, whatever the input's.
- * @example
- * const y = new AdaptiveAvgPool2d(1).call(x); // x [batch, height, width, channels], y [batch, 1, 1, channels]
- */
-export class AdaptiveAvgPool2d extends Module<[x: Tensor], Tensor> {
-  /** Height and width of the output; null keeps the input's. */
-  readonly outputSize: readonly [number | null, number | null];
-
-  /** @throws InputError when a size is neither null nor an integer of at least 1. */
-  constructor(outputSize: number | readonly [number | null, number | null]) {
-    super();
-    const one = typeof outputSize === "number" || !Array.isArray(outputSize);
-    const sizes: readonly (number | null)[] = one ? [outputSize as number, outputSize as number] : outputSize;
-    pairOf(
-      "AdaptiveAvgPool2d",
-      "outputSize",
-      sizes.map((size) => (size === null ? 1 : size)),
-      1,
-    );
-    this.outputSize = [sizes[0], sizes[1]];
+/** Mean of each window and channel of volumes. */
+export class AvgPool3d extends AvgPool {
+  /** @throws InputError when a size is not an integer in range. */
+  constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
+    super(kernelSize, { ...options, axes: 3 });
   }
 
   /**
-   * @param x `[batch, height, width, channels]`
-   * @returns `[batch, outputHeight, outputWidth, channels]`
+   * @param x `[batch, depth, height, width, channels]`
+   * @returns `[batch, outDepth, outHeight, outWidth, channels]`
    * @throws ShapeError for another rank.
    */
   protected forward(x: Tensor): Tensor {
-    assertShape(x, IMAGE_AXES);
-    const [, height, width]: readonly number[] = x.shape;
-    return adaptiveAvgPool2d(x, { outputSize: [this.outputSize[0] ?? height, this.outputSize[1] ?? width] });
+    return avgPool3d(x, this.windowsOf(x));
   }
 }
