@@ -314,12 +314,18 @@ export function multiply(): void {
   multiplyWhole(address(A), address(C));
 }
 
-/** Part `task % splits` of the rows of product `task / splits` of a batch; each thread packs B where no other does. */
+/** A product of a batch, or from product `whole` on one of the parts of its rows; each thread packs B where no other does. */
 function batchTask(task: i32, _: i32): void {
-  const splits = argument(3),
-    i = task / splits,
-    split = task % splits,
-    rows = word(ROWS),
+  const whole = argument(5);
+  let i = task,
+    split = 0,
+    splits = 1;
+  if (task >= whole) {
+    splits = argument(3);
+    i = whole + (task - whole) / splits;
+    split = (task - whole) % splits;
+  }
+  const rows = word(ROWS),
     panels = divideUp(word(COLUMNS), 8);
   const a = address(A) + (<usize>i * addressArgument(0) << 2),
     c = address(C) + (<usize>i * addressArgument(2) << 2);
@@ -343,14 +349,19 @@ export function multiplyBatch(count: i32, batchA: i32, batchB: i32, batchC: i32,
     useful = usefulThreads(cost);
   if (!batchB) packWhole(address(B));
   if (packedBytes || !batchB) {
-    // few products are cut by rows too; a part of fewer than 32 rows would pack B more than it uses it
-    const splits = max(1, min(divideUp(useful * 4, count), word(ROWS) >> 5));
+    // few products are cut by rows too, and the last of many, so that threads end together; a part of fewer than 32 rows
+    // would pack B more than it uses it
+    const most = useful == 1 ? 1 : max(1, word(ROWS) >> 5),
+      few = divideUp(useful * 4, count),
+      splits = min(few == 1 ? 4 : few, most),
+      whole = few == 1 ? count - min(count, useful) : 0;
     setArgument(0, batchA);
     setArgument(1, batchB);
     setArgument(2, batchC);
-    setArgument(3, useful == 1 ? 1 : splits);
+    setArgument(3, splits);
     setArgument(4, packedBytes);
-    forTasks(batchTask, count * (useful == 1 ? 1 : splits), cost);
+    setArgument(5, whole);
+    forTasks(batchTask, whole + (count - whole) * splits, cost);
     return;
   }
   for (let i = 0; i < count; i++) {

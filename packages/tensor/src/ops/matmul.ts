@@ -75,14 +75,7 @@ export function matMul(
     throw new ShapeError(
       `matMul: expected equal inner sizes, got ${formatShape(a.shape)}${transposeA ? " transposed" : ""} and ${formatShape(b.shape)}${transposeB ? " transposed" : ""}`,
     );
-  if (
-    rankA === 2 &&
-    rankB === 2 &&
-    a.dtype === "float32" &&
-    b.dtype === "float32" &&
-    a.size > 0 &&
-    b.size > 0
-  )
+  if (a.dtype === "float32" && b.dtype === "float32" && a.size > 0 && b.size > 0 && isPlain(a.shape, b.shape))
     return matMulKernel({ a, b }, { transposeA, transposeB });
   broadcastShapes("matMul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   return tidy(() => {
@@ -97,6 +90,18 @@ export function matMul(
     if (rankA === 1) shape.splice(rankB === 1 ? shape.length - 1 : shape.length - 2, 1);
     return reshape(product, shape);
   });
+}
+
+/** Whether the kernel takes the shapes as they are: two matrices, or two batches of equal axes and more than one matrix. */
+function isPlain(a: Shape, b: Shape): boolean {
+  const rank = a.length;
+  if (rank !== b.length || rank < 2) return false;
+  let count = 1;
+  for (let axis = 0; axis < rank - 2; axis++) {
+    if (a[axis] !== b[axis]) return false;
+    count *= a[axis];
+  }
+  return rank === 2 || count > 1;
 }
 
 /** Matrices of any rank from 2 on and one dtype. */
