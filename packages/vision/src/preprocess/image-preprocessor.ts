@@ -1,0 +1,164 @@
+import { InputError, type Tensor, tensor } from "@ai/tensor";
+import { convertChannels } from "./convert-channels.js";
+import { centerStart, cropImage } from "./crop-image.js";
+import { levelTables, writeLevels } from "./image-to-tensor.js";
+import { assertPicture, type Picture } from "./picture.js";
+import { identityTransform, type PictureTransform, thenTransform } from "./picture-transform.js";
+import {
+  type PictureSize,
+  type PreprocessSteps,
+  type ResizeRule,
+  readPreprocessorConfig,
+} from "./preprocessor-config.js";
+import { resizeImage } from "./resize-image.js";
+
+/** What a model is given for a batch of pictures. */
+export interface PreprocessedImages {
+  /** `[batch, height, width, channels]`; the caller's. */
+  readonly pixelValues: Tensor;
+  /** `[batch, height, width]` int32, 1 where there is picture and 0 where there is padding; the caller's. */
+  readonly pixelMask?: Tensor;
+  /** For each picture, where its pixels went. */
+  readonly transforms: readonly PictureTransform[];
+}
+
+/** Turns pictures into what a model is given. */
+export interface ImagePreprocessor {
+  (pictures: Picture | readonly Picture[]): PreprocessedImages;
+  /** What it does, in this order. */
+  readonly steps: PreprocessSteps;
+}
+
+/**
+ * Preprocessing as a `preprocessor_config.json` of Hugging Face describes it, with the numbers of Transformers' (slow)
+ * processors: ViT, DeiT, ConvNext, EfficientNet, MobileNetV1, MobileNetV2, Bit, CLIP, Detr. Pictures become RGB first.
+ * @param config The file's content.
+ * @returns A function that makes `pixelValues` `[batch, height, width, channels]` of one or several pictures.
+ * @throws InputError for a processor, field or value that is not supported; the message names it.
+ * @example
+ * const preprocess = imagePreprocessor({ image_processor_type: "ViTImageProcessor", size: 224 });
+ * const { pixelValues } = preprocess(await readImage("photo.jpg")); // [1, 224, 224, 3]
+ */
+export function imagePreprocessor(config: Readonly<Record<string, unknown>>): ImagePreprocessor {
+  const steps = readPreprocessorConfig(config);
+  const tables = tablesOf(steps);
+  const preprocess = (pictures: Picture | readonly Picture[]): PreprocessedImages => {
+    const list = Array.isArray(pictures) ? (pictures as readonly Picture[]) : [pictures as Picture];
+    if (list.length === 0) throw new InputError("imagePreprocessor: expected at least one picture, got none");
+    for (const picture of list) assertPicture("imagePreprocessor", picture);
+    const placed = list.map((picture) => place(convertChannels(picture, 3), steps));
+    const size = batchSize(
+      placed.map(({ picture }) => picture),
+      steps.pad,
+    );
+    const pixels = size.height * size.width;
+    const values = new Float32Array(list.length * pixels * 3);
+    placed.forEach(({ picture }, index) => {
+      writeLevels(picture, tables, values, index * pixels * 3, size.width * 3);
+    });
+    return {
+      pixelValues: tensor(values, [list.length, size.height, size.width, 3]),
+      pixelMask:
+        steps.pad === undefined
+          ? undefined
+          : maskOf(
+              placed.map(({ picture }) => picture),
+              size,
+            ),
+      transforms: placed.map(({ transform }) => transform),
+    };
+  };
+  return Object.assign(preprocess, { steps });
+}
+
+function tablesOf(steps: PreprocessSteps): Float32Array[] {
+  const tables = levelTables("imagePreprocessor", 3, steps);
+  const { secondDeviation } = steps;
+  if (secondDeviation === undefined) return tables;
+  return tables.map((table, channel) => {
+    const deviation = typeof secondDeviation === "number" ? secondDeviation : secondDeviation[channel];
+    return table.map((value) => value / Math.fround(deviation));
+  });
+}
+
+/** Resizes and crops one picture. */
+function place(picture: Picture, steps: PreprocessSteps): { picture: Picture; transform: PictureTransform } {
+  let result = picture;
+  let transform = identityTransform(picture);
+  if (steps.resize !== undefined) {
+    const size = resizedSize(picture, steps.resize);
+    result = resizeImage(picture, { ...size, resample: steps.resample });
+    transform = thenTransform(transform, {
+      scaleX: size.width / picture.width,
+      scaleY: size.height / picture.height,
+    });
+  }
+  if (steps.centerCrop !== undefined) {
+    const { width, height } = steps.centerCrop;
+    const left = centerStart(result.width, width);
+    const top = centerStart(result.height, height);
+    result = cropImage(result, { left, top, width, height });
+    transform = thenTransform(transform, { offsetX: -left, offsetY: -top });
+  }
+  return { picture: result, transform };
+}
+
+/** Python's `round`: halves go to the even neighbour. */
+function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+function resizedSize({ width, height }: PictureSize, rule: ResizeRule): PictureSize {
+  if ("maxHeight" in rule) {
+    const scale = Math.min(rule.maxHeight / height, rule.maxWidth / width);
+    return atLeastOne(Math.trunc(height * scale), Math.trunc(width * scale));
+  }
+  if ("height" in rule) return rule;
+  const { shortestEdge, longestEdge } = rule;
+  const short = Math.min(width, height);
+  const long = Math.max(width, height);
+  let newShort = shortestEdge;
+  let exactShort = shortestEdge;
+  if (longestEdge !== undefined && (long / short) * shortestEdge > longestEdge) {
+    exactShort = (longestEdge * short) / long;
+    newShort = roundHalfEven(exactShort);
+  }
+  const newLong = short === newShort ? long : Math.trunc((exactShort * long) / short);
+  return width < height ? atLeastOne(newLong, newShort) : atLeastOne(newShort, newLong);
+}
+
+function atLeastOne(height: number, width: number): PictureSize {
+  return { height: Math.max(1, height), width: Math.max(1, width) };
+}
+
+function batchSize(pictures: readonly Picture[], pad: PreprocessSteps["pad"]): PictureSize {
+  const largest = {
+    height: Math.max(...pictures.map(({ height }) => height)),
+    width: Math.max(...pictures.map(({ width }) => width)),
+  };
+  if (pad === "largest") return largest;
+  const size = pad ?? pictures[0];
+  const wrong = pictures.find(
+    ({ width, height }) =>
+      width > size.width ||
+      height > size.height ||
+      (pad === undefined && (width !== size.width || height !== size.height)),
+  );
+  if (wrong === undefined) return { height: size.height, width: size.width };
+  throw new InputError(
+    `imagePreprocessor: expected pictures ${pad === undefined ? "of" : "of at most"} ${size.height} × ${size.width} after resizing, got ${wrong.height} × ${wrong.width}; ${pad === undefined ? "this configuration keeps proportions, so give pictures one at a time" : "raise pad_size"}`,
+  );
+}
+
+/** `[batch, height, width]` */
+function maskOf(pictures: readonly Picture[], { height, width }: PictureSize): Tensor {
+  const mask = new Int32Array(pictures.length * height * width);
+  pictures.forEach((picture, index) => {
+    for (let row = 0; row < picture.height; row++) {
+      const start = (index * height + row) * width;
+      mask.fill(1, start, start + picture.width);
+    }
+  });
+  return tensor(mask, [pictures.length, height, width]);
+}
