@@ -113,14 +113,17 @@ export async function loadTask<Types extends TaskTypes>(
     throw new InputError(
       `${definition.loader}: expected worker as true, false or a function that makes one, got ${typeof worker}`,
     );
-  if (worker !== false)
-    throw new InputError(`${definition.loader}: expected worker false, got another; workers come next`);
   signal?.throwIfAborted();
   const hub = Object.fromEntries(
     HUB_OPTIONS.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
   );
   const request: LoadRequest<Types> = { model, own, hub, device, deviceOptions };
   const watch: LoadWatch = { signal, onProgress: (progress) => onProgress?.(progress) };
-  const host: TaskHost<Types> = await startLocal(definition, request, watch);
+  let host: TaskHost<Types>;
+  if (worker === false) host = await startLocal(definition, request, watch);
+  else {
+    const { startInWorker } = await import("./worker-host.js");
+    host = await startInWorker(definition, request, { ...watch, worker });
+  }
   return taskOf(definition, host);
 }

@@ -1,3 +1,4 @@
+export type { NodeWorker, PageWorker } from "../worker-port.js";
 export { type DefinedTask, defineTask, loadTask } from "./define-task.js";
 export {
   type CreatedModel,
@@ -31,6 +32,7 @@ export {
   pretrainedFolder,
 } from "./pretrained.js";
 export type { TaskProgress, TaskProgressListener } from "./progress.js";
+export { serveTasks } from "./serve-tasks.js";
 export type {
   CallableTask,
   ExplainableTask,
@@ -49,4 +51,4 @@ export type {
   TaskWorkOptions,
   WorkContext,
 } from "./types.js";
-export type { NodeTaskWorker, PageTaskWorker, TaskWorker, TaskWorkerSource } from "./worker-source.js";
+export type { TaskWorker, TaskWorkerSource } from "./worker-source.js";

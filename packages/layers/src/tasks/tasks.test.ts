@@ -1,20 +1,4 @@
 import { describeTask } from "../testing/describe-task.js";
-import { type DigitTypes, digitFiles, loadDigitClassifier } from "../testing/digit-task.js";
+import { digitCase } from "../testing/digit-case.js";
 
-const files = new Map(Object.entries(await digitFiles()));
-const digits = [0, 1, 2, 3, 4].map((seed) =>
-  Float32Array.from({ length: 16 }, (_, index) => Math.sin(seed * 7 + index * (seed + 1))),
-);
-
-describeTask<DigitTypes>("loadDigitClassifier", {
-  load: (options) => loadDigitClassifier(files, options),
-  inputs: digits,
-  badInputs: {
-    "a number": 5,
-    null: null,
-    "too few numbers": new Float32Array(3),
-    "another text": "fast",
-  },
-  badOptions: [{ topK: 0 }, { topK: 1.5 }, { threshold: 2 }, { activation: "relu" }],
-  explain: { target: "two", badTarget: "ten", options: { scale: 2 } },
-});
+describeTask("loadDigitClassifier", await digitCase());

@@ -1,9 +1,8 @@
-import { type DeviceName, InputError, isAiError, memory, read, type Tensor, tensor } from "@ai/tensor";
+import { type DeviceName, memory, read, type Tensor, tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, TEST_DEVICES } from "@ai/tensor/testing";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { ExplainableTask, Task, TaskLoadOptions, TaskProgress, TaskTypes } from "../tasks/index.js";
 import { expectClose, expectMonotone, expectPlain, expectSentence, failureOf } from "./task-expectations.js";
-import { describeTaskInWorker } from "./task-worker-cases.js";
 
 /** What {@link describeTask} needs of a task. */
 export interface TaskCase<Types extends TaskTypes> {
@@ -23,8 +22,6 @@ export interface TaskCase<Types extends TaskTypes> {
     readonly badTarget: unknown;
     readonly options?: Types["explainOptions"];
   };
-  /** Makes the task's worker; `true` where the test runner finds its file. Without it nothing runs in workers. */
-  readonly worker?: TaskLoadOptions["worker"];
   /** Devices to run on. Default those of the run. */
   readonly devices?: readonly DeviceName[];
   /** Relative difference that answers in batches and alone may have. Default 1e-5. */
@@ -41,7 +38,8 @@ export function loadOptionsOn(device: DeviceName): TaskLoadOptions {
 }
 
 /**
- * The conformance suite of the task contract: every task of every domain runs it, on every device and in a worker.
+ * The conformance suite of the task contract: every task of every domain runs it, on every device, and
+ * `describeTaskInWorker` beside it.
  * @param title The loader's name.
  */
 export function describeTask<Types extends TaskTypes>(title: string, given: TaskCase<Types>): void {
@@ -276,18 +274,4 @@ export function describeTask<Types extends TaskTypes>(title: string, given: Task
     },
     devices,
   );
-
-  if (given.worker === undefined)
-    describe.skip(`${title} in a worker (no worker given)`, () => it("", () => {}));
-  else
-    describeTaskInWorker(
-      title,
-      given,
-      devices.filter((device) => device !== "webgpu"),
-    );
-}
-
-/** Whether a failure is one that the contract has words for. */
-export function isContractError(error: unknown): boolean {
-  return isAiError(error) || error instanceof InputError;
 }

@@ -1,37 +1,16 @@
 import { InputError, RandomGenerator } from "@ai/tensor";
+import { openPort, type WorkerPort } from "../../worker-port.js";
 import type { Dataset, ItemContext } from "./dataset.js";
 import { type ItemRequest, sentError, transferable, type WorkerAnswer } from "./worker-protocol.js";
 
-/** The other end of a worker. */
-interface Port {
-  post(answer: WorkerAnswer, buffers?: ArrayBuffer[]): void;
-  listen(onRequest: (request: ItemRequest) => void): void;
+/** Tensors stay with the device of their thread. */
+function refuseTensor(): never {
+  throw new InputError(
+    "serveDataset: expected items of numbers, strings, typed arrays and host tensors, got a tensor; give { values, shape, dtype }",
+  );
 }
 
-/** The page or thread that started this worker. @throws InputError outside of a worker. */
-async function openPort(): Promise<Port> {
-  if (typeof process !== "undefined" && process.versions?.node !== undefined) {
-    const { parentPort } = await import("node:worker_threads");
-    if (parentPort !== null)
-      return {
-        post: (answer, buffers = []) => parentPort.postMessage(answer, buffers),
-        listen: (onRequest) => void parentPort.on("message", onRequest),
-      };
-  }
-  const scope = globalThis as unknown as {
-    WorkerGlobalScope?: unknown;
-    postMessage(answer: WorkerAnswer, buffers: ArrayBuffer[]): void;
-    addEventListener(kind: string, listener: (event: { data: ItemRequest }) => void): void;
-  };
-  if (scope.WorkerGlobalScope === undefined)
-    throw new InputError(
-      "serveDataset: expected to run in a worker, got the main thread; call it in the module that loadInWorkers starts",
-    );
-  return {
-    post: (answer, buffers = []) => scope.postMessage(answer, buffers),
-    listen: (onRequest) => scope.addEventListener("message", ({ data }) => onRequest(data)),
-  };
-}
+type Port = WorkerPort<ItemRequest, WorkerAnswer>;
 
 /**
  * Serves a dataset to the thread that started this worker with `loadInWorkers`. Items are copied between threads: numbers,
@@ -43,7 +22,7 @@ async function openPort(): Promise<Port> {
  * await serveDataset(async () => new MappedDataset(await openFiles(), decodeAndAugment));
  */
 export async function serveDataset(make: () => Dataset<unknown> | Promise<Dataset<unknown>>): Promise<void> {
-  const port = await openPort();
+  const port = await openPort<ItemRequest, WorkerAnswer>("serveDataset", "loadInWorkers");
   try {
     const dataset = await make();
     if (typeof dataset?.get !== "function" || !Number.isInteger(dataset.length))
@@ -63,7 +42,7 @@ async function answer(port: Port, dataset: Dataset<unknown>, request: ItemReques
     const generator = new RandomGenerator(random.seed);
     generator.setState(random);
     const context: ItemContext = { epoch, generator };
-    const { item, buffers } = transferable(await dataset.get(index, context));
+    const { item, buffers } = transferable(await dataset.get(index, context), refuseTensor);
     port.post({ kind: "item", id, item }, buffers);
   } catch (error) {
     port.post({ kind: "error", id, error: sentError(error) });

@@ -1,29 +1,11 @@
 import { InputError } from "@ai/tensor";
+import { type AnyWorker, listenTo } from "../../worker-port.js";
 import { assertOptionNames } from "../option-names.js";
 import { type Dataset, type ItemContext, itemContext } from "./dataset.js";
 import { type ItemRequest, receivedError, type WorkerAnswer } from "./worker-protocol.js";
 
-/** A browser's `Worker`, as far as it is used. */
-interface PageWorker {
-  postMessage(message: unknown): void;
-  terminate(): unknown;
-  addEventListener(kind: string, listener: (event: { data?: unknown; message?: string }) => void): void;
-}
-
-/** A `Worker` of `node:worker_threads`, as far as it is used. */
-interface NodeWorker {
-  postMessage(message: unknown): void;
-  terminate(): unknown;
-  on(kind: "message", listener: (answer: unknown) => void): unknown;
-  on(kind: "error" | "messageerror", listener: (error: Error) => void): unknown;
-  on(kind: "exit", listener: (code: number) => void): unknown;
-  /** A worker that has something to do keeps the program alive; one that is idle does not. */
-  ref(): unknown;
-  unref(): unknown;
-}
-
 /** A worker that serves a dataset: of the browser or of `node:worker_threads`. */
-export type DatasetWorker = PageWorker | NodeWorker;
+export type DatasetWorker = AnyWorker;
 
 /** Options of {@link loadInWorkers}. */
 export interface LoadInWorkersOptions {
@@ -41,23 +23,6 @@ interface Pending {
 interface Channel {
   readonly worker: DatasetWorker;
   readonly pending: Map<number, Pending>;
-}
-
-function listen(
-  worker: DatasetWorker,
-  onAnswer: (answer: WorkerAnswer) => void,
-  onLost: (reason: string) => void,
-): void {
-  if ("on" in worker) {
-    worker.on("message", (answer) => onAnswer(answer as WorkerAnswer));
-    worker.on("error", (error) => onLost(String(error)));
-    worker.on("messageerror", (error) => onLost(String(error)));
-    worker.on("exit", (code) => onLost(`exit code ${code}`));
-    return;
-  }
-  worker.addEventListener("message", ({ data }) => onAnswer(data as WorkerAnswer));
-  worker.addEventListener("error", ({ message }) => onLost(message || "the worker did not start"));
-  worker.addEventListener("messageerror", () => onLost("a message that cannot be read"));
 }
 
 /**
@@ -111,7 +76,7 @@ export class WorkerDataset<Item> implements Dataset<Item> {
             else if (answer?.kind === "failed") reject(receivedError(answer.error));
             else settle(channel, answer);
           };
-          listen(channel.worker, onAnswer, onLost);
+          listenTo<WorkerAnswer>(channel.worker, onAnswer, onLost);
         });
       });
       const [length, ...others] = await Promise.race([Promise.all(lengths), aborted]);
@@ -146,7 +111,7 @@ export class WorkerDataset<Item> implements Dataset<Item> {
       channel.pending.set(id, { resolve, reject });
       const request: ItemRequest = { id, index, epoch: context.epoch, random: context.generator.state() };
       if ("ref" in channel.worker) channel.worker.ref();
-      channel.worker.postMessage(request);
+      channel.worker.postMessage(request, []);
     }) as Promise<Item>;
   }
 

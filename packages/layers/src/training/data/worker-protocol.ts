@@ -1,4 +1,4 @@
-import { InputError, type RandomState } from "@ai/tensor";
+import type { RandomState } from "@ai/tensor";
 import { isTensor } from "./host-tensor.js";
 
 /** An item that a worker is asked for. */
@@ -38,31 +38,34 @@ export function receivedError({ name, message, stack }: SentError): Error {
   return error;
 }
 
+/** All typed arrays have it; that of Node's `Buffer` would not copy. */
+const copyOf = Object.getPrototypeOf(Uint8Array.prototype).slice as (this: unknown) => {
+  buffer: ArrayBuffer;
+};
+
 /**
- * A copy of an item whose arrays may be handed to another thread: views are cut out of their buffers, so that neither the
- * whole buffer is sent nor the dataset loses its data.
+ * A copy of a value whose arrays may be handed to another thread: views are cut out of their buffers, so that neither the
+ * whole buffer is sent nor the giver loses its data.
+ * @param refuseTensor Is called for a tensor in it, and throws.
  * @returns the copy, and its buffers.
- * @throws InputError for a tensor in it: tensors stay with the device of their thread.
  */
 export function transferable(
   value: unknown,
-  buffers: ArrayBuffer[] = [],
+  refuseTensor: () => never,
 ): { item: unknown; buffers: ArrayBuffer[] } {
-  return { item: copied(value, buffers), buffers };
-}
-
-function copied(value: unknown, buffers: ArrayBuffer[]): unknown {
-  if (isTensor(value))
-    throw new InputError(
-      "serveDataset: expected items of numbers, strings, typed arrays and host tensors, got a tensor; give { values, shape, dtype }",
-    );
-  if (ArrayBuffer.isView(value) && "slice" in value) {
-    const copy = (value as Uint8Array).slice();
-    buffers.push(copy.buffer as ArrayBuffer);
-    return copy;
-  }
-  if (Array.isArray(value)) return value.map((part) => copied(part, buffers));
-  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype)
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copied(part, buffers)]));
-  return value;
+  const buffers: ArrayBuffer[] = [];
+  const copied = (part: unknown): unknown => {
+    if (isTensor(part)) return refuseTensor();
+    if (ArrayBuffer.isView(part) && !(part instanceof DataView)) {
+      const copy = copyOf.call(part);
+      buffers.push(copy.buffer);
+      return copy;
+    }
+    if (part instanceof URL) return part.href; // which cannot be sent itself
+    if (Array.isArray(part)) return part.map(copied);
+    if (typeof part === "object" && part !== null && Object.getPrototypeOf(part) === Object.prototype)
+      return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, copied(inner)]));
+    return part;
+  };
+  return { item: copied(value), buffers };
 }

@@ -1,0 +1,5 @@
+import { serveTasks } from "../tasks/index.js";
+
+await serveTasks({
+  "digit-classification": async () => (await import("./digit-task.js")).digitClassification,
+});

@@ -1,0 +1,47 @@
+/**
+ * For tests: a worker's module and everything that it imports as one file, because Node runs no TypeScript in workers.
+ * The packages are taken from their sources.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** `@ai/layers/tasks` → `packages/layers/src/tasks/index.ts` */
+const sources = {
+  name: "sources",
+  setup({ onResolve }) {
+    onResolve({ filter: /^@ai\/\w+(\/\w+)?$/ }, ({ path }) => {
+      const [, name, entry] = path.split("/");
+      return { path: join(ROOT, "packages", name, "src", entry ?? "", "index.ts") };
+    });
+  },
+};
+
+/**
+ * @param {string | URL} module The worker's module.
+ * @returns a function that starts a worker of it.
+ */
+export async function bundleWorker(module) {
+  const folder = join(ROOT, "node_modules/.ai-tests");
+  mkdirSync(folder, { recursive: true });
+  const outfile = join(folder, `${crypto.randomUUID()}.mjs`);
+  await build({
+    entryPoints: [fileURLToPath(module)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    plugins: [sources],
+    external: ["webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu", "sharp"],
+    banner: {
+      js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+    },
+    logLevel: "error",
+  });
+  return () => new Worker(pathToFileURL(outfile));
+}
