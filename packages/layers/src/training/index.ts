@@ -1,3 +1,11 @@
+export * from "../structure/compare-variants.js";
+export {
+  type FormatComparisonOptions,
+  formatComparison,
+  type MeanAndDeviation,
+  overSeeds,
+} from "../structure/format-comparison.js";
+export { type PlotComparisonOptions, plotComparison } from "../structure/plot-comparison.js";
 export * from "./callbacks/index.js";
 export {
   type CheckpointInfo,
@@ -9,13 +17,31 @@ export {
   saveCheckpoint,
 } from "./checkpoint.js";
 export * from "./data/index.js";
+export { type BatchProgress, type EvaluateModelOptions, evaluate } from "./evaluate.js";
 export { type EpochRecord, TrainingHistory } from "./history.js";
+export type { LearningProblem } from "./learning-problems.js";
+export {
+  type FindLearningRateOptions,
+  findLearningRate,
+  type LearningRateSearch,
+  type LearningRateTrial,
+} from "./learning-rate-finder.js";
 export * from "./losses/index.js";
 export * from "./metrics/index.js";
 export * from "./optimizers/index.js";
+export { type OverfitOneBatchOptions, type OverfitReport, overfitOneBatch } from "./overfit-one-batch.js";
+export {
+  type PredictBatchesOptions,
+  type Prediction,
+  type PredictionForm,
+  type PredictionSource,
+  type PredictOptions,
+  predict,
+  predictBatches,
+} from "./predict.js";
 export * from "./schedules/index.js";
 export { memoryStorage, nodeStorage, type TrainingStorage } from "./storage.js";
-export { type FitResult, Trainer } from "./trainer.js";
+export { Trainer } from "./trainer.js";
 export type { BatchSource, FitOptions, Loss, TrainableModel, TrainerOptions } from "./trainer-options.js";
 export type { TrainingState } from "./training-state.js";
 export type { ComputeLoss, LossResult } from "./training-step.js";
