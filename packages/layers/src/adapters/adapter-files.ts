@@ -152,7 +152,12 @@ export async function loadAdapter(
     signal,
   });
   const state = await weights.hosts(signal === undefined ? {} : { signal });
-  applyLora(model, { ...settings, adapterName });
+  // PEFT lists "classifier" and "score" for every classifier; the file's names say which there is
+  const paths = model.namedModules().map(([path]) => `.${path}`);
+  const modulesToSave = settings.modulesToSave?.filter((name) =>
+    paths.some((path) => path.endsWith(`.${name}`)),
+  );
+  applyLora(model, { ...settings, modulesToSave, adapterName });
   try {
     const report = new AdapterParts(model, adapterName).loadStateDict(state);
     setActiveAdapters(model, [adapterName], { trainable });

@@ -3,6 +3,7 @@ import {
   conv1d,
   conv2d,
   conv3d,
+  dequantizeWeight,
   div,
   linear,
   matMul,
@@ -28,11 +29,12 @@ import { constant, fanInUniform, normal } from "../initializers.js";
 import type { Linear } from "../linear.js";
 import { Module } from "../module.js";
 import { Parameter } from "../parameter.js";
+import { QuantizedLinear } from "../quantization/quantized-layers.js";
 
 /** Convolutions that can be adapted. */
 export type AdaptableConv = Conv1d | Conv2d | Conv3d;
 /** Layers that can be adapted. */
-export type AdaptableLayer = Linear | AdaptableConv | Embedding;
+export type AdaptableLayer = Linear | QuantizedLinear | AdaptableConv | Embedding;
 
 /** How strong an adapter of one layer is, and how it is trained. */
 export interface LoraLayerOptions {
@@ -163,9 +165,9 @@ export class LinearLora extends TwoFactorAdapter {
   readonly downWeight: Parameter;
   readonly upWeight: Parameter;
   readonly magnitude: Parameter | undefined;
-  readonly #base: Linear;
+  readonly #base: Linear | QuantizedLinear;
 
-  constructor(base: Linear, options: LoraLayerOptions) {
+  constructor(base: Linear | QuantizedLinear, options: LoraLayerOptions) {
     super(options);
     this.#base = base;
     const { inFeatures, outFeatures } = base;
@@ -185,7 +187,8 @@ export class LinearLora extends TwoFactorAdapter {
   }
 
   protected baseWeight(): Tensor {
-    return this.#base.weight.value;
+    const base = this.#base;
+    return base instanceof QuantizedLinear ? dequantizeWeight(base.quantizedWeight()) : base.weight.value;
   }
 
   protected baseBias(): Tensor | undefined {

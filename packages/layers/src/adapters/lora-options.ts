@@ -5,6 +5,7 @@ import { Conv1d, Conv3d } from "../conv-nd.js";
 import { Embedding } from "../embedding.js";
 import { Linear } from "../linear.js";
 import type { AnyModule } from "../module.js";
+import { QuantizedLinear } from "../quantization/quantized-layers.js";
 import { assertOptionNames } from "../training/option-names.js";
 import type { AdaptableConv, AdaptableLayer } from "./lora-adapter.js";
 
@@ -15,7 +16,7 @@ export type LoraTargets = readonly string[] | RegExp | "all-linear";
 export interface LoraOptions {
   /**
    * Layers to adapt (`target_modules`): a path's last parts, such as `"q_proj"` or `"0.fc"`; a pattern that fits the whole
-   * path; or `"all-linear"`. Linear, Conv1d, Conv2d, Conv3d and Embedding can be adapted.
+   * path; or `"all-linear"`. Linear, QuantizedLinear, Conv1d, Conv2d, Conv3d and Embedding can be adapted.
    */
   readonly targetModules: LoraTargets;
   /** Size between the two factors (`r`). Default 8. */
@@ -136,9 +137,13 @@ function isConv(module: AnyModule): module is AnyModule & AdaptableConv {
   return module instanceof Conv1d || module instanceof Conv2d || module instanceof Conv3d;
 }
 
+function isLinear(module: AnyModule): boolean {
+  return module instanceof Linear || module instanceof QuantizedLinear;
+}
+
 /** Whether a layer is of a kind that LoRA knows. */
 function isAdaptable(module: AnyModule): boolean {
-  return module instanceof Linear || module instanceof Embedding || isConv(module);
+  return isLinear(module) || module instanceof Embedding || isConv(module);
 }
 
 /**
@@ -168,7 +173,7 @@ export function adaptedLayers(
     : all.filter(([path, module]) =>
         targets instanceof RegExp
           ? isAdaptable(module) && new RegExp(`^(?:${targets.source})$`, targets.flags).test(path)
-          : module instanceof Linear,
+          : isLinear(module),
       );
   if (picked.length === 0)
     throw new InputError(

@@ -255,7 +255,7 @@ describeEachDevice("LoRA", () => {
     await expect(loadAdapter(model, folder, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
     expect(model.namedParameters().map(([path]) => path)).toEqual(names);
     expect(model.parameters().every(({ requiresGrad }) => requiresGrad)).toBe(true);
-    await loadAdapter(model, folder);
+    await loadAdapter(model, withConfig({ modules_to_save: ["head", "score"] }));
     await expect(writeAdapter(model, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
     await expect(writeAdapter(model, { adapterName: "mine" })).rejects.toThrow(/named "mine"/);
     model.dispose();

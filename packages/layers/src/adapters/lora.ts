@@ -1,6 +1,7 @@
 import { fromValues, InputError, noGrad, read, type Tensor, type TypedArray } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
 import type { Parameter } from "../parameter.js";
+import { QuantizedLinear } from "../quantization/quantized-layers.js";
 import { type AdaptableLayer, adapterFor, type LoraAdapter } from "./lora-adapter.js";
 import {
   adaptedLayers,
@@ -46,6 +47,7 @@ const layers = new WeakMap<AnyModule, LayerAdapters>();
 const models = new WeakMap<AnyModule, ModelAdapters>();
 
 type AdapterEntry = [path: string, layer: AdaptableLayer, known: LayerAdapters];
+type MergeableEntry = [path: string, layer: Exclude<AdaptableLayer, QuantizedLinear>, known: LayerAdapters];
 
 /** A model's adapted layers by path. */
 export function layersWithAdapters(model: AnyModule): AdapterEntry[] {
@@ -174,7 +176,9 @@ export async function mergeLora(model: AnyModule): Promise<void> {
 /** Gives the layers back the weights that they had before {@link mergeLora}; the adapters work beside them again. @throws InputError when none are merged. */
 export function unmergeLora(model: AnyModule): void {
   assertModel("unmergeLora", model);
-  const merged = layersWithAdapters(model).filter(([, , { original }]) => original !== undefined);
+  const merged = layersWithAdapters(model).filter(
+    (entry): entry is MergeableEntry => entry[2].original !== undefined,
+  );
   if (merged.length === 0) throw new InputError("unmergeLora: expected merged adapters, got none");
   for (const [, { weight }, known] of merged) {
     weight.setValue(fromValues(known.original!, weight.shape, weight.dtype));
@@ -249,7 +253,7 @@ function countNumbers(parameters: readonly Parameter[]): number {
   );
 }
 
-function activeLayers(operation: string, model: AnyModule): AdapterEntry[] {
+function activeLayers(operation: string, model: AnyModule): MergeableEntry[] {
   assertUnmerged(operation, model);
   const adapted = layersWithAdapters(model).filter(([, , { adapters, active }]) =>
     Object.keys(adapters).some((name) => active.has(name)),
@@ -258,11 +262,16 @@ function activeLayers(operation: string, model: AnyModule): AdapterEntry[] {
     throw new InputError(
       `${operation}: expected active adapters, got none; call applyLora or setActiveAdapters`,
     );
-  return adapted;
+  const rounded = adapted.find(([, layer]) => layer instanceof QuantizedLinear);
+  if (rounded !== undefined)
+    throw new InputError(
+      `${operation}: expected float32 weights, got quantized ones at ${rounded[0]}; leave the adapters beside them`,
+    );
+  return adapted as MergeableEntry[];
 }
 
 /** @throws InputError for an adapted layer whose weight another layer uses too. */
-function assertOwnWeights(model: AnyModule, adapted: readonly AdapterEntry[]): void {
+function assertOwnWeights(model: AnyModule, adapted: readonly MergeableEntry[]): void {
   const owners = new Map<Parameter, string>();
   for (const [path, module] of model.namedModules())
     for (const parameter of module.ownParameters()) {
