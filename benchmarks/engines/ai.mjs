@@ -48,8 +48,12 @@ function prepareConv({ batch, size, channels, filters, kernel, stride, padding }
 }
 
 function lossOf(images, labels, [filter1, bias1, filter2, bias2, weight3, bias3, weight4, bias4]) {
-  const first = ai.maxPool2d(ai.relu(ai.conv2d(images, filter1, { bias: bias1 })), { kernelSize: 2 });
-  const second = ai.maxPool2d(ai.relu(ai.conv2d(first, filter2, { bias: bias2 })), { kernelSize: 2 });
+  const first = ai.maxPool2d(ai.conv2d(images, filter1, { bias: bias1, activation: "relu" }), {
+    kernelSize: 2,
+  });
+  const second = ai.maxPool2d(ai.conv2d(first, filter2, { bias: bias2, activation: "relu" }), {
+    kernelSize: 2,
+  });
   const hidden = ai.relu(ai.add(ai.matMul(ai.reshape(second, [images.shape[0], 1600]), weight3), bias3));
   return ai.crossEntropy(ai.add(ai.matMul(hidden, weight4), bias4), labels);
 }

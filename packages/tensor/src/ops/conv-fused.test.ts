@@ -15,6 +15,7 @@ import {
   relu6,
   sigmoid,
   silu,
+  square,
   sum,
   type Tensor,
   tanh,
@@ -62,12 +63,36 @@ describeEachDevice("convolution with an activation", () => {
         const apart = (a: Tensor, b: Tensor, c: Tensor) => tidy(() => apply(add(conv2d(a, b, options), c)));
         const [expected, actual] = [apart(x, filter, bias), conv2d(x, filter, fused)];
         await expect(actual).toBeCloseToTensor(expected);
-        const gradients = grad((a, b, c) => sum(apart(a, b, c)), [x, filter, bias]);
-        const fusedGradients = grad((a, b, c) => sum(conv2d(a, b, { ...fused, bias: c })), [x, filter, bias]);
+        const gradients = grad((a, b, c) => sum(square(apart(a, b, c))), [x, filter, bias]);
+        const fusedGradients = grad(
+          (a, b, c) => sum(square(conv2d(a, b, { ...fused, bias: c }))),
+          [x, filter, bias],
+        );
         for (const [index, gradient] of gradients.entries())
           await expect(fusedGradients[index]).toBeCloseToTensor(gradient);
         dispose([x, filter, bias, expected, actual, gradients, fusedGradients]);
       }
+  });
+
+  it("has second derivatives, with a ReLU and with a bias alone", async () => {
+    const [x, filter, bias] = [make([1, 4, 5, 2]), make([2, 3, 2, 3]), make([3])];
+    for (const activation of ["relu", undefined] as const) {
+      const fused = (a: Tensor, b: Tensor, c: Tensor) => conv2d(a, b, { bias: c, padding: 1, activation });
+      const apart = (a: Tensor, b: Tensor, c: Tensor) => {
+        const y = add(conv2d(a, b, { padding: 1 }), c);
+        return activation === undefined ? y : relu(y);
+      };
+      const [actual, expected] = [fused, apart].map((apply) =>
+        grad(
+          (a, b, c) => sum(square(grad((inner) => sum(square(apply(inner, b, c))), [a])[0])),
+          [x, filter, bias],
+        ),
+      );
+      for (const [index, gradient] of expected.entries())
+        await expect(actual[index]).toBeCloseToTensor(gradient);
+      dispose([actual, expected]);
+    }
+    dispose([x, filter, bias]);
   });
 
   it("works along one and three axes", async () => {

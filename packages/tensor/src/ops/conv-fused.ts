@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { convFusedWasm } from "../backends/wasm/ops/conv.js";
+import { convBiasGradient, convReluGradient } from "../gradients/conv-fused.js";
 import { defineKernel } from "../kernels/define-kernel.js";
 import { add } from "./arithmetic.js";
 import { convolveGroups } from "./conv-grouped.js";
@@ -24,18 +25,42 @@ export function convolveAny(
   return depthwise(x, reshape(filter, [height, width, channels, out / groups]), attributes);
 }
 
-/** The same with `bias` `[out]` and an activation in one pass, where nothing is recorded for a gradient. */
+/** The same with `bias` `[out]` and an activation in one pass; while a gradient is recorded the ops are apart. */
 const fusedKernel = /* @__PURE__ */ defineKernel<FusedConvInputs, FusedConvAttributes>({
   name: "FusedConv2D",
-  reference({ x, filter, bias }, { activation, strides, padding, dilations, groups }) {
-    const product = convolveAny(x, filter, { strides, padding, dilations, groups });
-    const y = bias === undefined ? product : add(product, bias);
-    return activation === undefined ? y : activate(y, activation);
-  },
+  reference: convolveApart,
   implementations: { wasm: convFusedWasm },
 });
 
+/** A bias alone, in one pass while a gradient is recorded too. One group. */
+const biasKernel = /* @__PURE__ */ defineKernel<FusedConvInputs, FusedConvAttributes>({
+  name: "ConvBias2D",
+  reference: convolveApart,
+  implementations: { wasm: convFusedWasm },
+  saves: ["x", "filter"],
+  gradient: convBiasGradient,
+});
+
+/** A ReLU likewise: its gradient needs the result only. One group. */
+const reluKernel = /* @__PURE__ */ defineKernel<FusedConvInputs, FusedConvAttributes>({
+  name: "ConvRelu2D",
+  reference: convolveApart,
+  implementations: { wasm: convFusedWasm },
+  saves: ["x", "filter", "output"],
+  gradient: convReluGradient,
+});
+
+function convolveApart({ x, filter, bias }: FusedConvInputs, attributes: FusedConvAttributes): Tensor {
+  const { activation, ...rest } = attributes;
+  const product = convolveAny(x, filter, rest);
+  const y = bias === undefined ? product : add(product, bias);
+  return activation === undefined ? y : activate(y, activation);
+}
+
 /** @internal */
 export function convolveFused(inputs: FusedConvInputs, attributes: FusedConvAttributes): Tensor {
+  const { groups, activation } = attributes;
+  if (groups === 1 && activation === undefined) return biasKernel(inputs, attributes);
+  if (groups === 1 && activation === "relu") return reluKernel(inputs, attributes);
   return fusedKernel(inputs, attributes);
 }
