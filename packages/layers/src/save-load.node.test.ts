@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ones, readSafetensors, useDevice, WeightsError } from "@ai/tensor";
+import { ones, readSafetensors, useDevice, WeightsError, zeros } from "@ai/tensor";
 import "@ai/tensor/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BatchNorm1d, Linear, Sequential } from "./index.js";
@@ -26,6 +26,31 @@ it("saves a file that Hugging Face and PyTorch open, and loads it from file and 
   expect(file.info("1.num_batches_tracked")).toEqual({ dtype: "I64", shape: [] });
   expect(await target.load(folder)).toEqual({ missing: [], unused: [] });
   expect(await target.stateDict()).toEqual(await source.stateDict());
+  source.dispose();
+  target.dispose();
+});
+
+it("stores half the bytes and loads float32 again, rounded to nearest", async () => {
+  const [source, target] = [build().initialize({ seed: 1 }), build()];
+  const path = join(folder, "half.safetensors");
+  const before = await source.stateDict();
+  for (const [dtype, digits] of [
+    ["F16", 2 ** -11],
+    ["BF16", 2 ** -8],
+  ] as const) {
+    await source.save(path, { dtype });
+    expect((await readSafetensors(path)).info("0.weight").dtype).toBe(dtype);
+    await target.load(path);
+    const [a, b] = [before.get("0.weight")!, (await target.stateDict()).get("0.weight")!];
+    a.values.forEach((value, index) => {
+      expect(Math.abs(Number(b.values[index]) - Number(value))).toBeLessThanOrEqual(
+        Math.abs(Number(value)) * digits,
+      );
+    });
+  }
+  const [weight] = source.parameters();
+  weight.setValue(zeros(weight.shape, "float32", 7e4));
+  await expect(source.save(path, { dtype: "F16" })).rejects.toThrow(/got 70000 in 0\.weight; take BF16/);
   source.dispose();
   target.dispose();
 });

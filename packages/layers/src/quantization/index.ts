@@ -1,3 +1,4 @@
+export { type HalfPrecision, halfPrecision } from "./half-precision.js";
 export {
   type QuantizationReport,
   type QuantizationReportOptions,
