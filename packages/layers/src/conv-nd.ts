@@ -23,7 +23,8 @@ export interface ConvNdOptions {
   readonly bias?: boolean;
 }
 
-type Sides = readonly [before: number, after: number];
+/** Cells before and after an axis. @internal */
+export type Sides = readonly [before: number, after: number];
 
 /** What the convolutions over sequences, images and volumes share. @internal */
 export abstract class ConvNd extends Module<[x: Tensor], Tensor> {

@@ -1,6 +1,9 @@
 import { conv2d, type Tensor } from "@ai/tensor";
 import { assertShape } from "./checks.js";
-import { ConvNd, type ConvNdOptions } from "./conv-nd.js";
+import { ConvNd, type ConvNdOptions, type Sides } from "./conv-nd.js";
+
+/** Options of {@link Conv2d}: one number for both axes, or height and width. */
+export type Conv2dOptions = ConvNdOptions;
 
 /**
  * Convolution over images (cross-correlation, as everywhere in deep learning).
@@ -12,12 +15,17 @@ import { ConvNd, type ConvNdOptions } from "./conv-nd.js";
  * const y = layer.call(x); // x [batch, height, width, 3], y [batch, height, width, 16]
  */
 export class Conv2d extends ConvNd {
+  declare readonly kernelSize: readonly [height: number, width: number];
+  declare readonly stride: readonly [height: number, width: number];
+  declare readonly dilation: readonly [height: number, width: number];
+  declare readonly padding: readonly [height: Sides, width: Sides];
+
   /** @throws InputError for sizes that are not integers in range, channels that `groups` does not divide, or "same" with a stride. */
   constructor(
     inChannels: number,
     outChannels: number,
     kernelSize: number | readonly number[],
-    options: ConvNdOptions = {},
+    options: Conv2dOptions = {},
   ) {
     super(inChannels, outChannels, kernelSize, { ...options, axes: 2 });
   }

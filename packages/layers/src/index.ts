@@ -24,6 +24,9 @@ export * from "./module.js";
 export * from "./normalization.js";
 export * from "./parameter.js";
 export type { ParameterGroup, ParameterGroupRule } from "./parameter-groups.js";
+export { isParametrized, removeParametrization } from "./parametrization/parametrize.js";
+export { type SpectralNormOptions, spectralNorm } from "./parametrization/spectral-norm.js";
+export { type WeightNormOptions, weightNorm } from "./parametrization/weight-norm.js";
 export {
   AvgPool1d,
   type AvgPool1dOptions,

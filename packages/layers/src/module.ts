@@ -336,6 +336,7 @@ function* owned(module: AnyModule): Generator<[name: string, value: Owned]> {
 }
 
 function* ownedIn(name: string, value: unknown): Generator<[name: string, value: Owned]> {
+  if (value instanceof StoredTensor && value.derived) return;
   if (value instanceof Module || value instanceof StoredTensor || value instanceof StateCounter)
     yield [name, value as Owned];
   else if (Array.isArray(value) || isPlainObject(value))

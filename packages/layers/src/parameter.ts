@@ -67,6 +67,11 @@ export abstract class StoredTensor {
     this.checkpointPermutation = checkpointPermutation;
   }
 
+  /** Whether it is computed from other parameters, which are stored in its place. */
+  get derived(): boolean {
+    return false;
+  }
+
   /** Whether the values are there already. */
   get hasValue(): boolean {
     return this.#tensor !== undefined;
