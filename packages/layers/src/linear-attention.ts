@@ -1,19 +1,24 @@
 import {
   add,
+  cast,
   cumsum,
   div,
   einsum,
   elu,
+  equal,
   InputError,
+  logicalNot,
   matMul,
   mul,
   reshape,
+  ShapeError,
   sum,
   type Tensor,
   tensor,
   transpose,
+  where,
 } from "@ai/tensor";
-import { assertIntegers, assertShape } from "./checks.js";
+import { assertIntegers, assertShape, formatShape } from "./checks.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 
@@ -29,6 +34,8 @@ export interface LinearAttentionOptions {
 export interface LinearAttentionCallOptions {
   /** Hides the keys after a query. Default false. */
   readonly isCausal?: boolean;
+  /** Padding among the keys, bool `[batch, length]`, true where a key is hidden. A query that sees no key gives the output bias. */
+  readonly keyPaddingMask?: Tensor;
 }
 
 /** φ(x) = elu(x) + 1: positive, so that the weights are. */
@@ -76,21 +83,29 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
   /**
    * @param x `[batch, length, dim]`
    * @returns `[batch, length, dim]`
-   * @throws ShapeError for another rank or dim.
+   * @throws ShapeError for another rank or dim, or a mask of another shape; InputError for a mask that is not bool.
    */
-  protected forward(x: Tensor, { isCausal = false }: LinearAttentionCallOptions = {}): Tensor {
+  protected forward(
+    x: Tensor,
+    { isCausal = false, keyPaddingMask }: LinearAttentionCallOptions = {},
+  ): Tensor {
     assertShape(x, ["batch", "length", "dim"], this.dim);
     const [batch, length]: readonly number[] = x.shape;
     const query = feature(this.#splitHeads(this.queryProjection.call(x))); // [batch, heads, length, headDim]
-    const key = feature(this.#splitHeads(this.keyProjection.call(x)));
+    const key = withoutHidden(feature(this.#splitHeads(this.keyProjection.call(x))), keyPaddingMask);
     const value = this.#splitHeads(this.valueProjection.call(x));
-    const mixed = isCausal ? this.#causal(query, key, value) : everyKey(query, key, value);
+    const { numerator, denominator } = isCausal
+      ? this.#causal(query, key, value)
+      : everyKey(query, key, value);
+    // without a mask each query sees a key, and weights are positive
+    const sums = keyPaddingMask === undefined ? denominator : where(equal(denominator, 0), 1, denominator);
+    const mixed = div(numerator, reshape(sums, [batch, this.numHeads, length, 1])); // [batch, heads, length, headDim]
     const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, this.dim]); // [batch, length, dim]
     return this.outProjection.call(joined);
   }
 
   /** Each chunk looks at the sums of the chunks before it and, by a triangular matrix, at itself. */
-  #causal(query: Tensor, key: Tensor, value: Tensor): Tensor {
+  #causal(query: Tensor, key: Tensor, value: Tensor): Fraction {
     const [batch, heads, length, headDim]: readonly number[] = query.shape;
     const step = largestDivisor(length, this.chunkLength);
     const count = length / step;
@@ -105,7 +120,7 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
       sum(mul(q, keySums), { axes: -1, keepDims: true }),
       sum(weights, { axes: -1, keepDims: true }),
     ); // [batch · heads, count, step, 1]
-    return reshape(div(numerator, denominator), [batch, heads, length, headDim]);
+    return { numerator: reshape(numerator, query.shape), denominator };
   }
 
   #splitHeads(x: Tensor): Tensor {
@@ -118,11 +133,29 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
   }
 }
 
-function everyKey(query: Tensor, key: Tensor, value: Tensor): Tensor {
+/** Weighted values and the sums of the weights. */
+interface Fraction {
+  /** `[batch, heads, length, headDim]` */
+  readonly numerator: Tensor;
+  /** As many numbers as `[batch, heads, length]`. */
+  readonly denominator: Tensor;
+}
+
+/** Keys of zeros where they are hidden: they weigh nothing. @param key `[batch, heads, length, headDim]` */
+function withoutHidden(key: Tensor, mask: Tensor | undefined): Tensor {
+  if (mask === undefined) return key;
+  const [batch, , length]: readonly number[] = key.shape;
+  if (mask.dtype !== "bool") throw new InputError(`expected a bool keyPaddingMask, got ${mask.dtype}`);
+  if (mask.shape.join() !== [batch, length].join())
+    throw new ShapeError(`expected a keyPaddingMask [${batch}, ${length}], got ${formatShape(mask.shape)}`);
+  return mul(key, reshape(cast(logicalNot(mask), "float32"), [batch, 1, length, 1]));
+}
+
+function everyKey(query: Tensor, key: Tensor, value: Tensor): Fraction {
   const sums = matMul(key, value, { transposeA: true }); // [batch, heads, headDim, headDim]
   const keySums = sum(key, { axes: 2 }); // [batch, heads, headDim]
-  const normalizer = einsum("bhld,bhd->bhl", query, keySums); // [batch, heads, length]
-  return div(matMul(query, sums), reshape(normalizer, [...normalizer.shape, 1]));
+  const denominator = einsum("bhld,bhd->bhl", query, keySums); // [batch, heads, length]
+  return { numerator: matMul(query, sums), denominator };
 }
 
 /** The largest divisor of `length` that is at most `limit`: chunks of one size need no padding. */

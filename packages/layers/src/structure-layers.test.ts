@@ -1,4 +1,4 @@
-import { dispose, narrow, read, type Tensor, tidy, zeros } from "@ai/tensor";
+import { concat, dispose, narrow, read, type Tensor, tensor, tidy, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { expect, it } from "vitest";
 import * as layers from "./index.js";
@@ -127,6 +127,54 @@ describeEachDevice("structures equal PyTorch's and Transformers', forward and ba
       }
       dispose([x, whole.output]);
       layers.disposeCache(whole.cache);
+      module.dispose();
+    });
+  });
+
+  it("linear attention does not see hidden keys; a query without any gives the output bias", async () => {
+    await expectNoLeak(async () => {
+      const module = new layers.LinearAttention(8, 2, { chunkLength: 2 });
+      const x = (await loadLayerFixture("structure")).tensor("linear_attention/input0"); // [2, length, 8]
+      const [, length] = x.shape;
+      for (const isCausal of [false, true]) {
+        const hidden = tensor(
+          [1, 0].flatMap((first) => [first, ...Array(length - 2).fill(0), 1]),
+          [2, length],
+          "bool",
+        );
+        const seen = tidy(() => [
+          narrow(module.call(x, { isCausal, keyPaddingMask: hidden }), {
+            axis: 1,
+            start: 1,
+            length: length - 2,
+          }), // [2, length − 2, 8]
+          narrow(module.call(x, { isCausal, keyPaddingMask: hidden }), { axis: 1, start: 0, length: 1 }), // [2, 1, 8]
+        ]);
+        const expected = tidy(() => {
+          const cut = (row: number, start: number): Tensor =>
+            narrow(narrow(x, { axis: 0, start: row, length: 1 }), {
+              axis: 1,
+              start,
+              length: length - 1 - start,
+            });
+          const first = module.call(cut(0, 1), { isCausal }); // [1, length − 2, 8]
+          const second = narrow(module.call(cut(1, 0), { isCausal }), {
+            axis: 1,
+            start: 1,
+            length: length - 2,
+          });
+          return concat([first, second], { axis: 0 }); // [2, length − 2, 8]
+        });
+        await expect(seen[0]).toBeCloseToTensor(expected);
+        if (isCausal)
+          expect([...(await seen[1].data())].slice(0, 8)).toEqual([
+            ...(await module.outProjection.bias!.value.data()),
+          ]);
+        dispose([seen, expected, hidden]);
+      }
+      const wrong = zeros([2, 3], "bool");
+      expect(() => module.call(x, { keyPaddingMask: wrong })).toThrow("keyPaddingMask");
+      dispose([x, wrong]);
       module.dispose();
     });
   });
