@@ -1,4 +1,5 @@
 import { dispose, InputError } from "@ai/tensor";
+import type { TrainingEstimate } from "./callbacks/callback.js";
 import type { DataLoaderState } from "./data/index.js";
 import type { BatchSource } from "./trainer-options.js";
 
@@ -40,7 +41,7 @@ class FirstBatches<Batch> implements BatchSource<Batch> {
 }
 
 /** Seconds of one step: `step` is called with batches until a few steps, at most `maxSteps`, are timed. */
-export async function timeSteps<Batch>(
+async function timeSteps<Batch>(
   source: BatchSource<Batch>,
   { batchesPerStep, maxSteps }: { readonly batchesPerStep: number; readonly maxSteps: number },
   step: (batch: Batch, isLastOfStep: boolean) => Promise<void>,
@@ -69,7 +70,7 @@ export async function timeSteps<Batch>(
 }
 
 /** Seconds of one evaluation over a source, from its first batches. */
-export async function timeEvaluation<Batch>(
+async function timeEvaluation<Batch>(
   source: BatchSource<Batch>,
   evaluate: (part: BatchSource<Batch>) => Promise<unknown>,
 ): Promise<number> {
@@ -82,4 +83,43 @@ export async function timeEvaluation<Batch>(
   const began = performance.now();
   await evaluate(new FirstBatches(source, batches));
   return (((performance.now() - began) / 1000) * length) / batches;
+}
+
+/** A run that is to be measured. */
+export interface MeasuredRun<Batch> {
+  /** Steps an epoch; undefined for a source that does not know its length. */
+  readonly perEpoch: number | undefined;
+  readonly batchesPerStep: number;
+  readonly done: { readonly steps: number; readonly epochs: number };
+  readonly wanted: { readonly steps: number | undefined; readonly epochs: number };
+  /** Sets everything back to where it was afterwards; `rewind` does so with the data in between. */
+  rehearse<Result>(work: (rewind: () => void) => Promise<Result>): Promise<Result>;
+  train(batch: Batch, isLastOfStep: boolean): Promise<void>;
+  evaluate(part: BatchSource<Batch>): Promise<unknown>;
+}
+
+/** Times a few steps of a run. @throws InputError when its length is not known. */
+export async function estimateRun<Batch>(
+  loader: BatchSource<Batch>,
+  validation: BatchSource<Batch> | undefined,
+  { perEpoch, batchesPerStep, done, wanted, rehearse, train, evaluate }: MeasuredRun<Batch>,
+): Promise<TrainingEstimate> {
+  const total = Math.min(
+    (perEpoch ?? Number.POSITIVE_INFINITY) * wanted.epochs,
+    wanted.steps ?? Number.POSITIVE_INFINITY,
+  );
+  if (!Number.isFinite(total))
+    throw new InputError(
+      "Trainer.estimate: expected a loader that knows its length, got one without; pass maxSteps",
+    );
+  const steps = Math.max(0, total - done.steps);
+  if (steps === 0) return { secondsPerStep: 0, steps, seconds: 0 };
+  return rehearse(async (rewind) => {
+    const secondsPerStep = await timeSteps(loader, { batchesPerStep, maxSteps: steps }, train);
+    rewind();
+    const perEvaluation = validation === undefined ? 0 : await timeEvaluation(validation, evaluate);
+    const evaluations = perEpoch === undefined ? 0 : Math.floor(total / perEpoch) - done.epochs;
+    const seconds = steps * secondsPerStep + Math.max(0, evaluations) * perEvaluation;
+    return { secondsPerStep, steps, seconds };
+  });
 }

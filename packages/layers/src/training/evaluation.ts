@@ -1,9 +1,10 @@
 import { dispose, InputError, type Tensor } from "@ai/tensor";
+import type { BatchJudge } from "./batch-loss.js";
 import { breathe } from "./event-loop.js";
 import type { EpochRecord } from "./history.js";
 import type { Metric } from "./metrics/index.js";
+import { rememberModes } from "./modes.js";
 import type { LearningRateSchedule } from "./schedules/index.js";
-import type { Stepper } from "./stepper.js";
 import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
 import { lossOnly } from "./training-step.js";
 import { ValueReader } from "./value-reader.js";
@@ -37,17 +38,18 @@ export function currentMetrics(metrics: Readonly<Record<string, Metric<number>>>
  * Loss (mean over the batches by weight) and metrics over a set, in evaluation mode. Mode and metrics are as before afterwards.
  * @throws the reason of `signal` once aborted; InputError for a source without batches.
  */
-export async function evaluateModel<Batch, Model extends TrainableModel>(
-  model: Model,
+export async function evaluateModel<Batch>(
+  model: TrainableModel,
   metrics: Readonly<Record<string, Metric<number>>>,
-  stepper: Stepper<Batch, Model>,
+  judge: BatchJudge<Batch>,
   source: BatchSource<Batch>,
   { signal, onStep }: EvaluateOptions,
+  operation = "Trainer.evaluate",
 ): Promise<Record<string, number>> {
-  assertBatchSource("Trainer.evaluate", "evaluation", source);
+  assertBatchSource(operation, "evaluation", source);
   const all = Object.values(metrics);
   const saved = await Promise.all(all.map((metric) => metric.state()));
-  const wasTraining = model.training;
+  const restoreModes = rememberModes(model);
   model.eval();
   for (const metric of all) metric.reset();
   const reader = new ValueReader();
@@ -58,10 +60,10 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
     for await (const batch of source) {
       try {
         signal?.throwIfAborted();
-        const weight = stepper.weightOf(batch);
+        const weight = judge.weightOf(batch);
         let loss: Tensor;
         try {
-          loss = lossOnly(() => stepper.lossOf(batch), stepper.observe);
+          loss = lossOnly(() => judge.lossOf(batch), judge.observe);
         } catch (error) {
           dispose([weight]);
           throw error;
@@ -81,7 +83,7 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
       await breathe();
     }
     await reader.drain();
-    if (done === 0) throw new InputError("Trainer.evaluate: expected at least one batch, got none");
+    if (done === 0) throw new InputError(`${operation}: expected at least one batch, got none`);
     return { loss: sum / items, ...(await metricValues(metrics)) };
   } finally {
     await reader.drain().catch(() => undefined); // an error on the way is the one to report
@@ -89,7 +91,7 @@ export async function evaluateModel<Batch, Model extends TrainableModel>(
     all.forEach((metric, index) => {
       metric.loadState(saved[index]);
     });
-    model.train(wasTraining);
+    restoreModes();
   }
 }
 

@@ -1,7 +1,7 @@
 import { dispose, InputError, KernelError, keep, type Tensor } from "@ai/tensor";
 import type { Parameter } from "../parameter.js";
+import { lossOfBatch } from "./batch-loss.js";
 import type { StepValues } from "./callbacks/callback.js";
-import { isTensor } from "./data/host-tensor.js";
 import type { TrainingHistory } from "./history.js";
 import { areFinite, clipGradNorm, clipGradValue } from "./optimizers/index.js";
 import type { TrainableModel, TrainerOptions } from "./trainer-options.js";
@@ -17,6 +17,9 @@ import { ValueReader } from "./value-reader.js";
 /** Steps that may be skipped in a row before a run is given up. */
 const MAX_SKIPPED_STEPS = 10;
 const ADVICE = "lower the learning rate, clip gradients, or run the step in detectAnomaly to find the op";
+
+/** A loss that is NaN or infinite. */
+export class NonFiniteLossError extends KernelError {}
 
 /** Does optimizer steps: gradients of some batches, clipping, update, schedule. */
 export class Stepper<Batch, Model extends TrainableModel> {
@@ -45,15 +48,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
 
   /** The loss of a batch, by the trainer's `loss` or `computeLoss`. */
   lossOf(batch: Batch): Tensor | LossResult {
-    const { model, loss, computeLoss } = this.#options;
-    if (computeLoss !== undefined) return computeLoss(batch, model);
-    const [input, target] = assertPair(batch);
-    const output = (model as unknown as { call(input: Tensor): Tensor }).call(input);
-    return {
-      loss: typeof loss === "function" ? loss(output, target) : loss!.call(output, target),
-      output,
-      target,
-    };
+    return lossOfBatch(this.#options.model, this.#options, batch);
   }
 
   /** How much a batch counts; a tensor `[]` is the caller's. */
@@ -115,8 +110,13 @@ export class Stepper<Batch, Model extends TrainableModel> {
   /**
    * Updates the weights with the mean gradient of the batches so far. @returns whether it did: not when it was skipped.
    * @param onValues Called later, when the step's values are known.
+   * @param onGradients Gets the gradients, one a parameter of the optimizer, right before they are used.
    */
-  async update(epoch: number, onValues: (values: StepValues) => void): Promise<boolean> {
+  async update(
+    epoch: number,
+    onValues: (values: StepValues) => void,
+    onGradients?: (gradients: readonly (Tensor | null)[]) => Promise<void>,
+  ): Promise<boolean> {
     this.reader.throwFailure();
     if (this.#losses.length === 0)
       throw new InputError(
@@ -133,8 +133,10 @@ export class Stepper<Batch, Model extends TrainableModel> {
       this.#skippedInARow = 0;
       ({ gradients, norm } = this.#clip(gradients));
       const byParameter = new Map(this.#trained.map((parameter, index) => [parameter, gradients[index]]));
+      const all = optimizer.parameters.map((parameter) => byParameter.get(parameter) ?? null);
+      await onGradients?.(all);
       const { learningRate } = optimizer.groups[0].options;
-      optimizer.step(optimizer.parameters.map((parameter) => byParameter.get(parameter) ?? null));
+      optimizer.step(all);
       if (scheduleInterval === "step") schedule?.step();
       this.step++;
       for (const [output, target] of this.#observed) this.observe(output, target);
@@ -205,7 +207,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
       this.items += total;
       const loss = sum / total;
       if (!Number.isFinite(loss))
-        throw new KernelError(
+        throw new NonFiniteLossError(
           `Trainer.fit: expected a finite loss, got ${loss} at step ${info.step}; ${ADVICE}`,
         );
       this.#history.losses[info.step - 1] = loss;
@@ -227,13 +229,4 @@ export class Stepper<Batch, Model extends TrainableModel> {
     this.#observed = [];
     this.#batchWeights = [];
   }
-}
-
-function assertPair<Batch>(batch: Batch): readonly [Tensor, Tensor] {
-  if (Array.isArray(batch) && batch.length === 2 && batch.every(isTensor))
-    return batch as unknown as [Tensor, Tensor];
-  const kind = Array.isArray(batch) ? `a list of ${batch.length}` : typeof batch;
-  throw new InputError(
-    `Trainer: expected batches [input, target] of two tensors, got ${kind}; pass computeLoss for others`,
-  );
 }

@@ -1,6 +1,7 @@
 import { InputError, type RandomGenerator, type Tensor } from "@ai/tensor";
 import type { Parameter } from "../parameter.js";
 import type { StateDict } from "../state-dict.js";
+import { assertLossOptions, type LossOptions } from "./batch-loss.js";
 import type { TrainingCallback } from "./callbacks/callback.js";
 import type { DataLoaderState } from "./data/index.js";
 import type { Metric } from "./metrics/index.js";
@@ -8,7 +9,6 @@ import type { Optimizer, OptimizerOptions } from "./optimizers/index.js";
 import { assertOptionNames } from "./option-names.js";
 import type { LearningRateSchedule } from "./schedules/index.js";
 import type { TrainingStorage } from "./storage.js";
-import type { ComputeLoss } from "./training-step.js";
 
 /** What a trainer needs of a model; every module has it. */
 export interface TrainableModel {
@@ -36,13 +36,9 @@ export interface BatchSource<Batch> extends AsyncIterable<Batch> {
 }
 
 /** Options of a `Trainer`. */
-export interface TrainerOptions<Batch, Model extends TrainableModel> {
+export interface TrainerOptions<Batch, Model extends TrainableModel> extends LossOptions<Batch, Model> {
   readonly model: Model;
   readonly optimizer: Optimizer<OptimizerOptions>;
-  /** Compares `model.call(batch[0])` with `batch[1]`; either this or `computeLoss`. */
-  readonly loss?: Loss;
-  /** Computes the loss of a batch of any form; what it makes and does not return is freed. */
-  readonly computeLoss?: ComputeLoss<Batch, Model>;
   readonly schedule?: LearningRateSchedule;
   /** When the schedule goes on. Default "step". */
   readonly scheduleInterval?: "step" | "epoch";
@@ -124,17 +120,14 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(
       `Trainer: expected a model and an optimizer, got ${typeof model} and ${typeof optimizer}`,
     );
-  const { loss, computeLoss, gradientAccumulation = 1, maxGradientNorm, maxGradientValue } = options;
-  if ((loss === undefined) === (computeLoss === undefined))
-    throw new InputError("Trainer: expected either loss or computeLoss, got both or none");
+  const { gradientAccumulation = 1, maxGradientNorm, maxGradientValue } = options;
+  assertLossOptions("Trainer", options);
   if (!Number.isInteger(gradientAccumulation) || gradientAccumulation < 1)
     throw new InputError(
       `Trainer: expected an integer gradientAccumulation of at least 1, got ${gradientAccumulation}`,
     );
   if (options.batchWeight !== undefined && typeof options.batchWeight !== "function")
     throw new InputError(`Trainer: expected a function as batchWeight, got ${typeof options.batchWeight}`);
-  if (loss !== undefined && typeof loss !== "function" && typeof loss?.call !== "function")
-    throw new InputError(`Trainer: expected a loss that is a function or has call, got ${typeof loss}`);
   for (const [name, value] of Object.entries({ maxGradientNorm, maxGradientValue }))
     if (value !== undefined && !(value > 0))
       throw new InputError(`Trainer: expected a ${name} above 0, got ${value}`);

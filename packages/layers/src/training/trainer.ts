@@ -1,15 +1,21 @@
 import { dispose, InputError, type Tensor } from "@ai/tensor";
-import type {
-  CallbackState,
-  FitEnd,
-  TrainerView,
-  TrainingCallback,
-  TrainingEstimate,
-  TrainingRun,
+import {
+  type CallbackState,
+  type FitEnd,
+  type FitResult,
+  gradientListener,
+  inOrder,
+  restoreCallbacks,
+  type StepValues,
+  statesOf,
+  type TrainerView,
+  type TrainingCallback,
+  type TrainingEstimate,
+  type TrainingRun,
 } from "./callbacks/callback.js";
 import { loadLastCheckpoint } from "./checkpoint.js";
 import type { DataLoaderState } from "./data/index.js";
-import { timeEvaluation, timeSteps } from "./estimate.js";
+import { estimateRun } from "./estimate.js";
 import {
   currentMetrics,
   type EvaluateOptions,
@@ -20,6 +26,7 @@ import {
 } from "./evaluation.js";
 import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
+import { rememberModes } from "./modes.js";
 import { Stepper } from "./stepper.js";
 import {
   assertFitOptions,
@@ -30,11 +37,6 @@ import {
   type TrainerOptions,
 } from "./trainer-options.js";
 import { callbackStates, captureState, restoreState, type TrainingState } from "./training-state.js";
-
-/** What `fit` gives. */
-export interface FitResult extends FitEnd {
-  readonly history: TrainingHistory;
-}
 
 /**
  * Trains a model: batches, gradients, clipping, optimizer, schedule, evaluation and callbacks. Nothing of a step stays
@@ -183,10 +185,12 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     // a run that ends before its first update begins with the same batch again
     this.#data ??= loader.state();
     let position: DataLoaderState = this.#data;
+    const onValues = (values: StepValues): void => {
+      for (const callback of this.#callbacks) callback.onStepValues?.(values, run);
+    };
+    const onGradients = gradientListener(this.#callbacks, this.#options.optimizer.parameters, run);
     const update = async (): Promise<void> => {
-      const isDone = await stepper.update(this.#epoch, (values) => {
-        for (const callback of this.#callbacks) callback.onStepValues?.(values, run);
-      });
+      const isDone = await stepper.update(this.#epoch, onValues, onGradients);
       this.#data = position;
       if (isDone) for (const callback of this.#callbacks) await callback.onStepEnd?.(run);
       await stepper.reader.atMost(MAX_PENDING);
@@ -260,47 +264,61 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    */
   async estimate(
     loader: BatchSource<Batch>,
-    { epochs, validation, maxSteps = Number.POSITIVE_INFINITY }: FitOptions<Batch>,
+    { epochs, validation, maxSteps }: FitOptions<Batch>,
   ): Promise<TrainingEstimate> {
-    const perEpoch = this.#stepsPerEpoch(loader);
-    const total = Math.min((perEpoch ?? Number.POSITIVE_INFINITY) * epochs, maxSteps);
-    if (!Number.isFinite(total))
-      throw new InputError(
-        "Trainer.estimate: expected a loader that knows its length, got one without; pass maxSteps",
-      );
-    const steps = Math.max(0, total - this.step);
-    if (steps === 0) return { secondsPerStep: 0, steps, seconds: 0 };
     const stepper = this.#stepper;
+    const sources = validation === undefined ? [loader] : [loader, validation];
+    return estimateRun(loader, validation, {
+      perEpoch: this.#stepsPerEpoch(loader),
+      batchesPerStep: this.#options.gradientAccumulation ?? 1,
+      done: { steps: this.step, epochs: this.#epoch },
+      wanted: { steps: maxSteps, epochs },
+      rehearse: (work) => this.#rehearse(sources, work),
+      train: async (batch, isLast) => {
+        stepper.accumulate(batch);
+        if (isLast) await stepper.update(this.#epoch, () => undefined);
+        await stepper.reader.drain();
+      },
+      evaluate: (part) => this.evaluate(part),
+    });
+  }
+
+  /** Lets `work` train the model; afterwards all is as before, to the bit. @throws InputError during a run. @internal */
+  async rehearse<Result>(
+    operation: string,
+    source: BatchSource<Batch>,
+    work: (options: TrainerOptions<Batch, Model>) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#running)
+      throw new InputError(`${operation}: expected no run in progress, got one; await it first`);
+    this.#running = true;
+    try {
+      return await this.#rehearse([source], () => work(this.#options));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** @param work Gets what sets the sources to where they were. */
+  async #rehearse<Result>(
+    sources: readonly BatchSource<Batch>[],
+    work: (rewind: () => void) => Promise<Result>,
+  ): Promise<Result> {
     const before = await this.state();
-    const positions = [loader.state(), validation?.state()] as const;
-    const wasTraining = this.model.training;
+    const positions = sources.map((source) => source.state());
+    const rewind = (): void => {
+      for (const [index, source] of sources.entries()) source.loadState(positions[index]);
+    };
+    const restoreModes = rememberModes(this.model);
     try {
       this.model.train();
-      const secondsPerStep = await timeSteps(
-        loader,
-        { batchesPerStep: this.#options.gradientAccumulation ?? 1, maxSteps: steps },
-        async (batch, isLast) => {
-          stepper.accumulate(batch);
-          if (isLast) await stepper.update(this.#epoch, () => undefined);
-          await stepper.reader.drain();
-        },
-      );
-      loader.loadState(positions[0]);
-      const perEvaluation =
-        validation === undefined ? 0 : await timeEvaluation(validation, (part) => this.evaluate(part));
-      const evaluations = perEpoch === undefined ? 0 : Math.floor(total / perEpoch) - this.#epoch;
-      return {
-        secondsPerStep,
-        steps,
-        seconds: steps * secondsPerStep + Math.max(0, evaluations) * perEvaluation,
-      };
+      return await work(rewind);
     } finally {
-      stepper.discard();
-      await stepper.reader.drain().catch(() => undefined);
-      loader.loadState(positions[0]);
-      if (positions[1] !== undefined) validation?.loadState(positions[1]);
+      this.#stepper.discard();
+      await this.#stepper.reader.drain().catch(() => undefined); // an error of the work is the one to report
+      rewind();
       this.#restore(before);
-      this.model.train(wasTraining);
+      restoreModes();
     }
   }
 
@@ -323,17 +341,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   }
 
   #useCallbacks(callbacks: readonly TrainingCallback[]): void {
-    const names = callbacks.map(({ name }) => name);
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
-    if (twice !== undefined)
-      throw new InputError(`Trainer.fit: expected callbacks of different names, got ${twice} twice`);
-    this.#callbacks = [...callbacks.filter(({ last }) => !last), ...callbacks.filter(({ last }) => last)];
-    for (const callback of this.#callbacks) {
-      const state = this.#loadedCallbacks.get(callback.name);
-      if (state === undefined || callback.loadState === undefined) continue;
-      callback.loadState(state);
-      this.#loadedCallbacks.delete(callback.name);
-    }
+    this.#callbacks = inOrder(callbacks);
+    restoreCallbacks(this.#callbacks, this.#loadedCallbacks);
   }
 
   /**
@@ -342,9 +351,6 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    */
   async state(): Promise<TrainingState> {
     await this.#stepper.reader.drain();
-    const callbacks = new Map<string, CallbackState | Promise<CallbackState>>(this.#loadedCallbacks);
-    for (const callback of this.#callbacks)
-      if (callback.state !== undefined) callbacks.set(callback.name, callback.state());
     return captureState(this.#options, {
       step: this.step,
       epoch: this.#epoch,
@@ -354,7 +360,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       running: { lossSum: this.#stepper.lossSum, items: this.#stepper.items },
       skippedSteps: this.skippedSteps,
       history: this.history,
-      callbacks,
+      callbacks: statesOf(this.#callbacks, this.#loadedCallbacks),
     });
   }
 

@@ -1,3 +1,5 @@
+import { InputError, type Tensor } from "@ai/tensor";
+import type { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import type { EpochRecord, TrainingHistory } from "../history.js";
 import type { TrainableModel } from "../trainer-options.js";
@@ -56,11 +58,23 @@ export interface StepValues {
   readonly gradientNorm?: number;
 }
 
+/** What an optimizer is about to do. */
+export interface GradientUpdate {
+  readonly parameters: readonly Parameter[];
+  /** One a parameter, its shape, after clipping; null for none. They are freed after the update. */
+  readonly gradients: readonly (Tensor | null)[];
+}
+
 /** How a run ended. */
 export interface FitEnd {
   readonly outcome: "finished" | "stopped" | "aborted" | "failed";
   /** Why, unless it finished. */
   readonly reason?: string;
+}
+
+/** What `fit` gives. */
+export interface FitResult extends FitEnd {
+  readonly history: TrainingHistory;
 }
 
 /** What a callback has to remember. */
@@ -79,6 +93,8 @@ export interface TrainingCallback {
   /** Before the first step, after a resume. */
   onFitStart?(run: TrainingRun): void | Promise<void>;
   onEpochStart?(run: TrainingRun): void | Promise<void>;
+  /** Right before an update of the weights, which waits for it. */
+  onGradients?(update: GradientUpdate, run: TrainingRun): void | Promise<void>;
   /** Right after an update of the weights; its values may not be known yet. */
   onStepEnd?(run: TrainingRun): void | Promise<void>;
   /** When the values of a step are known, in the order of the steps. */
@@ -95,4 +111,50 @@ export interface TrainingCallback {
   /** What it has to remember for an exact resume. */
   state?(): CallbackState | Promise<CallbackState>;
   loadState?(state: CallbackState): void;
+}
+
+/** Callbacks as they are called: those that come last behind the others. @throws InputError for a name that is there twice. */
+export function inOrder(callbacks: readonly TrainingCallback[]): readonly TrainingCallback[] {
+  const names = callbacks.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new InputError(`Trainer.fit: expected callbacks of different names, got ${twice} twice`);
+  return [...callbacks.filter(({ last }) => !last), ...callbacks.filter(({ last }) => last)];
+}
+
+/** Tells of gradients; undefined when no callback asks for them. */
+export function gradientListener(
+  callbacks: readonly TrainingCallback[],
+  parameters: readonly Parameter[],
+  run: TrainingRun,
+): ((gradients: readonly (Tensor | null)[]) => Promise<void>) | undefined {
+  const listeners = callbacks.filter((callback) => callback.onGradients !== undefined);
+  if (listeners.length === 0) return undefined;
+  return async (gradients) => {
+    for (const listener of listeners) await listener.onGradients?.({ parameters, gradients }, run);
+  };
+}
+
+/** Hands saved states to the callbacks of their names; those that are used are taken out of `states`. */
+export function restoreCallbacks(
+  callbacks: readonly TrainingCallback[],
+  states: Map<string, CallbackState>,
+): void {
+  for (const callback of callbacks) {
+    const state = states.get(callback.name);
+    if (state === undefined || callback.loadState === undefined) continue;
+    callback.loadState(state);
+    states.delete(callback.name);
+  }
+}
+
+/** What callbacks remember, and what no callback took up yet. */
+export function statesOf(
+  callbacks: readonly TrainingCallback[],
+  loaded: ReadonlyMap<string, CallbackState>,
+): Map<string, CallbackState | Promise<CallbackState>> {
+  const states = new Map<string, CallbackState | Promise<CallbackState>>(loaded);
+  for (const callback of callbacks)
+    if (callback.state !== undefined) states.set(callback.name, callback.state());
+  return states;
 }

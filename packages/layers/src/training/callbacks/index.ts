@@ -1,6 +1,8 @@
 export type {
   CallbackState,
   FitEnd,
+  FitResult,
+  GradientUpdate,
   StepValues,
   TrainerView,
   TrainingCallback,
