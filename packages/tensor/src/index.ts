@@ -25,6 +25,10 @@ export { gruCell } from "./kernels/gru-cell/gru-cell.js";
 export { type GruSequenceOptions, gruSequence } from "./kernels/gru-sequence/gru-sequence.js";
 export type { InPlaceBuffer, InPlaceTarget } from "./kernels/in-place.js";
 export { type LayerNormOptions, layerNorm } from "./kernels/layer-norm/layer-norm.js";
+export {
+  type LinearChainOptions,
+  linearChainLogPartition,
+} from "./kernels/linear-chain/linear-chain.js";
 export { type LinearScanOptions, linearScan } from "./kernels/linear-scan/linear-scan.js";
 export { lstmCell } from "./kernels/lstm-cell/lstm-cell.js";
 export { type LstmSequenceOptions, lstmSequence } from "./kernels/lstm-sequence/lstm-sequence.js";

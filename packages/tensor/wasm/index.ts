@@ -41,6 +41,7 @@ export { adamwUpdate, sgdUpdate } from "./optimizer";
 export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurrent";
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
 export { gruSequence, gruSequenceGradient, gruSequenceBytes } from "./gru-sequence";
+export { linearChain, linearChainGradient, linearChainBytes } from "./linear-chain";
 export { setAttention } from "./attention-shared";
 export { attentionBytes, attention } from "./attention";
 export { attentionGradientBytes, attentionGradient } from "./attention-gradient";

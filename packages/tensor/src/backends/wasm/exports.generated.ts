@@ -78,6 +78,9 @@ export interface WasmExports {
   gruSequence(inputGates: number, weight: number, bias: number, hidden: number, hiddens: number, gates: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   gruSequenceGradient(dHiddens: number, dGates: number, gates: number, hiddens: number, hidden: number, weight: number, dInput: number, dRecurrent: number, dHidden: number, work: number, length: number, batch: number, size: number, reverse: number): void;
   gruSequenceBytes(batch: number, size: number): number;
+  linearChain(emissions: number, transitions: number, start: number, end: number, lengths: number, totals: number, work: number, batch: number, steps: number, tags: number): void;
+  linearChainGradient(dy: number, emissions: number, transitions: number, start: number, end: number, lengths: number, dEmissions: number, dTransitions: number, dEnds: number, work: number, batch: number, steps: number, tags: number): void;
+  linearChainBytes(steps: number, tags: number, threads: number): number;
   setAttention(query: number, key: number, value: number, mask: number, dropout: number, heads: number, queries: number, keys: number, dim: number, valueDim: number, scale: number, causal: number, maskKind: number, strideBatch: number, strideHead: number, strideQuery: number, strideKey: number): void;
   attentionBytes(batchHeads: number): number;
   attention(batchHeads: number, output: number, logSums: number, work: number): void;

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertOptions, isTensor } from "../../arguments.js";
+import { assertOptions } from "../../arguments.js";
 import { hostValues } from "../../backends/host/values.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../../errors.js";
@@ -8,8 +8,9 @@ import { div, maximum } from "../../ops/arithmetic.js";
 import { cast } from "../../ops/cast.js";
 import { equal, where } from "../../ops/compare.js";
 import { mean, sum } from "../../ops/reduce.js";
-import { formatShape, sameShape } from "../../shape.js";
-import { scalar, tensor, zeros } from "../../tensor.js";
+import { formatShape } from "../../shape.js";
+import { scalar } from "../../tensor.js";
+import { itemLengths } from "../item-lengths.js";
 import { ctcLossKernel } from "./ctc-loss-items.js";
 
 /** Options of {@link ctcLoss}. */
@@ -62,8 +63,18 @@ export function ctcLoss(logProbabilities: Tensor, targets: Tensor, options: CtcL
     throw new InputError(`ctcLoss: expected zeroInfinity true or false, got ${String(zeroInfinity)}`);
   return tidy(() => {
     const [, labels]: readonly number[] = targets.shape;
-    const inputLengths = lengths("inputLengths", options.inputLengths, batch, time);
-    const targetLengths = lengths("targetLengths", options.targetLengths, batch, labels);
+    const inputLengths = itemLengths(options.inputLengths, {
+      operation: "ctcLoss",
+      name: "inputLengths",
+      batch,
+      largest: time,
+    });
+    const targetLengths = itemLengths(options.targetLengths, {
+      operation: "ctcLoss",
+      name: "targetLengths",
+      batch,
+      largest: labels,
+    });
     assertTargets(targets, targetLengths, { classes, blank });
     const [raw] = ctcLossKernel.multiple(
       { logProbabilities, targets, inputLengths, targetLengths },
@@ -91,32 +102,6 @@ function assertTensors(logProbabilities: Tensor, targets: Tensor): void {
     throw new ShapeError(
       `ctcLoss: expected targets [${logProbabilities.shape[0]}, labels] for log-probabilities ${formatShape(logProbabilities.shape)}, got ${formatShape(targets.shape)}; pad them to one length`,
     );
-}
-
-/** @returns `[batch]` int32 */
-function lengths(
-  name: string,
-  value: Tensor | readonly number[] | undefined,
-  batch: number,
-  largest: number,
-): Tensor {
-  if (value === undefined) return zeros([batch], "int32", largest);
-  if (!isTensor(value) && !Array.isArray(value))
-    throw new InputError(
-      `ctcLoss: expected ${name} as an int32 tensor or an array of numbers, got ${value === null ? "null" : typeof value}`,
-    );
-  if (isTensor(value) && value.dtype !== "int32")
-    throw new DTypeError(`ctcLoss: expected int32 ${name}, got ${value.dtype}; cast them first`);
-  const shape = isTensor(value) ? value.shape : [value.length];
-  if (!sameShape(shape, [batch]))
-    throw new ShapeError(
-      `ctcLoss: expected ${name} of shape [${batch}], one an item, got ${formatShape(shape)}`,
-    );
-  const values = isTensor(value) ? hostValues(value) : (value as readonly number[]);
-  for (const length of values ?? [])
-    if (!Number.isInteger(length) || length < 0 || length > largest)
-      throw new KernelError(`ctcLoss: expected ${name} in [0, ${largest}], got ${length}; check the padding`);
-  return isTensor(value) ? value : tensor(Int32Array.from(value as readonly number[]));
 }
 
 /** Where the host has the targets, a wrong one is an error here; on a GPU the gather's own check finds it. */
