@@ -1,4 +1,43 @@
+export type { AffineResample } from "./augment/affine.js";
+export { type ColorJitterOptions, colorJitter } from "./augment/color-jitter.js";
+export {
+  adjustBrightness,
+  adjustContrast,
+  adjustHue,
+  adjustSaturation,
+  adjustSharpness,
+  autoContrast,
+  equalize,
+  posterize,
+  solarize,
+} from "./augment/color-operations.js";
+export {
+  type FlipOptions,
+  flipHorizontally,
+  flipVertically,
+  randomHorizontalFlip,
+  randomVerticalFlip,
+} from "./augment/flips.js";
+export { cutMix, type MixableBatch, type MixOptions, mixup } from "./augment/mix.js";
+export { type RandAugmentOptions, randAugment } from "./augment/rand-augment.js";
+export { type RandomAffineOptions, randomAffine, randomRotation } from "./augment/random-affine.js";
+export {
+  type RandomCropOptions,
+  type RandomResizedCropOptions,
+  randomCrop,
+  randomResizedCrop,
+} from "./augment/random-crop.js";
+export { type RandomErasingOptions, randomErasing } from "./augment/random-erasing.js";
+export {
+  type Augmentation,
+  type AugmentContext,
+  compose,
+  type LabeledBox,
+  type VisionSample,
+} from "./augment/sample.js";
 export * from "./models/index.js";
+export { type ImagePreprocessing, models } from "./models/registry.js";
+export type { ImageClass } from "./postprocess/rank-classes.js";
 export type { DrawableSource } from "./preprocess/canvas-source.js";
 export { convertChannels } from "./preprocess/convert-channels.js";
 export { type CropOptions, centerCrop, cropImage } from "./preprocess/crop-image.js";
@@ -22,3 +61,10 @@ export type { PictureSize, PreprocessSteps, ResizeRule } from "./preprocess/prep
 export { type ImageSource, type ReadImageOptions, readImage } from "./preprocess/read-image.js";
 export type { Resample } from "./preprocess/resample-filters.js";
 export { type ResizeOptions, resizeImage } from "./preprocess/resize-image.js";
+export {
+  type ClassifyImageOptions,
+  type ImageClassification,
+  type ImageClassifierInfo,
+  type LoadImageClassifierOptions,
+  loadImageClassifier,
+} from "./tasks/image-classification.js";

@@ -112,17 +112,10 @@ function resizeFiltered(
   }
   if (height !== picture.height || top !== 0 || bottom !== picture.height)
     data = resizeColumns(data, width * channels, offset, vertical);
-  return { data, width, height, channels };
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels };
 }
 
 const HALF = 1 << (WEIGHT_BITS - 1);
-
-/** Rounds a fixed-point sum to a grey level. */
-function level(sum: number): number {
-  const value = sum >> WEIGHT_BITS;
-  if (value < 0) return 0;
-  return value > 255 ? 255 : value;
-}
 
 /** Each output column of each row. */
 function resizeRows(
@@ -131,9 +124,9 @@ function resizeRows(
   channels: number,
   rows: number,
   { starts, counts, weights, taps }: ResampleWeights,
-): Uint8Array {
+): Uint8ClampedArray {
   const width = starts.length;
-  const output = new Uint8Array(rows * width * channels);
+  const output = new Uint8ClampedArray(rows * width * channels); // which clips to [0, 255]
   for (let row = 0; row < rows; row++) {
     const rowStart = row * inputWidth;
     for (let column = 0; column < width; column++) {
@@ -151,15 +144,15 @@ function resizeRows(
           green = (green + input[at + 1] * weight) | 0;
           blue = (blue + input[at + 2] * weight) | 0;
         }
-        output[target] = level(red);
-        output[target + 1] = level(green);
-        output[target + 2] = level(blue);
+        output[target] = red >> WEIGHT_BITS;
+        output[target + 1] = green >> WEIGHT_BITS;
+        output[target + 2] = blue >> WEIGHT_BITS;
       } else
         for (let channel = 0; channel < channels; channel++) {
           let sum = HALF;
           for (let tap = 0, at = source + channel; tap < count; tap++, at += channels)
             sum = (sum + input[at] * weights[firstWeight + tap]) | 0;
-          output[target + channel] = level(sum);
+          output[target + channel] = sum >> WEIGHT_BITS;
         }
     }
   }
@@ -172,9 +165,9 @@ function resizeColumns(
   rowLength: number,
   offset: number,
   { starts, counts, weights, taps }: ResampleWeights,
-): Uint8Array {
+): Uint8ClampedArray {
   const height = starts.length;
-  const output = new Uint8Array(height * rowLength);
+  const output = new Uint8ClampedArray(height * rowLength);
   const sums = new Int32Array(rowLength);
   for (let row = 0; row < height; row++) {
     sums.fill(HALF);
@@ -185,7 +178,7 @@ function resizeColumns(
       for (let at = 0; at < rowLength; at++) sums[at] = (sums[at] + input[source + at] * weight) | 0;
     }
     const target = row * rowLength;
-    for (let at = 0; at < rowLength; at++) output[target + at] = level(sums[at]);
+    for (let at = 0; at < rowLength; at++) output[target + at] = sums[at] >> WEIGHT_BITS;
   }
   return output;
 }
