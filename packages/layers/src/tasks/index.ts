@@ -18,6 +18,7 @@ export {
   numberOption,
   type OptionRule,
   type OptionRules,
+  objectOption,
   parseOptions,
   textOption,
 } from "./option-rules.js";

@@ -94,6 +94,18 @@ export function choiceOption<const Name extends string, Initial extends Name | n
   };
 }
 
+/** An option that is a plain object, such as the content of a JSON file; `null` when left out. */
+export function objectOption(): OptionRule<Readonly<Record<string, unknown>> | null> {
+  return {
+    default: null,
+    parse(where, value) {
+      if (value === null) return null;
+      const isPlain = typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
+      return isPlain ? (value as Record<string, unknown>) : refuse(where, "a plain object", value);
+    },
+  };
+}
+
 /** An option that is a list; `null` when left out. @param item The rule of each of its items. */
 export function listOption<Item>(item: OptionRule<Item>): OptionRule<readonly Item[] | null> {
   return {

@@ -1,4 +1,5 @@
 import type { WeightMapping } from "@ai/tensor";
+import { HuggingFaceConfig } from "../hugging-face-config.js";
 
 /** Sizes of a {@link CifarResNet}. */
 export interface CifarResNetConfig {
@@ -22,3 +23,18 @@ export const CIFAR_RESNET_SIZES = {
 
 /** Checkpoints of a model that was wrapped in `DataParallel`, such as akamaster's. */
 export const CIFAR_RESNET_FROM_DATA_PARALLEL: WeightMapping = [{ from: "module.{rest*}", to: "{rest*}" }];
+
+/**
+ * Reads a `config.json` of `model_type` `cifar_resnet`: `depth` (blocks of a stage), `width`, `num_channels` and the
+ * labels. Transformers has no such model; the fields are ours.
+ * @throws InputError for another model type or a value that this ResNet does not have.
+ */
+export function readCifarResNetConfig(json: Readonly<Record<string, unknown>>): CifarResNetConfig {
+  const config = new HuggingFaceConfig("CifarResNet", json, ["cifar_resnet"]);
+  return {
+    numChannels: config.number("num_channels", 3),
+    depth: config.number("depth", 3),
+    width: config.number("width", 16),
+    numClasses: config.numClasses(),
+  };
+}

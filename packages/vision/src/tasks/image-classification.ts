@@ -1,0 +1,195 @@
+import { Linear } from "@ai/layers";
+import {
+  choiceOption,
+  defineTask,
+  integerOption,
+  labelsOf,
+  listOption,
+  loadPretrained,
+  loadTask,
+  numberOption,
+  objectOption,
+  type Task,
+  type TaskLoadOptions,
+  type TaskTypes,
+  textOption,
+} from "@ai/layers/tasks";
+import { InputError, type ModelSource, read, sigmoid, softmax, tidy } from "@ai/tensor";
+import type { ImageModel } from "../models/image-model.js";
+import { type ImagePreprocessing, models } from "../models/registry.js";
+import { type ImageClass, rankClasses } from "../postprocess/rank-classes.js";
+import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
+import type { Picture } from "../preprocess/picture.js";
+import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
+import { type ImageSource, readImage } from "../preprocess/read-image.js";
+import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
+import { visionModels } from "./own-models.js";
+import { visionWorker } from "./vision-worker.js";
+
+/** Options of a call of an image classifier. */
+export interface ClassifyImageOptions {
+  /** How many classes at most, the best first. Default 5. */
+  readonly topK?: number;
+  /** Leaves out classes with a lower score. Default 0, and none with `activation: "none"`. */
+  readonly threshold?: number | null;
+  /**
+   * What makes scores of the model's numbers: `softmax` (they sum to 1), `sigmoid` (each for itself, for pictures with
+   * several labels) or `none`. Default `sigmoid` where the model's `problem_type` is `multi_label_classification`.
+   */
+  readonly activation?: "softmax" | "sigmoid" | "none" | null;
+}
+
+/** Options of {@link loadImageClassifier} beside those of every task. */
+export interface LoadImageClassifierOptions {
+  /** Names of the classes in the order of the scores; they stand in place of `id2label`. */
+  readonly labels?: readonly string[] | null;
+  /** Fields that stand over those of `config.json`; all of them where there is no such file. */
+  readonly config?: Readonly<Record<string, unknown>> | null;
+  /** Fields of `preprocessor_config.json`, which they stand in place of. */
+  readonly preprocessing?: Readonly<Record<string, unknown>> | null;
+  /** The file of the weights, where it is not called as usual. */
+  readonly weightsFile?: string | null;
+}
+
+/** What is known of a loaded image classifier. */
+export interface ImageClassifierInfo {
+  /** The architecture's name in the registry. */
+  readonly architecture: string;
+  readonly labels: readonly string[];
+  /** What is done to a picture before the model sees it. */
+  readonly preprocessing: PreprocessSteps;
+}
+
+/** What an image classifier takes and gives. */
+export interface ImageClassification extends TaskTypes {
+  readonly input: ImageSource;
+  readonly prepared: Picture;
+  readonly result: ImageClass[];
+  readonly options: ClassifyImageOptions;
+  readonly loadOptions: LoadImageClassifierOptions;
+  readonly info: ImageClassifierInfo;
+}
+
+/** How many numbers the model gives for a picture. */
+function numClassesOf(model: ImageModel): number {
+  const { classifier } = model.parts;
+  const outputs = model
+    .namedModules()
+    .filter(([path]) => path === classifier || path.startsWith(`${classifier}.`))
+    .flatMap(([, module]) => (module instanceof Linear ? [module.outFeatures] : []));
+  if (outputs.length === 0)
+    throw new InputError(
+      `loadImageClassifier: expected a model with a classifier, got none at ${classifier}`,
+    );
+  return outputs.at(-1)!;
+}
+
+/** Whether every picture has one size in the end, so that several make a batch. */
+function makesOneSize({ resize, centerCrop, pad }: PreprocessSteps): boolean {
+  return centerCrop !== undefined || pad !== undefined || (resize !== undefined && "height" in resize);
+}
+
+/** Image classification, for {@link loadImageClassifier} and the worker. */
+export const imageClassification = /* @__PURE__ */ defineTask<ImageClassification>(() => ({
+  task: "image-classification",
+  loader: "loadImageClassifier",
+  verb: "classify",
+  loadOptions: {
+    labels: listOption(textOption("")),
+    config: objectOption(),
+    preprocessing: objectOption(),
+    weightsFile: textOption(null),
+  },
+  options: {
+    topK: integerOption({ default: 5, minimum: 1 }),
+    threshold: numberOption({ default: null }),
+    activation: choiceOption(["softmax", "sigmoid", "none"], null),
+  },
+  explainOptions: {},
+  checkInput: checkImageInput,
+  toSendable: imageToSendable,
+  worker: visionWorker,
+  async start(source, { labels: named, config: given, preprocessing: asked, weightsFile }, context) {
+    const named2id = named && { id2label: Object.fromEntries(named.map((label, index) => [index, label])) };
+    const { model, architecture, config, preprocessing } = await loadPretrained<
+      ImageModel,
+      ImagePreprocessing
+    >(
+      {
+        model: source,
+        task: "image-classification",
+        registry: models,
+        ownModels: visionModels,
+        config: named2id === null ? given : { ...given, ...named2id },
+        weightsFile,
+        readPreprocessing: readImagePreprocessing,
+      },
+      context,
+    );
+    try {
+      const preprocess = imagePreprocessor(asked ?? preprocessing);
+      const { steps } = preprocess;
+      const labels = labelsOf(context.operation, config, { count: numClassesOf(model) });
+      const usual = config.problem_type === "multi_label_classification" ? "sigmoid" : "softmax";
+      const scoresOf = async (
+        pictures: readonly Picture[],
+        activation: string,
+      ): Promise<ArrayLike<number>> => {
+        const scores = tidy(() => {
+          const raw = model.call(preprocess(pictures).pixelValues); // [batch, classes]
+          if (activation === "none") return raw;
+          return activation === "softmax" ? softmax(raw) : sigmoid(raw);
+        });
+        try {
+          return await read(scores);
+        } finally {
+          scores.dispose();
+        }
+      };
+      return {
+        info: { architecture, labels, preprocessing: steps },
+        prepare: (input, _options, { signal }) => readImage(input, { signal }),
+        async run(pictures, { topK, threshold, activation }, { signal }) {
+          const chosen = activation ?? usual;
+          const rank = {
+            topK,
+            threshold: threshold ?? (chosen === "none" ? Number.NEGATIVE_INFINITY : 0),
+          };
+          const batches = makesOneSize(steps) ? [pictures] : pictures.map((picture) => [picture]);
+          const results: ImageClass[][] = [];
+          for (const batch of batches) {
+            signal.throwIfAborted();
+            const scores = Array.from(await scoresOf(batch, chosen)); // [batch, classes]
+            for (let start = 0; start < scores.length; start += labels.length)
+              results.push(rankClasses(scores.slice(start, start + labels.length), labels, rank));
+          }
+          return results;
+        },
+        dispose: () => model.dispose(),
+      };
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  },
+}));
+
+/**
+ * Loads a classifier of pictures.
+ * @param model A Hugging Face repository id, a URL, a folder, a file of weights, chosen files, or the name of one of our
+ * own models.
+ * @returns a function of one picture or several (a path, URL, `Blob`, bytes, pixels, or what a page can draw), which gives
+ * the best classes of each as plain JSON; with `stream` and `dispose`.
+ * @throws InputError for a model or option that there is not, WeightsError, DownloadError, DeviceError, the signal's reason.
+ * @example
+ * const classify = await loadImageClassifier("microsoft/resnet-18", { onProgress: console.log });
+ * const [best] = await classify("photo.jpg", { topK: 1 });
+ * console.log(best.label, best.score);
+ * await classify.dispose();
+ */
+export function loadImageClassifier(
+  model: ModelSource,
+  options: TaskLoadOptions & LoadImageClassifierOptions = {},
+): Promise<Task<ImageClassification>> {
+  return loadTask(imageClassification, model, options);
+}
