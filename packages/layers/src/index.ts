@@ -36,6 +36,7 @@ export {
   type PoolNdOptions,
 } from "./pooling.js";
 export * from "./positional-encoding.js";
+export * from "./quantization/index.js";
 export * from "./recurrent/cells.js";
 export * from "./recurrent/gru.js";
 export type { SequenceLengths } from "./recurrent/lengths.js";

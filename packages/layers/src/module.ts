@@ -18,6 +18,7 @@ import {
 import { nameLayer } from "./layer-error.js";
 import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
 import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
+import { type HalfPrecision, halfPrecision } from "./quantization/half-precision.js";
 import {
   collectStateDict,
   type LoadOptions,
@@ -27,6 +28,12 @@ import {
   type StateTarget,
 } from "./state-dict.js";
 import { type InputDescription, type ModuleSummary, summarize, tensorsIn } from "./summary.js";
+
+/** Options of {@link Module.save}. */
+export interface SaveOptions extends WriteOptions {
+  /** How float32 numbers are stored. Default as they are. */
+  readonly dtype?: HalfPrecision;
+}
 
 /** A module of any inputs and output. */
 export type AnyModule = Module<readonly unknown[], unknown>;
@@ -237,12 +244,16 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
 
   /**
    * Writes {@link Module.stateDict} to a safetensors file (Node), all or nothing. PyTorch loads it with `strict=True`.
-   * @param options `metadata`: text to store beside the tensors; `signal` aborts.
-   * @throws WeightsError when the file cannot be written; InputError in a browser: there, `writeSafetensors(await module.stateDict())`.
+   * @param options `dtype`: `"F16"` or `"BF16"` store half the bytes, {@link Module.load} makes float32 of them;
+   * `metadata`: text to store beside the tensors; `signal` aborts.
+   * @throws WeightsError when the file cannot be written or F16 has no place for a number; InputError in a browser: there,
+   * `writeSafetensors(await module.stateDict())`.
    */
-  async save(path: string, { metadata, signal }: WriteOptions = {}): Promise<void> {
+  async save(path: string, { dtype, metadata, signal }: SaveOptions = {}): Promise<void> {
+    const state = await this.stateDict();
+    const tensors = dtype === undefined ? state : halfPrecision(state, dtype);
     // Hugging Face refuses a file without a format
-    await saveSafetensors(path, await this.stateDict(), { metadata: { format: "pt", ...metadata }, signal });
+    await saveSafetensors(path, tensors, { metadata: { format: "pt", ...metadata }, signal });
   }
 
   /**

@@ -162,6 +162,8 @@ export abstract class StoredTensor {
 export class Parameter extends StoredTensor {
   /** Whether an optimizer may change it; {@link Module.requiresGrad} sets it for a whole module. */
   requiresGrad: boolean;
+  /** 1 and 0, of this shape: numbers that stay 0, whatever an optimizer does. Set by pruning; the module owns it. */
+  mask: StateTensor | undefined;
 
   constructor(shape: Shape, { requiresGrad = true, ...options }: ParameterOptions) {
     super(shape, options);

@@ -18,8 +18,8 @@ const FLOAT16_END = 65520;
  */
 export function halfPrecision(state: StateDict, dtype: HalfPrecision = "F16"): Map<string, SafetensorsInput> {
   return new Map(
-    [...state].map(([name, entry]) => {
-      if (entry.dtype !== "float32") return [name, entry] as const;
+    [...state].map(([name, entry]): [string, SafetensorsInput] => {
+      if (entry.dtype !== "float32") return [name, entry];
       const { shape, values } = entry;
       const large =
         dtype === "F16" ? values.find((x) => Number.isFinite(x) && Math.abs(x) >= FLOAT16_END) : undefined;
@@ -27,7 +27,7 @@ export function halfPrecision(state: StateDict, dtype: HalfPrecision = "F16"): M
         throw new WeightsError(
           `halfPrecision: expected numbers below 65520 for F16, got ${large} in ${name}; take BF16`,
         );
-      return [name, { dtype, shape, bytes: encodeValues(entry, dtype) }] as const;
+      return [name, { dtype, shape, bytes: encodeValues(entry, dtype) }];
     }),
   );
 }

@@ -49,6 +49,10 @@ export function pickLayers(
       throw new InputError(
         `${operation}: expected layers without adapters, got some at ${path}; merge and remove them first, or add them afterwards`,
       );
+    if (layer.weight.mask !== undefined)
+      throw new InputError(
+        `${operation}: expected layers without masks, got a pruned one at ${path}; call makePruningPermanent first, zeros stay zeros`,
+      );
     if (kept.has(layer.weight))
       throw new InputError(
         `${operation}: expected layers with weights of their own, got one at ${path} that a layer outside uses too; leave it out or take both`,

@@ -18,6 +18,13 @@ export {
 } from "./checkpoint.js";
 export * from "./data/index.js";
 export { type BatchProgress, type EvaluateModelOptions, evaluate } from "./evaluate.js";
+export {
+  type DistillationOptions,
+  distillation,
+  type FeatureMatch,
+  type SoftTargetLossOptions,
+  softTargetLoss,
+} from "./distillation.js";
 export { type EpochRecord, TrainingHistory } from "./history.js";
 export type { LearningProblem } from "./learning-problems.js";
 export {
@@ -39,6 +46,7 @@ export {
   predict,
   predictBatches,
 } from "./predict.js";
+export * from "./pruning/index.js";
 export * from "./schedules/index.js";
 export { memoryStorage, nodeStorage, type TrainingStorage } from "./storage.js";
 export { Trainer } from "./trainer.js";

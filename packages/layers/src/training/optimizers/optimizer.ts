@@ -3,6 +3,8 @@ import {
   fromValues,
   InputError,
   keep,
+  mul,
+  noGrad,
   read,
   type Shape,
   ShapeError,
@@ -179,6 +181,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
         return found;
       };
       this.update(slot.target, gradient, slot.group.options as Options, buffer, slot);
+      applyMask(slot.parameter);
       for (const { value } of slot.buffers.values()) if (value !== null) keep(value);
     });
   }
@@ -355,6 +358,12 @@ function targetOf(parameter: Parameter): { value: Tensor } {
       parameter.setValue(tensor);
     },
   };
+}
+
+/** Keeps at 0 what was pruned: momentum and decay move it even without a gradient. */
+function applyMask(parameter: Parameter): void {
+  const { mask } = parameter;
+  if (mask !== undefined) parameter.setValue(noGrad(() => mul(parameter.value, mask.value)));
 }
 
 /** @throws InputError for a number that is not finite or below 0. */
