@@ -13,6 +13,7 @@ import {
   SOURCE,
   setProduct,
 } from "./product.js";
+import { stridedInputGradient } from "./strided-gradient.js";
 
 type Geometry = backend_util.Conv2DInfo;
 
@@ -212,6 +213,10 @@ export function inputGradient({ inputs, attrs, backend }: WasmCall): TensorInfo 
       const memory = backend.scratch(geometry.filterHeight * packedBytes(run, outChannels));
       setProduct(backend, directProduct(geometry, taps, target), memory);
       backend.exports.directInputGradient(gradient, target, geometry.batchSize);
+      return output;
+    }
+    if (geometry.strideHeight * geometry.strideWidth > 1) {
+      stridedInputGradient(backend, { gradient, taps, target }, geometry, groups);
       return output;
     }
   }
