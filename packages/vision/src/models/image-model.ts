@@ -16,8 +16,8 @@ export interface ImageModelParts {
   readonly stages: readonly FeatureStage[];
   /** Size of the embedding that the classifier reads. */
   readonly embeddingDim: number;
-  /** Path of the module that turns the embedding into classes: a fine-tuned model gets a new one. */
-  readonly classifier: string;
+  /** Paths of the modules that turn the embedding into classes: a model of other classes gets new ones. */
+  readonly classifiers: readonly string[];
   /** Path of the module whose output Grad-CAM weighs; undefined for a model without convolutional features. */
   readonly gradCamLayer: string | undefined;
   /** Paths of the attention modules in order, for attention rollout: each gives `{ output, weights }`. */

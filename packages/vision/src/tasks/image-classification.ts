@@ -72,14 +72,14 @@ export interface ImageClassification extends TaskTypes {
 
 /** How many numbers the model gives for a picture. */
 function numClassesOf(model: ImageModel): number {
-  const { classifier } = model.parts;
+  const { classifiers } = model.parts;
   const outputs = model
     .namedModules()
-    .filter(([path]) => path === classifier || path.startsWith(`${classifier}.`))
+    .filter(([path]) => classifiers.some((name) => path === name || path.startsWith(`${name}.`)))
     .flatMap(([, module]) => (module instanceof Linear ? [module.outFeatures] : []));
   if (outputs.length === 0)
     throw new InputError(
-      `loadImageClassifier: expected a model with a classifier, got none at ${classifier}`,
+      `loadImageClassifier: expected a model with a classifier, got none at ${classifiers.join(" and ")}`,
     );
   return outputs.at(-1)!;
 }

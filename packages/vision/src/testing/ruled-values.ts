@@ -3,10 +3,16 @@ import { type Shape, type Tensor, tensor } from "@ai/tensor";
 
 const sizeOf = (shape: Shape): number => shape.reduce((product, length) => product * length, 1);
 
+/** FNV-1a of a text, 32 bits. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
 /** Numbers in [0, 1) of a name, as tooling/fixtures/vision/common.py has them: FNV-1a, then murmur3's finalizer of a counter. */
 function uniform(name: string, count: number): Float64Array {
-  let seed = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(name)) seed = Math.imul(seed ^ byte, 0x01000193);
+  const seed = hashText(name);
   return Float64Array.from({ length: count }, (_, index) => {
     let x = (seed + Math.imul(index, 0x9e3779b9)) | 0;
     x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);

@@ -82,7 +82,7 @@ export class CifarResNet extends ImageModel {
         stride,
       })),
       embeddingDim: 4 * width,
-      classifier: "linear",
+      classifiers: ["linear"],
       gradCamLayer: "layer3",
       attentionLayers: [],
       prefixTokens: 0,

@@ -169,7 +169,7 @@ export class ResNet extends ImageModel {
     this.parts = {
       stages,
       embeddingDim: last.channels,
-      classifier: "fc",
+      classifiers: ["fc"],
       gradCamLayer: last.path,
       attentionLayers: [],
       prefixTokens: 0,
