@@ -234,6 +234,12 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 4]],
     refuses: () => [zeros([2, 3]), zeros([2, 3])],
   },
+  ConditionalRandomField: {
+    build: () => new layers.ConditionalRandomField(4),
+    inputs: () => [normal(2, 3, 4), zeros([2, 3], "int32")],
+    outputShapes: [[]],
+    refuses: () => [zeros([2, 3, 5]), zeros([2, 3], "int32")],
+  },
   Flatten: {
     build: () => new layers.Flatten(),
     inputs: () => [normal(2, 3, 4, 5)],

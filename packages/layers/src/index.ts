@@ -3,6 +3,12 @@ export * from "./adapters/index.js";
 export * from "./adaptive-pooling.js";
 export * from "./attention.js";
 export * from "./bilinear.js";
+export * from "./conditional-random-field/conditional-random-field.js";
+export {
+  type TagConstraints,
+  type TagScheme,
+  tagConstraints,
+} from "./conditional-random-field/tag-constraints.js";
 export * from "./containers.js";
 export * from "./conv.js";
 export { Conv1d, Conv3d, type ConvNdOptions, type PaddingMode } from "./conv-nd.js";
