@@ -35,6 +35,27 @@ export {
   type LabeledBox,
   type VisionSample,
 } from "./augment/sample.js";
+export { type CocoDatasetOptions, cocoDataset } from "./datasets/coco-dataset.js";
+export {
+  type DataFiles,
+  type DataFilesOptions,
+  type DataSource,
+  openDataFiles,
+} from "./datasets/data-files.js";
+export { type ImageFolderOptions, imageFolder } from "./datasets/image-folder.js";
+export {
+  type CifarDatasetOptions,
+  cifarDataset,
+  type IdxFile,
+  type MnistFiles,
+  mnistDataset,
+  type PackedPictures,
+  readIdx,
+} from "./datasets/packed-datasets.js";
+export type { PictureDataset, PictureDatasetOptions, PictureItem } from "./datasets/picture-dataset.js";
+export { type ReadTarOptions, readTar, type TarEntry, type TarSource } from "./datasets/tar.js";
+export { type VocDatasetOptions, vocDataset } from "./datasets/voc-dataset.js";
+export { type YoloDatasetOptions, yoloDataset } from "./datasets/yolo-dataset.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export type { ImageClass } from "./postprocess/rank-classes.js";
@@ -47,7 +68,7 @@ export {
   imagePreprocessor,
   type PreprocessedImages,
 } from "./preprocess/image-preprocessor.js";
-export { imageToTensor, type NormalizeOptions } from "./preprocess/image-to-tensor.js";
+export { imageToHostTensor, imageToTensor, type NormalizeOptions } from "./preprocess/image-to-tensor.js";
 export { type LetterboxOptions, letterboxImage } from "./preprocess/letterbox-image.js";
 export { type PadMode, type PadOptions, padImage } from "./preprocess/pad-image.js";
 export type { Picture, PictureChannels } from "./preprocess/picture.js";

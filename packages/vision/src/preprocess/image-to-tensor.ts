@@ -95,3 +95,20 @@ export function imageToTensor(
   const shape = [height, width, channels];
   return tensor(values, Array.isArray(pictures) ? [list.length, ...shape] : shape);
 }
+
+/**
+ * The same numbers as {@link imageToTensor} on the host: what a data set's map function returns, in a worker too.
+ * @returns `[height, width, channels]` as plain data, which `DataLoader` stacks.
+ * @throws InputError for a deviation of 0.
+ */
+export function imageToHostTensor(
+  picture: Picture,
+  options: NormalizeOptions = {},
+): { values: Float32Array; shape: number[]; dtype: "float32" } {
+  assertOptionNames("imageToHostTensor", options, ["rescaleFactor", "offset", "mean", "standardDeviation"]);
+  assertPicture("imageToHostTensor", picture);
+  const { width, height, channels } = picture;
+  const values = new Float32Array(height * width * channels);
+  writeLevels(picture, levelTables("imageToHostTensor", channels, options), values);
+  return { values, shape: [height, width, channels], dtype: "float32" };
+}

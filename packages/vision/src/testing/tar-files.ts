@@ -11,7 +11,13 @@ export function tarOf(files: Readonly<Record<string, Uint8Array | string>>): Uin
     put("        ", 148);
     put(kind, 156);
     put("ustar\x0000", 257);
-    put(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+    put(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, "0")}\0 `,
+      148,
+    );
     const body = new Uint8Array(Math.ceil(bytes.length / 512) * 512);
     body.set(bytes);
     parts.push(header, body);
@@ -23,7 +29,11 @@ export function tarOf(files: Readonly<Record<string, Uint8Array | string>>): Uin
       const length = bytes + String(bytes + 3).length;
       add("PaxHeaders", encoder.encode(`${length}${record}`), "x");
     }
-    add(path, typeof content === "string" ? encoder.encode(content) : content, path.endsWith("/") ? "5" : "0");
+    add(
+      path,
+      typeof content === "string" ? encoder.encode(content) : content,
+      path.endsWith("/") ? "5" : "0",
+    );
   }
   parts.push(new Uint8Array(1024));
   const archive = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
