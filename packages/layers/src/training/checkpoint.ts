@@ -1,7 +1,8 @@
 import { encodeSafetensors, InputError, readSafetensors, WeightsError } from "@ai/tensor";
 import type { StateDict } from "../state-dict.js";
+import { defaultStorage } from "./browser-storage.js";
 import { crc32c } from "./crc32c.js";
-import { nodeStorage, type TrainingStorage } from "./storage.js";
+import type { TrainingStorage } from "./storage.js";
 import type { TrainingState, TrainingStateJson } from "./training-state.js";
 
 const PREFIX = "step-";
@@ -34,7 +35,7 @@ export interface CheckpointInfo {
 
 /** Options of {@link saveCheckpoint}. */
 export interface SaveCheckpointOptions {
-  /** Default: the file system (Node). */
+  /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
   /** A value to find the best checkpoint by. */
   readonly monitored?: number;
@@ -73,7 +74,7 @@ export async function saveCheckpoint(
   state: TrainingState,
   { storage, monitored }: SaveCheckpointOptions = {},
 ): Promise<CheckpointInfo> {
-  const target = storage ?? (await nodeStorage());
+  const target = storage ?? (await defaultStorage());
   for (const [name, { dtype, values }] of state.model)
     if (dtype === "float32" && !values.every(Number.isFinite))
       throw new WeightsError(
@@ -119,7 +120,7 @@ export async function loadCheckpoint(
   path: string,
   { storage }: { readonly storage?: TrainingStorage } = {},
 ): Promise<TrainingState> {
-  const source = storage ?? (await nodeStorage());
+  const source = storage ?? (await defaultStorage());
   let manifest: Manifest;
   const contents = new Map<string, Uint8Array>();
   try {
@@ -163,7 +164,7 @@ export async function listCheckpoints(
   folder: string,
   { storage }: { readonly storage?: TrainingStorage } = {},
 ): Promise<CheckpointInfo[]> {
-  const source = storage ?? (await nodeStorage());
+  const source = storage ?? (await defaultStorage());
   const found: CheckpointInfo[] = [];
   for (const name of await source.list(folder)) {
     if (!name.startsWith(PREFIX)) continue;
@@ -186,7 +187,7 @@ export async function loadLastCheckpoint(
   folder: string,
   { storage }: { readonly storage?: TrainingStorage | undefined } = {},
 ): Promise<TrainingState | undefined> {
-  const source = storage ?? (await nodeStorage());
+  const source = storage ?? (await defaultStorage());
   for (const { path } of (await listCheckpoints(folder, { storage: source })).reverse()) {
     try {
       return await loadCheckpoint(path, { storage: source });

@@ -6,6 +6,7 @@ export {
   overSeeds,
 } from "../structure/format-comparison.js";
 export { type PlotComparisonOptions, plotComparison } from "../structure/plot-comparison.js";
+export { type BrowserStorageOptions, browserStorage } from "./browser-storage.js";
 export * from "./callbacks/index.js";
 export {
   type CheckpointInfo,
@@ -17,7 +18,6 @@ export {
   saveCheckpoint,
 } from "./checkpoint.js";
 export * from "./data/index.js";
-export { type BatchProgress, type EvaluateModelOptions, evaluate } from "./evaluate.js";
 export {
   type DistillationOptions,
   distillation,
@@ -25,6 +25,7 @@ export {
   type SoftTargetLossOptions,
   softTargetLoss,
 } from "./distillation.js";
+export { type BatchProgress, type EvaluateModelOptions, evaluate } from "./evaluate.js";
 export { type EpochRecord, TrainingHistory } from "./history.js";
 export type { LearningProblem } from "./learning-problems.js";
 export {
@@ -53,3 +54,12 @@ export { Trainer } from "./trainer.js";
 export type { BatchSource, FitOptions, Loss, TrainableModel, TrainerOptions } from "./trainer-options.js";
 export type { TrainingState } from "./training-state.js";
 export type { ComputeLoss, LossResult } from "./training-step.js";
+export { type ConnectTrainingOptions, connectTraining } from "./worker/connect-training.js";
+export type { TrainingEvent, TrainingInfo } from "./worker/messages.js";
+export {
+  type RemoteFitOptions,
+  type RemoteFitResult,
+  RemoteTraining,
+  type TrainingMethods,
+} from "./worker/remote-training.js";
+export { serveTraining, type TrainingContext, type TrainingSetup } from "./worker/serve-training.js";

@@ -80,7 +80,7 @@ export interface FitOptions<Batch> {
   readonly estimate?: boolean;
   /** Folder of checkpoints: continue from the last whole one; start anew when there is none. */
   readonly resumeFrom?: string;
-  /** Where `resumeFrom` is. Default: the file system (Node). */
+  /** Where `resumeFrom` is. Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
 }
 

@@ -1,7 +1,8 @@
 import { InputError, WeightsError } from "@ai/tensor";
+import { defaultStorage } from "../browser-storage.js";
 import { listCheckpoints, loadCheckpoint, saveCheckpoint } from "../checkpoint.js";
 import type { EpochRecord } from "../history.js";
-import { nodeStorage, type TrainingStorage } from "../storage.js";
+import type { TrainingStorage } from "../storage.js";
 import type { TrainingCallback, TrainingRun } from "./callback.js";
 
 /** Options of {@link checkpoints}. */
@@ -18,7 +19,7 @@ export interface CheckpointsOptions {
   readonly monitor?: string;
   /** Whether small or large values are good. Default "min". */
   readonly mode?: "min" | "max";
-  /** Default: the file system (Node). */
+  /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
 }
 
@@ -75,7 +76,7 @@ class Checkpoints implements TrainingCallback {
   }
 
   async onFitStart({ trainer }: TrainingRun): Promise<void> {
-    this.#storage ??= await nodeStorage();
+    this.#storage ??= await defaultStorage();
     const { folder } = this.#options;
     const present = await listCheckpoints(folder, { storage: this.#storage });
     const later = present.filter(({ step }) => step > trainer.step).reverse();
@@ -106,7 +107,7 @@ class Checkpoints implements TrainingCallback {
 
   async #save({ trainer }: TrainingRun, monitored?: number): Promise<void> {
     const { folder } = this.#options;
-    const storage = this.#storage ?? (await nodeStorage());
+    const storage = this.#storage ?? (await defaultStorage());
     const state = await trainer.state();
     await saveCheckpoint(folder, state, { storage, ...(monitored === undefined ? {} : { monitored }) });
     const all = await listCheckpoints(folder, { storage });

@@ -1,12 +1,13 @@
+import { defaultStorage } from "../browser-storage.js";
 import type { EpochRecord } from "../history.js";
-import { nodeStorage, type TrainingStorage } from "../storage.js";
+import type { TrainingStorage } from "../storage.js";
 import type { TrainingCallback } from "./callback.js";
 
 /** Options of {@link csvHistory}. */
 export interface CsvHistoryOptions {
   /** The file; it is replaced. */
   readonly path: string;
-  /** Default: the file system (Node). */
+  /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
 }
 
@@ -33,7 +34,7 @@ export function csvHistory({ path, storage }: CsvHistoryOptions): TrainingCallba
   return {
     name: "csv-history",
     async onEpochEnd(_, { trainer }) {
-      const target = storage ?? (await nodeStorage());
+      const target = storage ?? (await defaultStorage());
       await target.write(path, new TextEncoder().encode(historyToCsv(trainer.history.epochs)));
     },
   };

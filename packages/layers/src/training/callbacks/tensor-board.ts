@@ -1,6 +1,7 @@
 import { InputError } from "@ai/tensor";
+import { defaultStorage } from "../browser-storage.js";
 import type { EpochRecord } from "../history.js";
-import { nodeStorage, type TrainingStorage } from "../storage.js";
+import type { TrainingStorage } from "../storage.js";
 import type { StepValues, TrainingCallback, TrainingRun } from "./callback.js";
 import { record, restartEvent, type Scalar, scalarEvent, versionEvent } from "./event-file.js";
 
@@ -41,7 +42,7 @@ export class TensorBoardWriter {
     if (this.#waiting.length === 0) return;
     const parts = this.#waiting;
     this.#waiting = [];
-    this.#storage ??= await nodeStorage();
+    this.#storage ??= await defaultStorage();
     if (this.#path === undefined) {
       this.#path = await this.#freePath(this.#storage);
       parts.unshift(record(versionEvent(Date.now() / 1000)));
@@ -72,7 +73,7 @@ export interface TensorBoardOptions {
   readonly folder: string;
   /** Write the values of every so-manieth step. Default 1. */
   readonly everySteps?: number;
-  /** Default: the file system (Node). */
+  /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
 }
 

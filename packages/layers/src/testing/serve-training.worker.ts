@@ -1,0 +1,3 @@
+import { serveTinyTraining } from "./served-training.js";
+
+await serveTinyTraining();

@@ -1,0 +1,67 @@
+import { type DeviceName, InputError, read, tensor, tidy, useDevice, zeros } from "@ai/tensor";
+import {
+  serveTraining,
+  type TrainerOptions,
+  type TrainingCallback,
+  type TrainingContext,
+} from "../training/index.js";
+import { makeRun, type Pair, type Perceptron } from "./tiny-run.js";
+
+/** What the tests of `connectTraining` pass to the worker. */
+export interface TinyTrainingOptions {
+  readonly device: DeviceName;
+  /** Of checkpoints; none are saved without. */
+  readonly folder?: string;
+  /** Milliseconds that each step takes longer. */
+  readonly delay?: number;
+  readonly fails?: "making" | "layer" | "tensor";
+}
+
+/** Methods of the worker. */
+export type TinyTrainingMethods = {
+  classify(points: number[][]): Promise<number[]>;
+  broken(argument: null): never;
+};
+
+/** What the tests of `connectTraining` train: the tiny run, with all that has a state. */
+export async function serveTinyTraining(): Promise<void> {
+  await serveTraining(async ({ options, send }: TrainingContext<TinyTrainingOptions>) => {
+    const { device, folder, delay = 0, fails } = options;
+    send({ text: "getting ready" });
+    if (fails === "making") throw new InputError("data: expected a file, got none");
+    await useDevice(device);
+    const wrong: Partial<TrainerOptions<Pair, Perceptron>> = {
+      computeLoss: (_, model) => model.call(zeros([1, 3])),
+    };
+    const run = makeRun(fails === "layer" ? { loss: undefined as never, ...wrong } : {});
+    const slow: TrainingCallback = {
+      name: "slow",
+      onStepEnd: () => new Promise<void>((resolve) => setTimeout(resolve, delay)),
+    };
+    return {
+      trainer: run.trainer,
+      loader: run.loader,
+      validation: run.validation,
+      callbacks: delay > 0 ? [slow] : [],
+      ...(folder === undefined ? {} : { checkpoints: { folder, everySteps: 2 } }),
+      methods: {
+        classify: async (points: number[][]) => {
+          const scores = tidy(() => {
+            run.model.eval();
+            const output = run.model.call(tensor(points));
+            run.model.train();
+            return output;
+          });
+          const values = await read(scores);
+          scores.dispose();
+          return points.map((_, row) => (values[2 * row + 1] > values[2 * row] ? 1 : 0));
+        },
+        broken: () => {
+          throw new RangeError("no such class");
+        },
+      },
+      info: fails === "tensor" ? zeros([1]) : { classes: ["apart", "together"] },
+      dispose: run.dispose,
+    };
+  });
+}

@@ -1,0 +1,203 @@
+import { type DeviceName, isAiError, useDevice } from "@ai/tensor";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { connectTraining, type RemoteTraining, type TrainingEvent } from "../training/index.js";
+import type { AnyWorker } from "../worker-port.js";
+import type { TinyTrainingMethods, TinyTrainingOptions } from "./served-training.js";
+import { makeRun } from "./tiny-run.js";
+
+/** Makes workers of served-training.ts. */
+export interface TrainingWorkerFactories {
+  readonly tiny: () => AnyWorker;
+  /** A worker that ends at once. */
+  readonly broken: () => AnyWorker;
+  readonly device: DeviceName;
+  /** A folder that no other test has. */
+  readonly folder: (name: string) => string;
+}
+
+/** Training in workers, with the workers and the storage of the environment. */
+export function describeWorkerTraining({ tiny, broken, device, folder }: TrainingWorkerFactories): void {
+  let open: RemoteTraining<TinyTrainingMethods> | undefined;
+  let events: TrainingEvent[] = [];
+  let worker: AnyWorker;
+  const kinds = (): string[] => events.map(({ kind }) => kind);
+
+  /** Connects to a new worker, whose events go to `events` and then to `onEvent`. */
+  const connect = async (
+    options: Omit<TinyTrainingOptions, "device"> = {},
+    {
+      onEvent,
+      ...more
+    }: { resume?: boolean; signal?: AbortSignal; onEvent?: (event: TrainingEvent) => void } = {},
+  ): Promise<RemoteTraining<TinyTrainingMethods>> => {
+    worker = tiny();
+    events = [];
+    const note = (event: TrainingEvent): void => {
+      events.push(event);
+      onEvent?.(event);
+    };
+    open = await connectTraining<TinyTrainingMethods, TinyTrainingOptions>(worker, {
+      options: { device, ...options },
+      onEvent: note,
+      ...more,
+    });
+    return open;
+  };
+
+  /** Waits until an event of a kind has come. */
+  const until = async (kind: TrainingEvent["kind"]): Promise<void> => {
+    for (let turn = 0; turn < 2000 && !kinds().includes(kind); turn++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(kinds()).toContain(kind);
+  };
+
+  const weightsOf = async (training: RemoteTraining<TinyTrainingMethods>): Promise<unknown[]> =>
+    [...(await training.weights())].map(([name, { values }]) => [name, [...values]]);
+
+  beforeAll(() => useDevice(device));
+  afterEach(() => open?.close());
+
+  describe("connectTraining", () => {
+    it("trains as the trainer does here, with events on the way, and answers meanwhile", async () => {
+      const here = makeRun();
+      await here.trainer.fit(here.loader, { epochs: 4, validation: here.validation });
+      const training = await connect({ delay: 4 });
+      expect(events).toEqual([{ kind: "message", message: { text: "getting ready" } }]);
+      expect(training.info).toMatchObject({
+        step: 0,
+        epoch: 0,
+        parameters: 82,
+        own: { classes: ["apart", "together"] },
+      });
+      expect(training.info.device.device).toBe(device);
+      const fitting = training.fit({ epochs: 4, estimate: true });
+      await until("steps");
+      const classes = await training.call("classify", [
+        [1, 1],
+        [1, -1],
+      ]);
+      expect(classes.every((one) => one === 0 || one === 1)).toBe(true);
+      await expect(training.evaluate()).rejects.toThrow(/no run in progress/);
+      expect(await fitting).toEqual({ outcome: "finished", step: 12, epoch: 4 });
+      expect(await weightsOf(training)).toEqual(
+        [...(await here.model.stateDict())].map(([name, { values }]) => [name, [...values]]),
+      );
+      expect(training.history.losses).toEqual(here.trainer.history.losses);
+      expect(training.history.epochs.map(({ values }) => values)).toEqual(
+        here.trainer.history.epochs.map(({ values }) => values),
+      );
+      expect(await training.evaluate()).toEqual(await here.trainer.evaluate(here.validation));
+      const steps = events.flatMap((event) => (event.kind === "steps" ? event.steps : []));
+      expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+      expect(events.find(({ kind }) => kind === "start")).toMatchObject({
+        epochs: 4,
+        totalSteps: 12,
+        stepsPerEpoch: 3,
+      });
+      expect(kinds().filter((kind) => kind === "epoch")).toHaveLength(4);
+      here.dispose();
+    });
+
+    it("goes on from its last checkpoint after the worker was lost, to the same bits", async () => {
+      const whole = await connect();
+      await whole.fit({ epochs: 5 });
+      const expected = await weightsOf(whole);
+      await whole.close();
+      const place = folder("lost");
+      const training = await connect(
+        { folder: place, delay: 3 },
+        { onEvent: (event) => void (event.kind === "checkpoint" && event.step >= 6 && worker.terminate()) },
+      );
+      // a browser does not tell that a worker was terminated
+      void training.fit({ epochs: 5 }).catch(() => undefined);
+      await until("checkpoint");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const second = await connect({ folder: place });
+      expect(second.info.step).toBeGreaterThanOrEqual(6);
+      expect(second.info.step).toBeLessThan(15);
+      expect(second.history.losses).toHaveLength(second.info.step);
+      expect(await second.fit({ epochs: 5 })).toMatchObject({ outcome: "finished", step: 15 });
+      expect(await weightsOf(second)).toEqual(expected);
+      expect(second.history.losses).toEqual(whole.history.losses);
+      await second.close();
+      const anew = await connect({ folder: place }, { resume: false });
+      expect(anew.info.step).toBe(0);
+      expect(await anew.fit({ epochs: 5 })).toMatchObject({ step: 15 });
+      expect(await weightsOf(anew)).toEqual(expected);
+    });
+
+    it("pauses, goes on, saves and stops, and goes on again in another worker", async () => {
+      const place = folder("stopped");
+      const training = await connect({ folder: place, delay: 3 });
+      const fitting = training.fit({ epochs: 50 });
+      await until("steps");
+      training.pause();
+      await until("paused");
+      expect(training.state).toBe("paused");
+      const { step } = events.find(({ kind }) => kind === "paused") as { step: number };
+      const path = await training.save();
+      expect(path).toContain(`step-${String(step).padStart(10, "0")}`);
+      expect(await training.call("classify", [[1, 1]])).toHaveLength(1);
+      training.resume();
+      await until("resumed");
+      training.stop("the button");
+      const end = await fitting;
+      expect(end).toMatchObject({ outcome: "stopped", reason: "the button" });
+      expect(training.state).toBe("idle");
+      await training.close();
+      const second = await connect({ folder: place });
+      expect(second.info).toMatchObject({ step: end.step, epoch: end.epoch });
+    });
+
+    it("brings errors as their kinds, with the layer's name", async () => {
+      await expect(connect({ fails: "making" })).rejects.toMatchObject({
+        name: "InputError",
+        message: "data: expected a file, got none",
+      });
+      await expect(connect({ fails: "tensor" })).rejects.toThrow(/plain data for the page, got a tensor/);
+      const training = await connect({ fails: "layer" });
+      const error = await training.fit({ epochs: 1 }).catch((reason: unknown) => reason);
+      expect(isAiError(error) && error.name).toBe("ShapeError");
+      expect((error as Error).message).toMatch(/^Perceptron\.hidden: /);
+      await expect(training.call("broken", null)).rejects.toMatchObject({
+        name: "RangeError",
+        message: "no such class",
+      });
+      await expect(training.call("other" as never, null as never)).rejects.toThrow(
+        /one of classify, broken, got other/,
+      );
+      await expect(training.fit({ epochs: 0 })).rejects.toThrow(/epochs of at least 1/);
+      await expect(training.fit({ epochs: 1, rate: 2 } as never)).rejects.toThrow(/one named rate/);
+      await expect(training.save()).rejects.toThrow(/expected checkpoints in the worker's setup/);
+      await expect(connectTraining({} as never)).rejects.toThrow(/expected a worker, got object/);
+      await expect(connectTraining(broken())).rejects.toMatchObject({ name: "DeviceError" });
+    });
+
+    it("ends a run when aborted, paused or not, when a listener throws, and when it is closed", async () => {
+      const training = await connect(
+        { delay: 3 },
+        {
+          onEvent: (event) => {
+            if (event.kind === "epoch" && event.record.epoch === 3) throw new TypeError("no chart");
+          },
+        },
+      );
+      const controller = new AbortController();
+      const fitting = training.fit({ epochs: 50, signal: controller.signal });
+      await until("steps");
+      await expect(training.fit({ epochs: 50 })).rejects.toThrow(/one run at a time/);
+      training.pause();
+      await until("paused");
+      controller.abort(new Error("enough"));
+      await expect(fitting).rejects.toThrow("enough");
+      expect(training.state).toBe("idle");
+      await expect(training.fit({ epochs: 50 })).rejects.toThrow("no chart");
+      const last = training.fit({ epochs: 50 });
+      const closed = expect(last).rejects.toThrow(/closed one|abort/);
+      await training.close();
+      await closed;
+      await expect(training.evaluate()).rejects.toThrow(/expected an open worker/);
+      await expect(connect({}, { signal: AbortSignal.abort(new Error("never")) })).rejects.toThrow("never");
+    });
+  });
+}
