@@ -26,6 +26,8 @@ export default defineConfig({
           { text: "Devices", link: "/devices" },
           { text: "Model files", link: "/model-files" },
           { text: "Checkpoints", link: "/checkpoints" },
+          { text: "Comparing variants", link: "/compare-variants" },
+          { text: "Limited compute", link: "/limited-compute" },
         ],
       },
       { text: "Reference", collapsed: true, items: reference },
