@@ -3,8 +3,19 @@ import { hyperbolicTangent, logistic } from "./math";
 import { loadPart, storePart } from "./partial";
 import {
   BATCH,
-  OWN,
+  CARRIED,
+  D_GATES,
+  D_HIDDEN,
+  GATES_IN,
+  GATES_OUT,
+  GATES_SAVED,
+  HIDDEN_OUT,
+  OWN_BACKWARD,
+  OWN_FORWARD,
   SIZE,
+  STATE_BEFORE,
+  STATE_IN,
+  addOptional,
   forTiles,
   packBackwardWeight,
   packFirstState,
@@ -27,12 +38,8 @@ export function gruSequenceBytes(batch: i32, size: i32): usize {
   return 12 * <usize>wide * <usize>wide + 2 * packedStateBytes(batch, 3 * wide);
 }
 
-// Addresses of a step.
-const GATES_IN: i32 = OWN;
-const HIDDEN_IN: i32 = OWN + 1;
-const GATES_OUT: i32 = OWN + 2;
-const HIDDEN_OUT: i32 = OWN + 3;
-const BIAS: i32 = OWN + 4;
+/** Address of what a step reads besides the shared ones; 0 if there is none. */
+const BIAS: i32 = OWN_FORWARD;
 
 function forwardCell(group: i32, panel: i32, tiles: usize): void {
   const size = argument(SIZE),
@@ -46,7 +53,7 @@ function forwardCell(group: i32, panel: i32, tiles: usize): void {
     place = <usize>row * bytes + at;
   let gatesIn = addressArgument(GATES_IN) + 3 * <usize>row * bytes + at,
     gatesOut = addressArgument(GATES_OUT) + 4 * <usize>row * bytes + at,
-    hiddenIn = addressArgument(HIDDEN_IN) + place,
+    hiddenIn = addressArgument(STATE_IN) + place,
     hiddenOut = addressArgument(HIDDEN_OUT) + place,
     tile = tiles;
   for (let i = 0; i < rows; i++) {
@@ -134,7 +141,7 @@ export function gruSequence(
   packForwardWeight(weight, work, 3, size);
   packFirstState(hidden, batch, size, wide, packed);
   memory.fill(next, 0, packedStateBytes(batch, wide));
-  setArgument(HIDDEN_IN, hidden);
+  setArgument(STATE_IN, hidden);
   setArgument(BIAS, bias);
   for (let position = 0; position < length; position++) {
     const step = <usize>(reverse ? length - 1 - position : position),
@@ -144,21 +151,16 @@ export function gruSequence(
     setArgument(GATES_OUT, gates + (place << 2));
     setArgument(HIDDEN_OUT, hiddens + place);
     runStep(forwardStep, 3 * size, FORWARD_NANOSECONDS);
-    setArgument(HIDDEN_IN, hiddens + place);
+    setArgument(STATE_IN, hiddens + place);
     const spent = packed;
     packed = next;
     next = spent;
   }
 }
 
-// Addresses of a backward step; 0 for what is absent.
-const D_HIDDEN: i32 = OWN;
-const D_GATES: i32 = OWN + 1;
-const GATES_SAVED: i32 = OWN + 2;
-const HIDDEN_BEFORE: i32 = OWN + 3;
-const D_INPUT: i32 = OWN + 4;
-const D_RECURRENT: i32 = OWN + 5;
-const CARRIED: i32 = OWN + 6;
+// Addresses of what a backward step writes besides the shared ones.
+const D_INPUT: i32 = OWN_BACKWARD;
+const D_RECURRENT: i32 = OWN_BACKWARD + 1;
 
 /** Where the tiles of the gates' gradients lie, behind the product. */
 const RESULTS: usize = 512;
@@ -182,13 +184,6 @@ function backwardCell(group: i32, panel: i32, tiles: usize): void {
   for (let gate = 0; gate < 3; gate++) packTile(results + (<usize>gate << 7), panel, gate * wide + unit, left);
 }
 
-/** Adds what the loss sees of a saved gate itself, if it sees it. */
-// @ts-ignore: decorator
-@inline
-function addOptional(value: v128, address: usize, offset: usize, left: i32): v128 {
-  return address ? f32x4.add(value, loadPart(address + offset, left)) : value;
-}
-
 /** `r` is where the row starts in `[batch, size]`. */
 function backwardRow(tile: usize, results: usize, r: usize, unit: usize, bytes: usize, left: i32): void {
   const at = r + unit,
@@ -206,7 +201,7 @@ function backwardRow(tile: usize, results: usize, r: usize, unit: usize, bytes: 
   let dh = f32x4.add(v128.load(tile), loadPart(addressArgument(D_HIDDEN) + at, left));
   dh = f32x4.add(dh, loadPart(carried, left));
   storePart(carried, f32x4.mul(dh, update), left);
-  let dUpdate = f32x4.mul(dh, f32x4.sub(loadPart(addressArgument(HIDDEN_BEFORE) + at, left), candidate));
+  let dUpdate = f32x4.mul(dh, f32x4.sub(loadPart(addressArgument(STATE_BEFORE) + at, left), candidate));
   dUpdate = addOptional(dUpdate, dGates, gateAt + bytes, left);
   dUpdate = f32x4.mul(dUpdate, f32x4.mul(update, f32x4.sub(one, update)));
   let dCandidate = addOptional(f32x4.mul(dh, f32x4.sub(one, update)), dGates, gateAt + 2 * bytes, left);
@@ -292,7 +287,7 @@ export function gruSequenceGradient(
     setArgument(D_HIDDEN, dHiddens + place);
     setArgument(D_GATES, dGates ? dGates + (place << 2) : 0);
     setArgument(GATES_SAVED, gates + (place << 2));
-    setArgument(HIDDEN_BEFORE, position == 0 ? hidden : hiddens + before);
+    setArgument(STATE_BEFORE, position == 0 ? hidden : hiddens + before);
     setArgument(D_INPUT, dInput + 3 * place);
     setArgument(D_RECURRENT, dRecurrent + 3 * place);
     if (position == length - 1) runStep(lastBackwardStep, size, BACKWARD_NANOSECONDS);

@@ -1,10 +1,21 @@
 // A chain of LSTM steps and its gradient: the product and the cell of a step in one job. Gates are i, f, g, o.
-import { hyperbolicTangent, logistic } from "./math";
+import { hyperbolicTangent, logistic, slopeOfLogistic, slopeOfTangent } from "./math";
 import { loadPart, storePart } from "./partial";
 import {
   BATCH,
-  OWN,
+  CARRIED,
+  D_GATES,
+  D_HIDDEN,
+  GATES_IN,
+  GATES_OUT,
+  GATES_SAVED,
+  HIDDEN_OUT,
+  OWN_BACKWARD,
+  OWN_FORWARD,
   SIZE,
+  STATE_BEFORE,
+  STATE_IN,
+  addOptional,
   forTiles,
   packBackwardWeight,
   packFirstState,
@@ -27,12 +38,8 @@ export function lstmSequenceBytes(batch: i32, size: i32): usize {
   return ((<usize>wide * <usize>wide) << 4) + 2 * packedStateBytes(batch, 4 * wide);
 }
 
-// Addresses of a step.
-const GATES_IN: i32 = OWN;
-const CELL_IN: i32 = OWN + 1;
-const GATES_OUT: i32 = OWN + 2;
-const HIDDEN_OUT: i32 = OWN + 3;
-const CELL_OUT: i32 = OWN + 4;
+/** Address of what a step writes besides the shared ones. */
+const CELL_OUT: i32 = OWN_FORWARD;
 
 function forwardCell(group: i32, panel: i32, tiles: usize): void {
   const size = argument(SIZE),
@@ -45,7 +52,7 @@ function forwardCell(group: i32, panel: i32, tiles: usize): void {
     gatePlace = <usize>row * (bytes << 2) + (<usize>unit << 2);
   let gatesIn = addressArgument(GATES_IN) + gatePlace,
     gatesOut = addressArgument(GATES_OUT) + gatePlace,
-    cellIn = addressArgument(CELL_IN) + place,
+    cellIn = addressArgument(STATE_IN) + place,
     cellOut = addressArgument(CELL_OUT) + place,
     hiddenOut = addressArgument(HIDDEN_OUT) + place,
     tile = tiles;
@@ -120,7 +127,7 @@ export function lstmSequence(
   packForwardWeight(weight, work, 4, size);
   packFirstState(hidden, batch, size, wide, packed);
   memory.fill(next, 0, packedStateBytes(batch, wide));
-  setArgument(CELL_IN, cell);
+  setArgument(STATE_IN, cell);
   for (let position = 0; position < length; position++) {
     const step = <usize>(reverse ? length - 1 - position : position),
       place = step * stateBytes;
@@ -130,23 +137,18 @@ export function lstmSequence(
     setArgument(HIDDEN_OUT, hiddens + place);
     setArgument(CELL_OUT, cells + place);
     runStep(forwardStep, 4 * size, FORWARD_NANOSECONDS);
-    setArgument(CELL_IN, cells + place);
+    setArgument(STATE_IN, cells + place);
     const spent = packed;
     packed = next;
     next = spent;
   }
 }
 
-// Addresses of a backward step; 0 for what is absent.
-const D_HIDDEN: i32 = OWN;
-const D_CELL: i32 = OWN + 1;
-const D_GATES: i32 = OWN + 2;
-const GATES_SAVED: i32 = OWN + 3;
-const CELL_SAVED: i32 = OWN + 4;
-const CELL_BEFORE: i32 = OWN + 5;
-const GRADIENTS: i32 = OWN + 6;
-const CARRIED: i32 = OWN + 7;
-const D_FIRST: i32 = OWN + 8;
+// Addresses of a backward step besides the shared ones; 0 for what is absent.
+const D_CELL: i32 = OWN_BACKWARD;
+const CELL_SAVED: i32 = OWN_BACKWARD + 1;
+const GRADIENTS: i32 = OWN_BACKWARD + 2;
+const D_FIRST: i32 = OWN_BACKWARD + 3;
 
 function backwardCell(group: i32, panel: i32, tiles: usize): void {
   const size = argument(SIZE),
@@ -172,25 +174,6 @@ function backwardCell(group: i32, panel: i32, tiles: usize): void {
 /** Where the four tiles of the gates' gradients lie, behind the product. */
 const TILES: usize = 512;
 
-// @ts-ignore: decorator
-@inline
-function slopeOfLogistic(gate: v128): v128 {
-  return f32x4.mul(gate, f32x4.sub(f32x4.splat(1), gate));
-}
-
-// @ts-ignore: decorator
-@inline
-function slopeOfTangent(value: v128): v128 {
-  return f32x4.sub(f32x4.splat(1), f32x4.mul(value, value));
-}
-
-/** Adds what the loss sees of a value itself, if it sees it. */
-// @ts-ignore: decorator
-@inline
-function addOptional(value: v128, address: usize, offset: usize, left: i32): v128 {
-  return address ? f32x4.add(value, loadPart(address + offset, left)) : value;
-}
-
 function backwardRow(tile: usize, results: usize, at: usize, gateAt: usize, bytes: usize, left: i32): void {
   const gates = addressArgument(GATES_SAVED) + gateAt,
     gradients = addressArgument(GRADIENTS) + gateAt,
@@ -209,7 +192,7 @@ function backwardRow(tile: usize, results: usize, at: usize, gateAt: usize, byte
   value = f32x4.mul(value, slopeOfLogistic(input));
   storePart(gradients, value, left);
   v128.store(results, value);
-  value = f32x4.mul(dc, loadPart(addressArgument(CELL_BEFORE) + at, left));
+  value = f32x4.mul(dc, loadPart(addressArgument(STATE_BEFORE) + at, left));
   value = f32x4.mul(addOptional(value, dGates, gateAt + bytes, left), slopeOfLogistic(forget));
   storePart(gradients + bytes, value, left);
   v128.store(results, value, 128);
@@ -293,7 +276,7 @@ export function lstmSequenceGradient(
     setArgument(D_GATES, dGates ? dGates + (place << 2) : 0);
     setArgument(GATES_SAVED, gates + (place << 2));
     setArgument(CELL_SAVED, cells + place);
-    setArgument(CELL_BEFORE, position == 0 ? cell : reverse ? cells + place + stateBytes : cells + place - stateBytes);
+    setArgument(STATE_BEFORE, position == 0 ? cell : reverse ? cells + place + stateBytes : cells + place - stateBytes);
     setArgument(GRADIENTS, gradients + (place << 2));
     if (position == length - 1) runStep(lastBackwardStep, size, BACKWARD_NANOSECONDS);
     else runStep(backwardStep, size, BACKWARD_NANOSECONDS);

@@ -112,6 +112,20 @@ export function logistic(x: v128): v128 {
   return f32x4.div(numerator, f32x4.add(f32x4.splat(1), e));
 }
 
+/** The slope of {@link logistic} where it has this value. */
+// @ts-ignore: decorator
+@inline
+export function slopeOfLogistic(value: v128): v128 {
+  return f32x4.mul(value, f32x4.sub(f32x4.splat(1), value));
+}
+
+/** The slope of {@link hyperbolicTangent} where it has this value. */
+// @ts-ignore: decorator
+@inline
+export function slopeOfTangent(value: v128): v128 {
+  return f32x4.sub(f32x4.splat(1), f32x4.mul(value, value));
+}
+
 /** erf x for |x| ≤ 1: x · P(x²), our minimax fit, 1.2e-9 relative. */
 // @ts-ignore: decorator
 @inline

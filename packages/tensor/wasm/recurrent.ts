@@ -1,22 +1,10 @@
 // The elementwise part of a step of LSTM and GRU. Gates lie side by side in a row: PyTorch's order.
-import { hyperbolicTangent, logistic } from "./math";
+import { hyperbolicTangent, logistic, slopeOfLogistic, slopeOfTangent } from "./math";
 import { loadPart, storePart } from "./partial";
 import { addressArgument, argument, forRange, setArgument } from "./threads";
 
 /** Time of one hidden unit on one thread. */
 const NANOSECONDS: f32 = 12;
-
-// @ts-ignore: decorator
-@inline
-function slopeOfLogistic(gate: v128): v128 {
-  return f32x4.mul(gate, f32x4.sub(f32x4.splat(1), gate));
-}
-
-// @ts-ignore: decorator
-@inline
-function slopeOfTangent(value: v128): v128 {
-  return f32x4.sub(f32x4.splat(1), f32x4.mul(value, value));
-}
 
 function lstmRows(from: i32, to: i32): void {
   const size = argument(4),

@@ -4,9 +4,10 @@
 import { divideUp, scratch } from "./layout";
 import { ACCUMULATE, multiplyTile } from "./micro-kernel";
 import { interleaveRows, packMatrixB, transposeBlock } from "./pack";
+import { loadPart } from "./partial";
 import { addressArgument, argument, forRange, forTasks, setArgument, usefulThreads } from "./threads";
 
-// Arguments of a job. Those of the cells start at OWN.
+// Arguments of a job.
 export const BATCH: i32 = 0;
 export const SIZE: i32 = 1;
 /** Packed weight: `[group][gate][depth][8]`. */
@@ -20,7 +21,24 @@ const PANEL_BYTES: i32 = 7;
 const GROUP_TASKS: i32 = 8;
 const GROUPS_EACH: i32 = 9;
 const PANELS_EACH: i32 = 10;
-export const OWN: i32 = 16;
+const OWN: i32 = 16;
+
+// Addresses of a step, of what both cells have; those of one cell start at OWN_FORWARD.
+export const GATES_IN: i32 = OWN;
+/** What the cell carries on: an LSTM's cell, a GRU's hidden state. */
+export const STATE_IN: i32 = OWN + 1;
+export const GATES_OUT: i32 = OWN + 2;
+export const HIDDEN_OUT: i32 = OWN + 3;
+export const OWN_FORWARD: i32 = OWN + 4;
+
+// Addresses of a backward step, likewise; 0 for what is absent.
+export const D_HIDDEN: i32 = OWN;
+export const D_GATES: i32 = OWN + 1;
+export const GATES_SAVED: i32 = OWN + 2;
+export const STATE_BEFORE: i32 = OWN + 3;
+/** Gradient of the state that goes from step to step. */
+export const CARRIED: i32 = OWN + 4;
+export const OWN_BACKWARD: i32 = OWN + 5;
 
 /** Depth of a tile's product: 8 columns of it are half of the first-level cache. */
 const DEPTH_LIMIT: i32 = 512;
@@ -108,6 +126,13 @@ export function packFirstState(state: usize, batch: i32, size: i32, depth: i32, 
     state += bytes << 2;
     output += <usize>depth << 4;
   }
+}
+
+/** Adds what the loss sees of a value itself, if it sees it. */
+// @ts-ignore: decorator
+@inline
+export function addOptional(value: v128, address: usize, offset: usize, left: i32): v128 {
+  return address ? f32x4.add(value, loadPart(address + offset, left)) : value;
 }
 
 /** The packed sides of this step and of the next. */
