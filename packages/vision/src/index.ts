@@ -56,8 +56,11 @@ export type { PictureDataset, PictureDatasetOptions, PictureItem } from "./datas
 export { type ReadTarOptions, readTar, type TarEntry, type TarSource } from "./datasets/tar.js";
 export { type VocDatasetOptions, vocDataset } from "./datasets/voc-dataset.js";
 export { type YoloDatasetOptions, yoloDataset } from "./datasets/yolo-dataset.js";
+export { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "./metrics/coco-metrics.js";
+export type { GroundTruthBox } from "./metrics/match-detections.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
+export * from "./postprocess/index.js";
 export type { ImageClass } from "./postprocess/rank-classes.js";
 export type { DrawableSource } from "./preprocess/canvas-source.js";
 export { convertChannels } from "./preprocess/convert-channels.js";

@@ -11,6 +11,7 @@ export * from "./efficientnet/efficientnet.config.js";
 export { EfficientNet } from "./efficientnet/efficientnet.js";
 export type { FastestDetConfig } from "./fastest-det/fastest-det.config.js";
 export { FastestDet } from "./fastest-det/fastest-det.js";
+export { FeaturePyramidNetwork } from "./feature-pyramid.js";
 export {
   type FeatureStage,
   ImageModel,

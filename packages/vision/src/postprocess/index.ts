@@ -1,0 +1,19 @@
+export { type Assignment, assignHungarian } from "./assign-hungarian.js";
+export {
+  type Box,
+  boxArea,
+  boxFromCenter,
+  boxGiou,
+  boxIntersection,
+  boxIou,
+  type DetectedBox,
+  pairwiseBoxes,
+} from "./boxes.js";
+export { type CtcReading, type CtcScores, type DecodeCtcOptions, decodeCtc } from "./decode-ctc.js";
+export { decodeDetr } from "./decode-detr.js";
+export { type DecodeBoxesOptions, decodeFastestDet } from "./decode-fastest-det.js";
+export {
+  type KeptBox,
+  type NonMaximumSuppressionOptions,
+  nonMaximumSuppression,
+} from "./non-maximum-suppression.js";
