@@ -1,6 +1,10 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { nodeProblem, pnpmCommand, pnpmVersion } from "./bootstrap.mjs";
-import { browserEntries, browserModule } from "./bundle-browser.mjs";
+import { browserEntries, browserModule, bundleWorkers } from "./bundle-browser.mjs";
 import { findChromium } from "./chromium.mjs";
 import { closingLine, countReport } from "./test.mjs";
 
@@ -46,6 +50,25 @@ describe("browser bundle", () => {
     expect(browserModule(browserEntries(manifest))).toBe(
       'export * from "./index.js";\nexport * from "./training/index.js";\n',
     );
+  });
+
+  it("puts each worker beside the bundle, with all that it imports", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bundle-"));
+    try {
+      await mkdir(join(folder, "dist/tasks"), { recursive: true });
+      await writeFile(join(folder, "dist/tasks/part.js"), "export const answer = 6 * 7;");
+      await writeFile(
+        join(folder, "dist/tasks/tasks.worker.js"),
+        'const { answer } = await import("./part.js"); globalThis.answered = answer;',
+      );
+      expect((await bundleWorkers(folder)).map(({ name }) => name)).toEqual(["tasks.worker.js"]);
+      expect((await bundleWorkers(folder)).length).toBe(1); // not its own output
+      await rm(join(folder, "dist/tasks"), { recursive: true });
+      await import(pathToFileURL(join(folder, "dist/tasks.worker.js")).href);
+      expect((globalThis as { answered?: number }).answered).toBe(42);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

@@ -37,7 +37,7 @@ export async function bundleWorker(module) {
     format: "esm",
     target: "node20",
     plugins: [sources],
-    external: ["webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu", "sharp"],
+    external: ["webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"],
     banner: {
       js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
     },

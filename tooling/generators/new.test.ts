@@ -5,6 +5,7 @@ import { runCommand } from "../checks/commands.mjs";
 import { copyWorkspace } from "../checks/workspace-copy.mjs";
 import { namesOf } from "./names.mjs";
 import { addToRegistry } from "./templates/model.mjs";
+import { addToWorker } from "./templates/task.mjs";
 
 describe("namesOf", () => {
   it("spells a name for files, classes and functions", () => {
@@ -22,14 +23,30 @@ describe("namesOf", () => {
 describe("addToRegistry", () => {
   it("adds a row to an empty and to a filled registry, and refuses a file without one", () => {
     const names = namesOf("res-net");
-    const one = addToRegistry("export const models = {} as const;\n", names);
-    expect(one).toBe(
-      'export const models = {\n  resNet: { load: () => import("./res-net/res-net.js"), tasks: [] },\n} as const;\n',
+    const one = addToRegistry("export const models = {} as const;\n", names, "text");
+    expect(one).toMatch(/^export const models = \{\n {2}resNet: \/\* @__PURE__ \*\/ entry\(\{\n/);
+    expect(one).toMatch(
+      /import\("\.\/res-net\/res-net\.config\.js"\)[^}]*\}\),\n[\s\S]*\}\),\n\} as const;\n$/,
     );
-    const two = addToRegistry(one, namesOf("vgg"));
-    expect(two).toContain("resNet: {");
-    expect(two).toContain('vgg: { load: () => import("./vgg/vgg.js"), tasks: [] },\n} as const;');
-    expect(() => addToRegistry("export const other = 1;", names)).toThrow(/has no `export const models/);
+    const two = addToRegistry(one, namesOf("vgg"), "vision");
+    expect(two).toContain("resNet: /*");
+    expect(two).toMatch(/vgg: \/\*[\s\S]*ViTImageProcessor[\s\S]*\}\),\n\} as const;/);
+    expect(() => addToRegistry("export const other = 1;", names, "text")).toThrow(
+      /has no `export const models/,
+    );
+  });
+});
+
+describe("addToWorker", () => {
+  it("adds a task to an empty and to a filled worker, and refuses a file without one", () => {
+    const one = addToWorker("void serveTasks({});\n", namesOf("tell-digits"));
+    expect(one).toBe(
+      'void serveTasks({\n  "tell-digits": async () => (await import("./tell-digits.js")).tellDigits,\n});\n',
+    );
+    expect(addToWorker(one, namesOf("read"))).toContain(
+      '"read": async () => (await import("./read.js")).read,\n});',
+    );
+    expect(() => addToWorker("serve();", namesOf("read"))).toThrow(/has no `void serveTasks/);
   });
 });
 
@@ -136,5 +153,5 @@ describe("pnpm new", () => {
     const tests = await tool("vitest/vitest.mjs", "run", "--project", "node", "sample");
     expect(tests.output).toMatch(/Test Files\s+4 passed/);
     expect(tests.code).toBe(0);
-  }, 300_000);
+  }, 900_000);
 });

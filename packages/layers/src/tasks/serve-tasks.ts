@@ -25,8 +25,8 @@ export type ServedTasks = Readonly<
  * @param tasks By name, functions that import their modules: the worker loads what it is asked for.
  * @throws InputError outside of a worker.
  * @example
- * // tasks.worker.ts
- * await serveTasks({
+ * // tasks.worker.ts, without a top-level await, which not all bundlers take in workers
+ * void serveTasks({
  *   "image-classification": async () => (await import("./image-classification.js")).imageClassification,
  * });
  */

@@ -1,5 +1,6 @@
 import { serveTasks } from "@ai/layers/tasks";
 
-await serveTasks({
+// no top-level await: bundlers may make a classic script of it
+void serveTasks({
   "image-classification": async () => (await import("./image-classification.js")).imageClassification,
 });
