@@ -39,6 +39,13 @@ export * from "./metrics/index.js";
 export * from "./optimizers/index.js";
 export { type OverfitOneBatchOptions, type OverfitReport, overfitOneBatch } from "./overfit-one-batch.js";
 export {
+  type Histogram,
+  type ParameterStatistics,
+  type ParameterStatisticsOptions,
+  parameterStatistics,
+  type ValueStatistics,
+} from "./parameter-statistics.js";
+export {
   type PredictBatchesOptions,
   type Prediction,
   type PredictionForm,
@@ -47,6 +54,7 @@ export {
   predict,
   predictBatches,
 } from "./predict.js";
+export { type ModelProfile, type ProfileOptions, type ProfileRow, profile } from "./profile.js";
 export * from "./pruning/index.js";
 export * from "./schedules/index.js";
 export { memoryStorage, nodeStorage, type TrainingStorage } from "./storage.js";

@@ -1,4 +1,5 @@
 import { crc32c } from "../crc32c.js";
+import type { Histogram, ValueStatistics } from "../parameter-statistics.js";
 
 /** Added by TFRecord to a rotated CRC, so that a CRC of data that hold CRCs is no trivial value. */
 const MASK_DELTA = 0xa282ead8;
@@ -15,6 +16,12 @@ const FIXED32 = 5;
 export interface Scalar {
   readonly tag: string;
   readonly value: number;
+}
+
+/** How the values of a tensor are spread at one step. */
+export interface HistogramSummary {
+  readonly tag: string;
+  readonly statistics: ValueStatistics & { readonly histogram: Histogram };
 }
 
 class MessageWriter {
@@ -45,6 +52,14 @@ class MessageWriter {
     new DataView(bytes.buffer).setFloat64(0, value, true);
     this.#parts.push(...bytes);
     return this;
+  }
+
+  /** Several numbers in one field. */
+  doubles(field: number, values: readonly number[]): this {
+    const bytes = new Uint8Array(8 * values.length);
+    const view = new DataView(bytes.buffer);
+    for (const [index, value] of values.entries()) view.setFloat64(8 * index, value, true);
+    return this.bytes(field, bytes);
   }
 
   float(field: number, value: number): this {
@@ -91,6 +106,28 @@ export function scalarEvent(wallTime: number, step: number, scalars: readonly Sc
   const summary = new MessageWriter();
   for (const { tag, value } of scalars)
     summary.bytes(1, new MessageWriter().bytes(1, text(tag)).float(2, value).finish());
+  return event(wallTime, step).bytes(5, summary.finish()).finish();
+}
+
+/** Histograms of one step. */
+export function histogramEvent(
+  wallTime: number,
+  step: number,
+  histograms: readonly HistogramSummary[],
+): Uint8Array {
+  const summary = new MessageWriter();
+  for (const { tag, statistics } of histograms) {
+    const { size, nonFinite, mean, norm, min, max, histogram } = statistics;
+    const message = new MessageWriter()
+      .double(1, min)
+      .double(2, max)
+      .double(3, size - nonFinite)
+      .double(4, mean * (size - nonFinite))
+      .double(5, norm * norm)
+      .doubles(6, histogram.edges.slice(1))
+      .doubles(7, histogram.counts);
+    summary.bytes(1, new MessageWriter().bytes(1, text(tag)).bytes(5, message.finish()).finish());
+  }
   return event(wallTime, step).bytes(5, summary.finish()).finish();
 }
 

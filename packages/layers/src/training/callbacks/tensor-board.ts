@@ -1,13 +1,25 @@
 import { InputError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
 import type { EpochRecord } from "../history.js";
+import type { ParameterStatistics } from "../parameter-statistics.js";
 import type { TrainingStorage } from "../storage.js";
 import type { StepValues, TrainingCallback, TrainingRun } from "./callback.js";
-import { record, restartEvent, type Scalar, scalarEvent, versionEvent } from "./event-file.js";
+import {
+  type HistogramSummary,
+  histogramEvent,
+  record,
+  restartEvent,
+  type Scalar,
+  scalarEvent,
+  versionEvent,
+} from "./event-file.js";
+import { ParameterWatch, type WatchParametersOptions } from "./parameter-watch.js";
 
 /** What is not written yet is written after this time, or once it is this long. */
 const FLUSH_MILLISECONDS = 2_000;
 const FLUSH_BYTES = 1 << 16;
+/** Bins of histograms; TensorBoard shows as many. */
+const DEFAULT_BINS = 30;
 
 /** Writes scalars to an event file that TensorBoard reads. Nothing is written before the first {@link flush}. */
 export class TensorBoardWriter {
@@ -30,6 +42,11 @@ export class TensorBoardWriter {
   /** Adds scalars of one step. */
   add(step: number, scalars: readonly Scalar[]): void {
     this.#waiting.push(record(scalarEvent(Date.now() / 1000, step, scalars)));
+  }
+
+  /** Adds histograms of one step. */
+  addHistograms(step: number, histograms: readonly HistogramSummary[]): void {
+    this.#waiting.push(record(histogramEvent(Date.now() / 1000, step, histograms)));
   }
 
   /** What earlier files of the folder have from `step` on is no longer shown. */
@@ -67,12 +84,38 @@ export class TensorBoardWriter {
   }
 }
 
+function addParameters(
+  writer: TensorBoardWriter,
+  step: number,
+  parameters: readonly ParameterStatistics[],
+): void {
+  writer.add(
+    step,
+    parameters.flatMap(({ path, norm, gradientNorm, updateRatio }) =>
+      Object.entries({ weight_norm: norm, gradient_norm: gradientNorm, update_ratio: updateRatio }).flatMap(
+        ([name, value]) => (value === undefined ? [] : [{ tag: `${name}/${path}`, value }]),
+      ),
+    ),
+  );
+  writer.addHistograms(
+    step,
+    parameters.flatMap(({ path, histogram, ...statistics }) =>
+      histogram === undefined ? [] : [{ tag: `weights/${path}`, statistics: { ...statistics, histogram } }],
+    ),
+  );
+}
+
 /** Options of {@link tensorBoard}. */
 export interface TensorBoardOptions {
   /** The run's folder; `tensorboard --logdir` gets it or the one above. */
   readonly folder: string;
   /** Write the values of every so-manieth step. Default 1. */
   readonly everySteps?: number;
+  /**
+   * Write of each parameter a histogram `weights/PATH` (30 bins unless said) and the scalars `weight_norm/PATH`,
+   * `gradient_norm/PATH` and `update_ratio/PATH`. `true` looks after every hundredth step. Default false.
+   */
+  readonly parameters?: boolean | WatchParametersOptions;
   /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
 }
@@ -82,9 +125,14 @@ export interface TensorBoardOptions {
  * epoch's values as `training/NAME` and `validation/NAME`. Steps that an earlier run wrote into the
  * same folder are replaced, after a resume those that are repeated.
  */
-export function tensorBoard({ folder, everySteps = 1, storage }: TensorBoardOptions): TrainingCallback {
+export function tensorBoard(options: TensorBoardOptions): TrainingCallback {
+  const { folder, everySteps = 1, parameters = false, storage } = options;
   if (!Number.isInteger(everySteps) || everySteps < 1)
     throw new InputError(`tensorBoard: expected an integer everySteps of at least 1, got ${everySteps}`);
+  const watch =
+    parameters === false
+      ? undefined
+      : new ParameterWatch("tensorBoard", { bins: DEFAULT_BINS, ...(parameters === true ? {} : parameters) });
   let writer = new TensorBoardWriter(folder);
   let flushedAt = 0;
   const flush = async (): Promise<void> => {
@@ -106,7 +154,10 @@ export function tensorBoard({ folder, everySteps = 1, storage }: TensorBoardOpti
         ...norm,
       ]);
     },
-    async onStepEnd() {
+    ...(watch === undefined ? {} : { onGradients: (update, run) => watch.before(update, run) }),
+    async onStepEnd({ trainer: { step } }) {
+      const seen = await watch?.after();
+      if (seen !== undefined) addParameters(writer, step, seen);
       if (performance.now() - flushedAt > FLUSH_MILLISECONDS || writer.waitingBytes > FLUSH_BYTES)
         await flush();
     },
