@@ -47,6 +47,12 @@ export * from "./recurrent/cells.js";
 export * from "./recurrent/gru.js";
 export type { SequenceLengths } from "./recurrent/lengths.js";
 export * from "./recurrent/lstm.js";
+export {
+  type PaddedSequences,
+  type PadSequenceOptions,
+  padSequence,
+  unpadSequence,
+} from "./recurrent/pad-sequence.js";
 export type { RecurrentCallOptions, RecurrentOptions, RecurrentResult } from "./recurrent/recurrent.js";
 export { type RecurrentNonlinearity, RNN, type RNNOptions } from "./recurrent/rnn.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";

@@ -1,0 +1,78 @@
+import {
+  dispose,
+  grad,
+  InputError,
+  ShapeError,
+  square,
+  sum,
+  type Tensor,
+  tensor,
+  toArray,
+  zeros,
+} from "@ai/tensor";
+import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
+import { expect, it } from "vitest";
+import { padSequence, unpadSequence } from "../index.js";
+
+describeEachDevice("padSequence and unpadSequence", () => {
+  const sequences = (): Tensor[] => [
+    tensor([
+      [1, 2],
+      [3, 4],
+    ]),
+    zeros([0, 2]),
+    tensor([[5, 6]]),
+  ];
+
+  it("put sequences into one tensor and take them out again", async () => {
+    await expectNoLeak(async () => {
+      const given = sequences();
+      const { padded, lengths } = padSequence(given, { paddingValue: -1, totalLength: 3 });
+      expect(lengths).toEqual([2, 0, 1]);
+      expect(await toArray(padded)).toEqual([
+        [
+          [1, 2],
+          [3, 4],
+          [-1, -1],
+        ],
+        [
+          [-1, -1],
+          [-1, -1],
+          [-1, -1],
+        ],
+        [
+          [5, 6],
+          [-1, -1],
+          [-1, -1],
+        ],
+      ]);
+      const back = unpadSequence(padded, lengths);
+      expect(back.map(({ shape }) => shape)).toEqual([
+        [2, 2],
+        [0, 2],
+        [1, 2],
+      ]);
+      for (const [index, each] of back.entries()) await expect(each).toBeCloseToTensor(given[index]);
+      const gradients = grad((a, b) => sum(square(padSequence([a, b]).padded)), [given[0], given[2]]);
+      expect(await toArray(gradients[1])).toEqual([[10, 12]]);
+      dispose([...given, padded, ...back, ...gradients]);
+    });
+  });
+
+  it("refuse what does not fit", () => {
+    const [first, , third] = sequences();
+    const other = zeros([2, 3]);
+    const whole = zeros([], "int32");
+    expect(() => padSequence([])).toThrow(InputError);
+    expect(() => padSequence([first, other])).toThrow(/expected sequences \[length, 2\], got \[2, 3\]/);
+    expect(() => padSequence([whole])).toThrow(ShapeError);
+    expect(() => padSequence([first, third], { totalLength: 1 })).toThrow(/totalLength of at least 2/);
+    expect(() => padSequence([first], { batchFirst: true } as object)).toThrow(/got one named batchFirst/);
+    expect(() => unpadSequence(whole, [1])).toThrow(
+      /unpadSequence: expected a tensor \[batch, length, ...\]/,
+    );
+    expect(() => unpadSequence(other, [1])).toThrow(/expected 2 lengths/);
+    expect(() => unpadSequence(other, [1, 4])).toThrow(/integer lengths in \[0, 3\], got 4/);
+    dispose([first, third, other, whole]);
+  });
+});
