@@ -23,7 +23,7 @@ const PASSES = [
 const MAX_RATIO = 1032;
 
 /** Bytes that are inflated at a time, so that a bomb is seen before it has grown. */
-const PIECE_BYTES = 65536;
+const PIECE_BYTES = 8192;
 
 /**
  * Decodes a PNG of any colour type, depth and interlacing; of 16 bits the high byte stays, as in Pillow.
