@@ -30,7 +30,9 @@ async function main(): Promise<void> {
     .parse();
   const { device, ...options } = command.opts<Flags>();
   await useDevice(device);
-  console.log(`On ${describeDevice().name}, ${options.images} pictures, ${options.epochs} epochs.\n`);
+  console.log(
+    `On ${describeDevice().device} with ${describeDevice().threads} threads, ${options.images} pictures, ${options.epochs} epochs.\n`,
+  );
   manualSeed(1);
   const recipe = RECIPES[command.args[0]];
   const rows = await recipe({ ...options, signal: interrupt.signal, print: console.log });

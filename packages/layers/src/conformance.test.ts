@@ -63,6 +63,23 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 2, 3]],
     refuses: () => [zeros([2, 2])],
   },
+  QuantizedLinear: {
+    build: () => new layers.QuantizedLinear(3, 4),
+    inputs: () => [normal(2, 3)],
+    outputShapes: [[2, 4]],
+    refuses: () => [zeros([2, 4])],
+  },
+  QuantizedConv2d: {
+    build: () => new layers.QuantizedConv2d(new layers.Conv2d(4, 2, 3, { padding: 1 }), { bits: 4 }),
+    ...image,
+    outputShapes: [[2, 5, 6, 2]],
+  },
+  QuantizedEmbedding: {
+    build: () => new layers.QuantizedEmbedding(5, 3),
+    inputs: () => [tensor(Int32Array.of(0, 4, 1, 1), [2, 2])],
+    outputShapes: [[2, 2, 3]],
+    refuses: () => [zeros([2, 2])],
+  },
   ReLU: { build: () => new layers.ReLU(), ...any },
   GELU: { build: () => new layers.GELU(), ...any },
   Softmax: { build: () => new layers.Softmax({ axis: 1 }), ...any, refuses: () => [zeros([2])] },
@@ -327,6 +344,7 @@ const WITHOUT_CASE: Readonly<Record<string, string>> = {
   ModuleList: "is never called: containers.test.ts",
   ModuleDict: "is never called: containers.test.ts",
   RelativePositionBias: "takes numbers: structure-layers.test.ts",
+  QuantizedLayer: "is what the quantized layers share",
 };
 
 /** Tensors of an output in the order of its fields. */

@@ -108,6 +108,74 @@ describeEachDevice("pruning", () => {
     other.dispose();
   });
 
+  it("removes pruned channels: fewer numbers, the same results", async () => {
+    const before = memory().numTensors;
+    const model = new Sequential(
+      new Conv2d(2, 8, 3, { padding: 1 }),
+      new BatchNorm2d(8),
+      new ReLU(),
+      new MaxPool2d(2),
+      new Conv2d(8, 6, 3, { padding: 1, stride: 2 }),
+      new ReLU(),
+      new Flatten(),
+      new Linear(6 * 4, 10),
+      new Tanh(),
+      new Linear(10, 3),
+    );
+    const x = randomNormal([3, 8, 8, 2]);
+    dispose(model.call(x)); // moves the running statistics
+    await pruneChannels(model, { amount: 0.5, norm: 1, predicate: (path) => path !== "9" });
+    model.eval();
+    const small = await removePrunedChannels(model);
+    const [expected, actual] = [model.call(x), small.call(x)];
+    await expect(actual).toBeCloseToTensor({
+      shape: [3, 3],
+      dtype: "float32",
+      values: (await expected.data()) as Float32Array,
+    });
+    expect(small.layers.map((layer) => layer.ownParameters().map(({ shape }) => shape.join()))).toEqual([
+      ["3,3,2,4", "4"],
+      ["4", "4"],
+      [],
+      [],
+      ["3,3,4,3", "3"],
+      [],
+      [],
+      ["5,12", "5"],
+      [],
+      ["3,5", "3"],
+    ]);
+    expect(small.summary([1, 8, 8, 2]).multiplyAdds).toBeLessThan(
+      model.summary([1, 8, 8, 2]).multiplyAdds / 2,
+    );
+    dispose([x, expected, actual]);
+    model.dispose();
+    small.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it("refuses what it cannot do, by name", async () => {
+    const model = startModel();
+    await expect(pruneWeights(model, { amount: 1 })).rejects.toThrow(/amount in \[0, 1\)/);
+    await expect(pruneWeights(model, { amount: 0.5, share: 1 } as never)).rejects.toThrow(/one named share/);
+    await expect(pruneWeights(model, { amount: 0.5, scope: "all" as never })).rejects.toThrow(InputError);
+    await expect(pruneWeights(new Sequential(new ReLU()), { amount: 0.5 })).rejects.toThrow(/got none/);
+    await expect(pruneChannels(model, { amount: 0.5, norm: 3 as never })).rejects.toThrow(/norm 1 or 2/);
+    await expect(pruneChannels(new Sequential(new Embedding(3, 2)), { amount: 0.5 })).rejects.toThrow(
+      /got none/,
+    );
+    expect(() => makePruningPermanent(model)).toThrow(/without masks/);
+    await pruneWeights(model, { amount: 0.1 });
+    expect(() => quantizeModel(model)).toThrow(/makePruningPermanent/);
+    await expect(removePrunedChannels(new Sequential(new Linear(2, 2), new Softmax()))).rejects.toThrow(
+      /got Softmax at 1/,
+    );
+    model.dispose();
+  });
+});
+
+// whole runs: nothing in them is of one device
+describeEachDevice("pruned models in training", () => {
   it("keeps zeros under any optimizer until it is permanent, and frees its masks", async () => {
     const plain = startModel();
     const names = [...(await plain.stateDict()).keys()];
@@ -190,69 +258,4 @@ describeEachDevice("pruning", () => {
     model.dispose();
     again.dispose();
   });
-
-  it("removes pruned channels: fewer numbers, the same results", async () => {
-    const before = memory().numTensors;
-    const model = new Sequential(
-      new Conv2d(2, 8, 3, { padding: 1 }),
-      new BatchNorm2d(8),
-      new ReLU(),
-      new MaxPool2d(2),
-      new Conv2d(8, 6, 3, { padding: 1, stride: 2 }),
-      new ReLU(),
-      new Flatten(),
-      new Linear(6 * 4, 10),
-      new Tanh(),
-      new Linear(10, 3),
-    );
-    const x = randomNormal([3, 8, 8, 2]);
-    dispose(model.call(x)); // moves the running statistics
-    await pruneChannels(model, { amount: 0.5, norm: 1, predicate: (path) => path !== "9" });
-    model.eval();
-    const small = await removePrunedChannels(model);
-    const [expected, actual] = [model.call(x), small.call(x)];
-    await expect(actual).toBeCloseToTensor({
-      shape: [3, 3],
-      dtype: "float32",
-      values: (await expected.data()) as Float32Array,
-    });
-    expect(small.layers.map((layer) => layer.ownParameters().map(({ shape }) => shape.join()))).toEqual([
-      ["3,3,2,4", "4"],
-      ["4", "4"],
-      [],
-      [],
-      ["3,3,4,3", "3"],
-      [],
-      [],
-      ["5,12", "5"],
-      [],
-      ["3,5", "3"],
-    ]);
-    expect(small.summary([1, 8, 8, 2]).multiplyAdds).toBeLessThan(
-      model.summary([1, 8, 8, 2]).multiplyAdds / 2,
-    );
-    dispose([x, expected, actual]);
-    model.dispose();
-    small.dispose();
-    expect(memory().numTensors).toBe(before);
-  });
-
-  it("refuses what it cannot do, by name", async () => {
-    const model = startModel();
-    await expect(pruneWeights(model, { amount: 1 })).rejects.toThrow(/amount in \[0, 1\)/);
-    await expect(pruneWeights(model, { amount: 0.5, share: 1 } as never)).rejects.toThrow(/one named share/);
-    await expect(pruneWeights(model, { amount: 0.5, scope: "all" as never })).rejects.toThrow(InputError);
-    await expect(pruneWeights(new Sequential(new ReLU()), { amount: 0.5 })).rejects.toThrow(/got none/);
-    await expect(pruneChannels(model, { amount: 0.5, norm: 3 as never })).rejects.toThrow(/norm 1 or 2/);
-    await expect(pruneChannels(new Sequential(new Embedding(3, 2)), { amount: 0.5 })).rejects.toThrow(
-      /got none/,
-    );
-    expect(() => makePruningPermanent(model)).toThrow(/without masks/);
-    await pruneWeights(model, { amount: 0.1 });
-    expect(() => quantizeModel(model)).toThrow(/makePruningPermanent/);
-    await expect(removePrunedChannels(new Sequential(new Linear(2, 2), new Softmax()))).rejects.toThrow(
-      /got Softmax at 1/,
-    );
-    model.dispose();
-  });
-});
+}, ["cpu", "wasm"]);
