@@ -1,6 +1,7 @@
 import {
   add,
   all,
+  announceAttention,
   equal,
   InputError,
   linear,
@@ -156,10 +157,9 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
       return { output: this.outProjection.call(this.#joinHeads(attended)), weights: undefined };
     }
     const scores = mul(matMul(q, k, { transposeB: true }), 1 / Math.sqrt(this.embedDim / this.numHeads)); // [batch, heads, queries, keys]
-    const weights = dropout(
-      maskedSoftmax(scores, visibility({ ...masks, materialize: true }, size).mask),
-      probability,
-    );
+    const visible = maskedSoftmax(scores, visibility({ ...masks, materialize: true }, size).mask);
+    announceAttention(() => visible);
+    const weights = dropout(visible, probability);
     const output = this.outProjection.call(this.#joinHeads(matMul(weights, v)));
     return { output, weights: kind === "average" ? mean(weights, { axes: 1 }) : weights };
   }

@@ -16,6 +16,7 @@ export * from "./conv-transpose.js";
 export { Dropout } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
+export * from "./explain/index.js";
 export * from "./flatten.js";
 export * from "./gated.js";
 export * from "./group-norm.js";

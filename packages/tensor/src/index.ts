@@ -18,6 +18,7 @@ export * from "./errors.js";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.js";
 export { type AdamwUpdateOptions, adamwUpdate } from "./kernels/adamw-update/adamw-update.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./kernels/attention/attention.js";
+export { type AttentionCall, announceAttention, observeAttention } from "./kernels/attention/observe.js";
 export { type CrossEntropyOptions, crossEntropy } from "./kernels/cross-entropy/cross-entropy.js";
 export { type CtcLossOptions, ctcLoss } from "./kernels/ctc-loss/ctc-loss.js";
 export { type GeluOptions, gelu } from "./kernels/gelu/gelu.js";

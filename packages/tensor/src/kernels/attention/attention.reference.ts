@@ -26,26 +26,28 @@ function scoresOf(
   return { scores: masked, mayBeBlind: true };
 }
 
+/** Weights `[batch, heads, queries, keys]`, before dropout, and ln Σ e^score `[batch, heads, queries]`. */
+export function attentionWeights(
+  inputs: Pick<AttentionInputs, "query" | "key" | "mask">,
+  attrs: AttentionAttributes,
+): [weights: Tensor, logSums: Tensor] {
+  const { scores, mayBeBlind } = scoresOf(inputs, attrs);
+  if (!mayBeBlind) return [softmax(scores), logSumExp(scores, { axes: -1 })];
+  // a row without a visible key: the softmax of zeros stands in, so that no NaN reaches the gradient
+  const blind = all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1, keepDims: true }); // [batch, heads, queries, 1]
+  const seen = where(blind, scalar(0), scores);
+  const logSums = where(
+    all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1 }),
+    scalar(0),
+    logSumExp(seen, { axes: -1 }),
+  );
+  return [where(blind, scalar(0), softmax(seen)), logSums];
+}
+
 /** Attention by plain ops; inputs as in `attention.ts`. @returns the result and ln Σ e^score `[batch, heads, queries]` */
 export function attentionReference(inputs: AttentionInputs, attrs: AttentionAttributes): Tensor[] {
   const { value, dropout } = inputs;
-  const { scores, mayBeBlind } = scoresOf(inputs, attrs);
-  let weights: Tensor;
-  let logSums: Tensor;
-  if (!mayBeBlind) {
-    weights = softmax(scores);
-    logSums = logSumExp(scores, { axes: -1 });
-  } else {
-    // a row without a visible key: the softmax of zeros stands in, so that no NaN reaches the gradient
-    const blind = all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1, keepDims: true }); // [batch, heads, queries, 1]
-    const seen = where(blind, scalar(0), scores);
-    weights = where(blind, scalar(0), softmax(seen));
-    logSums = where(
-      all(equal(scores, scalar(Number.NEGATIVE_INFINITY)), { axes: -1 }),
-      scalar(0),
-      logSumExp(seen, { axes: -1 }),
-    );
-  }
+  const [weights, logSums] = attentionWeights(inputs, attrs);
   return [matMul(dropout === undefined ? weights : mul(weights, dropout), value), logSums];
 }
 

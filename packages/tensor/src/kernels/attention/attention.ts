@@ -7,9 +7,10 @@ import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
 import { defineKernel } from "../define-kernel.js";
 import { attentionGradient } from "./attention.gradient.js";
-import { attentionReference } from "./attention.reference.js";
+import { attentionReference, attentionWeights } from "./attention.reference.js";
 import { attentionWasm } from "./attention.wasm.js";
 import { attentionWebgpu } from "./attention.webgpu.js";
+import { announceAttention } from "./observe.js";
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -75,6 +76,7 @@ export function scaledDotProductAttention(
     throw new InputError(
       `scaledDotProductAttention: expected a dropoutProbability in [0, 1), got ${dropoutProbability}`,
     );
+  announceAttention(() => tidy(() => attentionWeights({ query, key, mask }, { scale, isCausal })[0]));
   return tidy(() => {
     const kept = 1 - dropoutProbability;
     const dropout =
