@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dispose, fromValues, memory, useDevice } from "@ai/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { generateText } from "./generate.js";
 import { LanguageModel, type MixerName } from "./model.js";
 import { type CharacterText, readText, TextWindows } from "./text.js";
-import { DEFAULT_RUN, type LanguageModelRun, trainLanguageModel } from "./train.js";
+import { DEFAULT_RUN, type LanguageModelRun, makeModel, trainLanguageModel } from "./train.js";
 
 let folder: string;
 let text: CharacterText;
@@ -91,6 +92,19 @@ describe("language model", () => {
     ).rejects.toThrow("enough");
     const resumed = await trainLanguageModel(tiny, text, options);
     expect(resumed.validationLoss).toBe(whole.validationLoss);
+    const model = makeModel(tiny, text);
+    await model.load(join(target, "model.safetensors"));
+    const sampled = await generateText(model, text.vocabulary, "to", {
+      length: 30,
+      contextLength: 16,
+      seed: 1,
+    });
+    expect(sampled).toHaveLength(32);
+    const sentence = "to be, or not to be, that is the question. to";
+    const pairs = Array.from({ length: 30 }, (_, index) => sampled.slice(index + 1, index + 3));
+    // about one in eight of all pairs of its characters occurs in the sentence
+    expect(pairs.filter((pair) => sentence.includes(pair)).length).toBeGreaterThan(12);
+    model.dispose();
     expect(memory().numTensors).toBe(before);
   });
 });

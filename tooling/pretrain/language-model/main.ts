@@ -2,8 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { progressBar } from "@ai/layers/training";
 import { describeDevice, useDevice } from "@ai/tensor";
 import { Command } from "commander";
+import { compareLanguageModels } from "./compare.js";
+import { generateText } from "./generate.js";
 import { readText } from "./text.js";
-import { DEFAULT_RUN, type LanguageModelRun, trainLanguageModel } from "./train.js";
+import { DEFAULT_RUN, type LanguageModelRun, makeModel, trainLanguageModel } from "./train.js";
 
 const integer = (text: string): number => Number.parseInt(text, 10);
 
@@ -19,6 +21,8 @@ const command = new Command("language-model")
   .option("--device <name>", "wasm, webgpu or cpu", "wasm")
   .option("--threads <number>", "threads of the CPU engine", integer)
   .option("--relaxed", "relaxed SIMD: faster, last bits depend on the machine")
+  .option("--sample <characters>", "print a text by the trained weights in the folder instead", integer)
+  .option("--compare", "train attention, linear attention and a state space instead, and print a table")
   .option("--checkpoint-steps <number>", "steps between two checkpoints", integer, 250);
 for (const [name, value] of Object.entries(DEFAULT_RUN)) {
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <value>`;
@@ -35,7 +39,21 @@ const run = Object.fromEntries(
 await useDevice(options.device, { relaxedSimd: options.relaxed === true, threads: options.threads });
 const device = describeDevice();
 console.log(`${device.hardware}: ${device.reason}; ${device.threads} threads`);
-const result = await trainLanguageModel(run, await readText(command.args[0]), {
+const text = await readText(command.args[0]);
+if (options.sample !== undefined) {
+  const model = makeModel(run, text);
+  await model.load(`${options.folder}/model.safetensors`);
+  const { contextLength, seed } = run;
+  console.log(
+    await generateText(model, text.vocabulary, "\n", { length: options.sample, contextLength, seed }),
+  );
+  process.exit(0);
+}
+if (options.compare === true) {
+  await compareLanguageModels(run, text, { folder: options.folder, print: console.log });
+  process.exit(0);
+}
+const result = await trainLanguageModel(run, text, {
   folder: options.folder,
   checkpointSteps: options.checkpointSteps,
   callbacks: [progressBar({ title: run.mixer })],

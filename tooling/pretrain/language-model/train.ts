@@ -34,16 +34,16 @@ export interface LanguageModelRun {
   readonly stepsPerEpoch: number;
 }
 
-/** The run of the card: 1.0 M parameters. */
+/** The run of the card: 0.8 M parameters. */
 export const DEFAULT_RUN: LanguageModelRun = {
   mixer: "attention",
   dim: 128,
-  numLayers: 5,
+  numLayers: 4,
   numHeads: 4,
   contextLength: 128,
   dropout: 0,
-  batchSize: 32,
-  steps: 3000,
+  batchSize: 16,
+  steps: 1200,
   warmUpSteps: 100,
   learningRate: 3e-3,
   weightDecay: 0.1,
@@ -54,17 +54,17 @@ export const DEFAULT_RUN: LanguageModelRun = {
 const MAX_GRADIENT_NORM = 1;
 const ADAM_BETAS = [0.9, 0.99] as const;
 
-/** The model, the text as batches and the trainer of a run. */
-export function prepareRun(run: LanguageModelRun, text: CharacterText) {
+/** The model of a run. */
+export function makeModel(run: LanguageModelRun, text: CharacterText): LanguageModel {
+  return new LanguageModel({ ...run, vocabSize: text.vocabulary.length, maxLength: run.contextLength });
+}
+
+/** The text as batches, and how a model learns from them. */
+export function makeTraining(run: LanguageModelRun, text: CharacterText, model: LanguageModel) {
   const { contextLength, batchSize, steps, warmUpSteps, seed } = run;
-  const model = new LanguageModel({
-    ...run,
-    vocabSize: text.vocabulary.length,
-    maxLength: contextLength,
-  }).initialize({ seed });
   const windows = new TextWindows(text.train, contextLength, 1);
   const numSamples = run.stepsPerEpoch * batchSize;
-  const loader = new DataLoader<never, CharacterBatch>(windows, {
+  const data = new DataLoader<never, CharacterBatch>(windows, {
     batchSize,
     sampler: new RandomSampler(windows.length, { replacement: true, numSamples }),
     seed,
@@ -87,19 +87,15 @@ export function prepareRun(run: LanguageModelRun, text: CharacterText) {
     ],
     milestones: [warmUpSteps],
   });
-  const trainer = new Trainer<CharacterBatch, LanguageModel>({
-    model,
+  const trainer = {
     optimizer,
     schedule,
     maxGradientNorm: MAX_GRADIENT_NORM,
-    computeLoss: ({ ids, targets }, current) => crossEntropyLoss(current.call(ids), targets),
-    batchWeight: ({ count }) => count,
-  });
-  const dispose = (): void => {
-    optimizer.dispose();
-    model.dispose();
+    computeLoss: ({ ids, targets }: CharacterBatch, current: LanguageModel) =>
+      crossEntropyLoss(current.call(ids), targets),
+    batchWeight: ({ count }: CharacterBatch) => count,
   };
-  return { model, loader, trainer, dispose };
+  return { data, trainer };
 }
 
 /** Windows of the validation text in which each character but the first counts once. */
@@ -146,10 +142,12 @@ export async function trainLanguageModel(
   options: TrainLanguageModelOptions,
 ): Promise<LanguageModelResult> {
   const { folder, checkpointSteps = 250, callbacks = [], signal } = options;
-  const { model, loader, trainer, dispose } = prepareRun(run, text);
+  const model = makeModel(run, text).initialize({ seed: run.seed });
+  const { data, trainer: training } = makeTraining(run, text, model);
   try {
+    const trainer = new Trainer<CharacterBatch, LanguageModel>({ model, ...training });
     const clock = new RunClock();
-    await trainer.fit(loader, {
+    await trainer.fit(data, {
       epochs: Math.ceil(run.steps / run.stepsPerEpoch),
       maxSteps: run.steps,
       validation: validationLoader(run, text),
@@ -181,6 +179,7 @@ export async function trainLanguageModel(
       })),
     };
   } finally {
-    dispose();
+    training.optimizer.dispose();
+    model.dispose();
   }
 }
