@@ -56,8 +56,8 @@ export type { PictureDataset, PictureDatasetOptions, PictureItem } from "./datas
 export { type ReadTarOptions, readTar, type TarEntry, type TarSource } from "./datasets/tar.js";
 export { type VocDatasetOptions, vocDataset } from "./datasets/voc-dataset.js";
 export { type YoloDatasetOptions, yoloDataset } from "./datasets/yolo-dataset.js";
+export * from "./losses/index.js";
 export { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "./metrics/coco-metrics.js";
-export type { GroundTruthBox } from "./metrics/match-detections.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export * from "./postprocess/index.js";
@@ -85,6 +85,7 @@ export type { PictureSize, PreprocessSteps, ResizeRule } from "./preprocess/prep
 export { type ImageSource, type ReadImageOptions, readImage } from "./preprocess/read-image.js";
 export type { Resample } from "./preprocess/resample-filters.js";
 export { type ResizeOptions, resizeImage } from "./preprocess/resize-image.js";
+export { type WriteJpegOptions, writeJpeg, writePng } from "./preprocess/write-image.js";
 export {
   type ClassifyImageOptions,
   type ImageClassification,
