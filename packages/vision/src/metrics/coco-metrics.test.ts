@@ -1,6 +1,6 @@
 import { InputError } from "@ai/tensor";
 import { expect, it } from "vitest";
-import type { Box } from "../postprocess/boxes.js";
+import type { Box } from "../preprocess/picture-transform.js";
 import { loadVisionFixture } from "../testing/model-cases.js";
 import { cocoMetrics, type EvaluatedPicture } from "./coco-metrics.js";
 
@@ -21,10 +21,10 @@ function pictures(): EvaluatedPicture[] {
   return Array.from({ length: 12 }, (_, picture) => ({
     objects: objects
       .filter(([image]) => image === picture)
-      .map((row) => ({ box: boxOf(row), classIndex: row[1], area: row[6], isCrowd: row[7] === 1 })),
+      .map((row) => ({ box: boxOf(row), label: row[1], area: row[6], isCrowd: row[7] === 1 })),
     detections: detections
       .filter(([image]) => image === picture)
-      .map((row) => ({ box: boxOf(row), classIndex: row[1], score: row[6] })),
+      .map((row) => ({ box: boxOf(row), label: row[1], score: row[6] })),
   }));
 }
 
@@ -35,18 +35,20 @@ it("gives pycocotools' twelve numbers with crowds, sizes and equal scores", () =
   expect(actual).toHaveLength(12);
   for (const [index, value] of actual.entries())
     expect(Math.abs(value - expected[index]), `number ${index}`).toBeLessThan(1e-6);
-  expect(classes.map(({ classIndex }) => classIndex)).toEqual([0, 1, 2, 3]);
+  expect(classes.map(({ label }) => label)).toEqual([0, 1, 2, 3]);
   const mean = classes.reduce((total, { averagePrecision }) => total + averagePrecision, 0) / classes.length;
   expect(mean).toBeCloseTo(metrics.averagePrecision, 10);
 });
 
 it("says −1 where there is nothing to measure, and refuses what is no box", () => {
-  const one = { box: [0, 0, 10, 10], classIndex: 0 } as const;
+  const one = { box: [0, 0, 10, 10], label: 0 } as const;
   const found = cocoMetrics([{ objects: [one], detections: [{ ...one, score: 0.9 }] }]);
   expect(found).toMatchObject({ averagePrecision: 1, averageRecall1: 1, averagePrecisionLarge: -1 });
   expect(cocoMetrics([]).averagePrecision).toBe(-1);
   const upsideDown = [{ objects: [{ ...one, box: [9, 0, 1, 1] as const }], detections: [] }];
   expect(() => cocoMetrics(upsideDown)).toThrow(InputError);
+  const difficult = [{ objects: [{ ...one, isDifficult: true }], detections: [{ ...one, score: 0.9 }] }];
+  expect(cocoMetrics(difficult).averagePrecision).toBe(-1);
   expect(() => cocoMetrics([{ objects: [], detections: [{ ...one, score: Number.NaN }] }])).toThrow(
     InputError,
   );

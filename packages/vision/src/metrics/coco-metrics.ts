@@ -1,9 +1,9 @@
 import { InputError } from "@ai/tensor";
+import type { LabeledBox } from "../augment/sample.js";
 import { assertBoxes, type DetectedBox } from "../postprocess/boxes.js";
 import {
   type AreaRange,
   bestDetections,
-  type GroundTruthBox,
   type MatchedPicture,
   matchDetections,
   overlap,
@@ -11,7 +11,7 @@ import {
 
 /** What is in a picture and what was found there, boxes in pixels. */
 export interface EvaluatedPicture {
-  readonly objects: readonly GroundTruthBox[];
+  readonly objects: readonly LabeledBox[];
   readonly detections: readonly DetectedBox[];
 }
 
@@ -40,7 +40,7 @@ export interface CocoMetrics {
   readonly averageRecallLarge: number;
   /** By class that has objects. */
   readonly classes: readonly {
-    readonly classIndex: number;
+    readonly label: number;
     readonly averagePrecision: number;
     readonly averagePrecision50: number;
   }[];
@@ -72,7 +72,7 @@ interface Curve {
  * Mean average precision and recall as COCO defines them; equal to pycocotools' for boxes.
  * @throws InputError for boxes that are none, or scores that are no numbers.
  * @example
- * const { averagePrecision50 } = cocoMetrics([{ objects: [{ box: [0, 0, 9, 9], classIndex: 2 }], detections }]);
+ * const { averagePrecision50 } = cocoMetrics([{ objects: [{ box: [0, 0, 9, 9], label: 2 }], detections }]);
  * @see Lin et al. (2014), "Microsoft COCO", https://arxiv.org/abs/1405.0312, and https://cocodataset.org/#detection-eval
  */
 export function cocoMetrics(pictures: readonly EvaluatedPicture[]): CocoMetrics {
@@ -88,10 +88,10 @@ export function cocoMetrics(pictures: readonly EvaluatedPicture[]): CocoMetrics 
     const wrong = detections.find(({ score }) => !Number.isFinite(score));
     if (wrong !== undefined) throw new InputError(`cocoMetrics: expected finite scores, got ${wrong.score}`);
   }
-  const classes = [
-    ...new Set(pictures.flatMap(({ objects }) => objects.map(({ classIndex }) => classIndex))),
-  ].sort((a, b) => a - b);
-  const byClass = classes.map((classIndex) => curvesOf(pictures, classIndex));
+  const classes = [...new Set(pictures.flatMap(({ objects }) => objects.map(({ label }) => label)))].sort(
+    (a, b) => a - b,
+  );
+  const byClass = classes.map((label) => curvesOf(pictures, label));
   const ofArea = (area: keyof typeof AREAS): Curve[] => byClass.flatMap((curves) => curves[area] ?? []);
   const precision = (curves: readonly Curve[], thresholds: readonly number[] = THRESHOLDS): number =>
     meanOf(
@@ -113,12 +113,12 @@ export function cocoMetrics(pictures: readonly EvaluatedPicture[]): CocoMetrics 
     averageRecallSmall: recall(ofArea("small")),
     averageRecallMedium: recall(ofArea("medium")),
     averageRecallLarge: recall(ofArea("large")),
-    classes: classes.flatMap((classIndex, index) => {
+    classes: classes.flatMap((label, index) => {
       const { all } = byClass[index];
       if (all === undefined) return [];
       return [
         {
-          classIndex,
+          label,
           averagePrecision: precision([all]),
           averagePrecision50: precision([all], [THRESHOLDS[0]]),
         },
@@ -129,11 +129,11 @@ export function cocoMetrics(pictures: readonly EvaluatedPicture[]): CocoMetrics 
 
 type Curves = Readonly<Record<keyof typeof AREAS | "one" | "ten", Curve | undefined>>;
 
-function curvesOf(pictures: readonly EvaluatedPicture[], classIndex: number): Curves {
+function curvesOf(pictures: readonly EvaluatedPicture[], label: number): Curves {
   const parts = pictures.map(({ objects, detections }) => {
-    const wanted = objects.filter((object) => object.classIndex === classIndex);
+    const wanted = objects.filter((object) => object.label === label);
     const found = bestDetections(
-      detections.filter((detection) => detection.classIndex === classIndex),
+      detections.filter((detection) => detection.label === label),
       MOST,
     );
     const overlaps = new Float64Array(found.length * wanted.length);

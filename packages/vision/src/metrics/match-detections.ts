@@ -1,14 +1,6 @@
-import { type Box, boxArea, boxIntersection, type DetectedBox } from "../postprocess/boxes.js";
-
-/** An object that is there. */
-export interface GroundTruthBox {
-  readonly box: Box;
-  readonly classIndex: number;
-  /** A region of many objects: detections inside count neither as right nor as wrong. Default false. */
-  readonly isCrowd?: boolean;
-  /** Area of the object itself, which decides whether it is small. Default that of the box. */
-  readonly area?: number;
-}
+import type { LabeledBox } from "../augment/sample.js";
+import { boxArea, boxIntersection, type DetectedBox } from "../postprocess/boxes.js";
+import type { Box } from "../preprocess/picture-transform.js";
 
 /** Smallest and largest area, both included. */
 export type AreaRange = readonly [least: number, most: number];
@@ -26,7 +18,7 @@ export interface MatchedPicture {
 }
 
 /** Overlaps: over the union, over the detection's own area for a crowd. */
-export function overlap(detection: Box, { box, isCrowd = false }: GroundTruthBox): number {
+export function overlap(detection: Box, { box, isCrowd = false }: LabeledBox): number {
   const shared = boxIntersection(detection, box);
   const union = isCrowd ? boxArea(detection) : boxArea(detection) + boxArea(box) - shared;
   return union > 0 ? shared / union : 0;
@@ -45,7 +37,7 @@ export function bestDetections(detections: readonly DetectedBox[], most: number)
  */
 export function matchDetections(
   detections: readonly DetectedBox[],
-  objects: readonly GroundTruthBox[],
+  objects: readonly LabeledBox[],
   {
     overlaps,
     thresholds,
@@ -53,7 +45,8 @@ export function matchDetections(
   }: { readonly overlaps: Float64Array; readonly thresholds: readonly number[]; readonly area: AreaRange },
 ): MatchedPicture {
   const isIgnored = objects.map(
-    (object) => object.isCrowd === true || isOutside(object.area ?? boxArea(object.box), area),
+    ({ box, area: own = boxArea(box), isCrowd = false, isDifficult = false }) =>
+      isCrowd || isDifficult || isOutside(own, area),
   );
   // objects that count come first: the others are taken only when none of those fits
   const order = objects.map((_, index) => index).sort((a, b) => Number(isIgnored[a]) - Number(isIgnored[b]));

@@ -1,8 +1,9 @@
 import { InputError } from "@ai/tensor";
 import { expect, it } from "vitest";
+import type { Box } from "../preprocess/picture-transform.js";
 import { loadVisionFixture } from "../testing/model-cases.js";
 import { assignHungarian } from "./assign-hungarian.js";
-import { type Box, boxGiou, boxIou, pairwiseBoxes } from "./boxes.js";
+import { boxGiou, boxIou, pairwiseBoxes } from "./boxes.js";
 import { decodeCtc } from "./decode-ctc.js";
 import { decodeDetr } from "./decode-detr.js";
 import { decodeFastestDet } from "./decode-fastest-det.js";
@@ -107,7 +108,7 @@ it("decodes the cells of FastestDet and the queries of DETR", () => {
   const cells = new Float32Array(2 * 7);
   cells.set([0.9, 0, 0, 0, 0, 0.2, 0.8], 7); // right cell: centre at its corner, half the picture in size
   const [found] = decodeFastestDet(cells, { rows: 1, columns: 2, classes: 2 }, { size: [100, 200] });
-  expect(found).toMatchObject({ classIndex: 1, box: [50, -25, 150, 25] });
+  expect(found).toMatchObject({ label: 1, box: [50, -25, 150, 25] });
   expect(found.score).toBeCloseTo(0.9 ** 0.6 * 0.8 ** 0.4, 6);
   expect(() => decodeFastestDet(cells, { rows: 2, columns: 2, classes: 2 }, { size: [1, 1] })).toThrow(
     InputError,
@@ -116,7 +117,7 @@ it("decodes the cells of FastestDet and the queries of DETR", () => {
   const boxes = [0.5, 0.5, 0.2, 0.4, 0.1, 0.1, 0.1, 0.1];
   const objects = decodeDetr({ logits, boxes }, { size: [10, 20] });
   expect(objects).toHaveLength(1);
-  expect(objects[0]).toMatchObject({ classIndex: 0, box: [8, 3, 12, 7] });
+  expect(objects[0]).toMatchObject({ label: 0, box: [8, 3, 12, 7] });
   expect(objects[0].score).toBeCloseTo(0.6, 6);
   expect(() => decodeDetr({ logits: [1], boxes }, { size: [1, 1] })).toThrow(InputError);
 });

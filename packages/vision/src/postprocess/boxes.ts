@@ -1,13 +1,12 @@
 import { InputError } from "@ai/tensor";
-
-/** Left, top, right and bottom, in any unit; the origin is the top left corner. */
-export type Box = readonly [left: number, top: number, right: number, bottom: number];
+import type { Box } from "../preprocess/picture-transform.js";
 
 /** An object that a detector found. */
 export interface DetectedBox {
+  /** Edges in pixels of the picture. */
   readonly box: Box;
-  /** Which class, from 0. */
-  readonly classIndex: number;
+  /** Class index. */
+  readonly label: number;
   /** In (0, 1]. */
   readonly score: number;
 }

@@ -26,14 +26,14 @@ export function decodeDetr(
     const scores = Array.from({ length: stride }, (_, index) => logits[query * stride + index]);
     const largest = Math.max(...scores);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0);
-    const classIndex = scores
+    const label = scores
       .slice(0, -1)
       .reduce((best, score, index, all) => (score > all[best] ? index : best), 0);
-    const score = Math.exp(scores[classIndex] - largest) / total;
+    const score = Math.exp(scores[label] - largest) / total;
     if (!(score > scoreThreshold)) continue;
     const [x, y, across, down] = [0, 1, 2, 3].map((place) => boxes[query * 4 + place]);
     const box = boxFromCenter(x * width, y * height, { width: across * width, height: down * height });
-    found.push({ box, classIndex, score });
+    found.push({ box, label, score });
   }
   return found.sort((a, b) => b.score - a.score);
 }

@@ -45,12 +45,12 @@ export function decodeFastestDet(
       ((Math.tanh(y) + Math.floor(cell / columns)) / rows) * height,
       { width: width / (1 + Math.exp(-across)), height: height / (1 + Math.exp(-down)) },
     );
-    found.push({ box, classIndex: best, score });
+    found.push({ box, label: best, score });
   }
   const kept = nonMaximumSuppression(
     found.map(({ box }) => box),
     found.map(({ score }) => score),
-    { iouThreshold, classes: found.map(({ classIndex }) => classIndex) },
+    { iouThreshold, classes: found.map(({ label }) => label) },
   );
   return kept.map(({ index }) => found[index]);
 }

@@ -1,6 +1,5 @@
 export { type Assignment, assignHungarian } from "./assign-hungarian.js";
 export {
-  type Box,
   boxArea,
   boxFromCenter,
   boxGiou,
@@ -12,8 +11,10 @@ export {
 export { type CtcReading, type CtcScores, type DecodeCtcOptions, decodeCtc } from "./decode-ctc.js";
 export { decodeDetr } from "./decode-detr.js";
 export { type DecodeBoxesOptions, decodeFastestDet } from "./decode-fastest-det.js";
+export { type DecodePointsOptions, decodePoints } from "./decode-points.js";
 export {
   type KeptBox,
   type NonMaximumSuppressionOptions,
   nonMaximumSuppression,
 } from "./non-maximum-suppression.js";
+export { type PointGrid, pointGrid } from "./point-grid.js";

@@ -1,5 +1,6 @@
 import { InputError } from "@ai/tensor";
-import { assertBoxes, type Box, boxIou } from "./boxes.js";
+import type { Box } from "../preprocess/picture-transform.js";
+import { assertBoxes, boxIou } from "./boxes.js";
 
 /** Options of {@link nonMaximumSuppression}. */
 export interface NonMaximumSuppressionOptions {

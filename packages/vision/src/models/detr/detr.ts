@@ -5,12 +5,12 @@ import { ResNetBackbone } from "../resnet/resnet.js";
 import type { DetrConfig } from "./detr.config.js";
 import { type DetrContext, DetrDecoderLayer, DetrEncoderLayer } from "./detr-layers.js";
 import { FrozenBatchNorm2d } from "./frozen-batch-norm.js";
-import { type PictureSize, sinePositions } from "./sine-positions.js";
+import { type PaddedSize, sinePositions } from "./sine-positions.js";
 
 /** Options of a call of {@link Detr}. */
 export interface DetrCallOptions {
   /** Height and width of each picture in a batch that is padded below and to the right. Default: no padding. */
-  readonly sizes?: readonly PictureSize[];
+  readonly sizes?: readonly PaddedSize[];
   /** Whether attention modules compute their weights, for hooks that read them. Default false, which is faster. */
   readonly attentionWeights?: boolean;
 }
@@ -126,7 +126,7 @@ export class Detr extends Module<[images: Tensor, options?: DetrCallOptions], De
     const stages = this.backbone.call(images);
     const features = this.inputProjection.call(stages[stages.length - 1]); // [batch, rows, columns, dim]
     const [, rows, columns]: readonly number[] = features.shape;
-    const whole = Array.from({ length: batch }, (): PictureSize => [height, width]);
+    const whole = Array.from({ length: batch }, (): PaddedSize => [height, width]);
     const grid = sinePositions(sizes ?? whole, { image: [height, width], grid: [rows, columns], dim });
     const context: DetrContext = {
       positions: tensor(grid.positions, [batch, rows * columns, dim]),
@@ -144,10 +144,10 @@ export class Detr extends Module<[images: Tensor, options?: DetrCallOptions], De
 }
 
 function assertSizes(
-  sizes: readonly PictureSize[],
+  sizes: readonly PaddedSize[],
   { batch, height, width }: { readonly batch: number; readonly height: number; readonly width: number },
 ): void {
-  const fits = ([down, across]: PictureSize): boolean =>
+  const fits = ([down, across]: PaddedSize): boolean =>
     down > 0 && across > 0 && down <= height && across <= width;
   if (sizes.length !== batch || !sizes.every(fits))
     throw new InputError(

@@ -1,5 +1,5 @@
 /** Height and width of a picture inside a padded batch. */
-export type PictureSize = readonly [height: number, width: number];
+export type PaddedSize = readonly [height: number, width: number];
 
 /** What a padded batch hides and where its cells lie. */
 export interface PaddedGrid {
@@ -15,12 +15,12 @@ export interface PaddedGrid {
  * @see Carion et al. (2020), https://arxiv.org/abs/2005.12872, appendix A.4
  */
 export function sinePositions(
-  sizes: readonly PictureSize[],
+  sizes: readonly PaddedSize[],
   {
     image: [height, width],
     grid: [rows, columns],
     dim,
-  }: { readonly image: PictureSize; readonly grid: PictureSize; readonly dim: number },
+  }: { readonly image: PaddedSize; readonly grid: PaddedSize; readonly dim: number },
 ): PaddedGrid {
   const half = dim / 2;
   const visible = new Uint8Array(sizes.length * rows * columns);
