@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     .description("Makes small models of large ones on handwritten digits and prints what it costs.")
     .addArgument(new Argument("<recipe>", "what to do").choices(Object.keys(RECIPES)))
     .option("--device <name>", "cpu, wasm, webgpu or cuda; the fastest one when left out")
-    .option("--images <count>", "training pictures, of 60,000", integer, 4000)
+    .option("--images <count>", "training pictures, of 60,000", integer, 2000)
     .option("--test-images <count>", "test pictures, of 10,000", integer, 1000)
     .option("--epochs <count>", "how often they are seen", integer, 2)
     .parse();

@@ -32,9 +32,9 @@ describe("recipes", () => {
 
   it("distillation gives a student of the same size", async () => {
     const { rows } = await run("distillation");
-    const [teacher, alone, taught] = column(rows, "bytes");
-    expect(alone).toBe(taught);
-    expect(alone).toBeLessThan(teacher);
+    const [teacher, ...students] = column(rows, "bytes");
+    expect(students).toEqual([students[0], students[0], students[0]]);
+    expect(students[0]).toBeLessThan(teacher);
     // ten digits: guessing gives 0.1
     for (const row of rows) expect(share(row)).toBeGreaterThan(0.15);
   });
@@ -68,6 +68,6 @@ describe("recipes", () => {
     const { rows } = await run("checkpointing", 64);
     const [kept, less] = column(rows, "bytes for the backward pass");
     expect(less).toBeLessThan(kept / 3);
-    expect(rows[1].accuracy).toBe(rows[0].accuracy);
+    expect(Math.abs(share(rows[1]) - share(rows[0]))).toBeLessThanOrEqual(0.02);
   });
 });
