@@ -1,5 +1,6 @@
 import { InputError } from "@ai/tensor";
 import { assertOptionNames } from "../training/option-names.js";
+import { COLORS, escapeXml, type Point, round, scale, shorten } from "./chart-parts.js";
 import type { VariantComparison, VariantResult } from "./compare-variants.js";
 import { metricNames, overSeeds } from "./format-comparison.js";
 
@@ -9,11 +10,6 @@ export interface PlotComparisonOptions {
   readonly metric?: string;
   /** Default "Comparison of variants". */
   readonly title?: string;
-}
-
-interface Point {
-  readonly x: number;
-  readonly y: number;
 }
 
 interface Series {
@@ -30,13 +26,10 @@ interface Panel {
   readonly kind: "lines" | "dots";
 }
 
-/** Colours that colour-blind readers tell apart (Okabe, Ito 2008). */
-const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"];
 const [WIDTH, HEIGHT] = [960, 420];
 const PANEL = { width: 380, height: 260, top: 70 } as const;
 /** Training losses of single steps jump: a curve has at most so many points, each a mean. */
 const MAX_POINTS = 60;
-const TICKS = 4;
 
 /**
  * Two pictures side by side: the training loss over the steps, and a final value over the seconds of training, a dot a
@@ -137,40 +130,4 @@ function panel({ left, title, xLabel, series, kind }: Panel): string {
         );
   }
   return parts.join("\n");
-}
-
-interface Scale {
-  /** Where a value stands, 0 to 1. */
-  readonly share: (value: number) => number;
-  readonly ticks: readonly number[];
-}
-
-/** An axis whose ends and ticks are round numbers. */
-function scale(values: readonly number[]): Scale {
-  const finite = values.filter(Number.isFinite);
-  let [low, high] = finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
-  if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
-  const rough = (high - low) / TICKS;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
-  const [first, last] = [Math.floor(low / step), Math.ceil(high / step)];
-  return {
-    share: (value) => (value - first * step) / ((last - first) * step),
-    ticks: Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step),
-  };
-}
-
-const round = (value: number): number => Math.round(value * 10) / 10;
-
-/** At most four significant digits, without trailing zeros. */
-function shorten(value: number): string {
-  return Math.abs(value) >= 10000 ? value.toLocaleString("en-US") : String(Number(value.toPrecision(4)));
-}
-
-function escapeXml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

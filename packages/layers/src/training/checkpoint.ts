@@ -48,13 +48,13 @@ function nameOf({ step, epoch, continues }: TrainingStateJson): string {
 }
 
 /** JSON with numbers that JSON lacks as `{ "$number": "NaN" }`. */
-function stringify(value: unknown): string {
+export function stringify(value: unknown): string {
   return JSON.stringify(value, (_, part) =>
     typeof part === "number" && !Number.isFinite(part) ? { $number: String(part) } : part,
   );
 }
 
-function parse(text: string): unknown {
+export function parse(text: string): unknown {
   return JSON.parse(text, (_, part) =>
     typeof part === "object" && part !== null && typeof part.$number === "string"
       ? Number(part.$number)

@@ -17,6 +17,22 @@ export {
   type SaveCheckpointOptions,
   saveCheckpoint,
 } from "./checkpoint.js";
+export {
+  type ComparedRun,
+  type CompareRunsOptions,
+  compareRuns,
+  type RunComparison,
+  type RunValue,
+} from "./comparison/compare-runs.js";
+export { formatRuns } from "./comparison/format-runs.js";
+export { type ReportRunsOptions, reportRuns } from "./comparison/report-runs.js";
+export {
+  type ConfigValue,
+  type CurvePoint,
+  type RunRecord,
+  type RunRecordOptions,
+  runRecord,
+} from "./comparison/run-record.js";
 export * from "./data/index.js";
 export {
   type DistillationOptions,

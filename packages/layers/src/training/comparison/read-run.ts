@@ -1,0 +1,96 @@
+import { InputError } from "@ai/tensor";
+import { loadLastCheckpoint } from "../checkpoint.js";
+import type { EpochRecord } from "../history.js";
+import type { TrainingStorage } from "../storage.js";
+import { curveOf, RECORD_FILE, type RunRecord, readRecord } from "./run-record.js";
+
+/** How deep below a folder runs are looked for. */
+const MAX_DEPTH = 3;
+const CSV_HEADER = "epoch,step,seconds,learningRate";
+
+/** The names in a folder; none for a file. */
+async function namesIn(folder: string, storage: TrainingStorage): Promise<string[]> {
+  try {
+    return await storage.list(folder);
+  } catch {
+    return []; // a file
+  }
+}
+
+/**
+ * What is left of a run: `run.json` of `runRecord`, a CSV file of `csvHistory`, or the last checkpoint in the folder or in
+ * `checkpoints/`.
+ * @returns undefined when the folder has none of them.
+ */
+export async function readRun(folder: string, storage: TrainingStorage): Promise<RunRecord | undefined> {
+  const names = await namesIn(folder, storage);
+  const record = names.includes(RECORD_FILE)
+    ? await readRecord(`${folder}/${RECORD_FILE}`, storage)
+    : undefined;
+  if (record !== undefined) return record;
+  let epochs: readonly EpochRecord[] | undefined;
+  for (const name of names.filter((each) => each.endsWith(".csv")))
+    epochs ??= epochsOfCsv(new TextDecoder().decode(await storage.read(`${folder}/${name}`)));
+  const places = [
+    ...(names.some((name) => name.startsWith("step-")) ? [folder] : []),
+    ...(names.includes("checkpoints") ? [`${folder}/checkpoints`] : []),
+  ];
+  for (const place of places) {
+    const state = await loadLastCheckpoint(place, { storage });
+    if (state === undefined) continue;
+    const { step, epochs: saved } = state.json;
+    const curve = curveOf({ losses: [...state.losses], learningRates: [...state.learningRates] });
+    return {
+      config: {},
+      epochs: epochs !== undefined && epochs.length > saved.length ? epochs : saved,
+      curve,
+      step,
+    };
+  }
+  return epochs === undefined ? undefined : { config: {}, epochs, curve: [], step: epochs.at(-1)?.step ?? 0 };
+}
+
+/** The folders of runs at or below a folder, in the order of their names. */
+export async function findRuns(
+  folder: string,
+  storage: TrainingStorage,
+  depth = 0,
+): Promise<[folder: string, run: RunRecord][]> {
+  const run = await readRun(folder, storage);
+  if (run !== undefined) return [[folder, run]];
+  if (depth === MAX_DEPTH) return [];
+  const found: [string, RunRecord][] = [];
+  for (const name of await namesIn(folder, storage))
+    found.push(...(await findRuns(`${folder}/${name}`, storage, depth + 1)));
+  return found;
+}
+
+/** The epochs of a file of `csvHistory`; undefined for another CSV file. @throws InputError for a cell that is no number. */
+export function epochsOfCsv(text: string): EpochRecord[] | undefined {
+  const [header, ...rows] = text.split(/\r?\n/).filter((line) => line !== "");
+  if (header === undefined || !(header === CSV_HEADER || header.startsWith(`${CSV_HEADER},`)))
+    return undefined;
+  const names = cellsOf(header).slice(4);
+  return rows.map((row) => {
+    const cells = cellsOf(row);
+    const numbers = cells.map((cell) => (cell === "" ? undefined : Number(cell)));
+    const bad = cells.findIndex((cell, index) => cell !== "NaN" && Number.isNaN(numbers[index]));
+    if (bad >= 0)
+      throw new InputError(
+        `compareRuns: expected numbers in a history, got ${cells[bad]}; use a file of csvHistory`,
+      );
+    const [epoch = 0, step = 0, seconds = 0, learningRate = 0, ...values] = numbers;
+    const known = names.flatMap((name, index) => {
+      const value = values[index];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return { epoch, step, seconds, learningRate, values: Object.fromEntries(known) };
+  });
+}
+
+/** The cells of a line of CSV; quotes are doubled inside quotes. */
+function cellsOf(line: string): string[] {
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? "",
+  );
+}
