@@ -42,7 +42,7 @@ export interface CompactSteps {
 }
 
 /** @throws InputError for both at once, or a mask that is not bool; ShapeError for one of another shape. */
-export function assertStepOptions({ lengths, mask }: StepOptions, batch: number, length: number): void {
+function assertStepOptions({ lengths, mask }: StepOptions, batch: number, length: number): void {
   if (mask === undefined) return;
   if (lengths !== undefined)
     throw new InputError("expected lengths or a mask, got both; pass the one that you have");
