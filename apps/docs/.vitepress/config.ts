@@ -26,6 +26,7 @@ export default defineConfig({
           { text: "Devices", link: "/devices" },
           { text: "Model files", link: "/model-files" },
           { text: "Checkpoints", link: "/checkpoints" },
+          { text: "Pictures", link: "/pictures" },
           { text: "Explain a result", link: "/explain" },
           { text: "Comparing variants", link: "/compare-variants" },
           { text: "Limited compute", link: "/limited-compute" },
