@@ -99,7 +99,7 @@ export interface MaxUnpoolOptions {
 /**
  * Reverses max pooling along the length; see {@link maxUnpool2d}.
  * @param x `[batch, length, channels]`
- * @param indices of {@link maxPool1dWithIndices}
+ * @param indices `[batch, length, channels]` int32, of {@link maxPool1dWithIndices}
  * @returns `[batch, outLength, channels]`
  * @throws KernelError for an index out of range. @throws ShapeError or InputError for what does not fit.
  */
@@ -122,7 +122,7 @@ export function maxUnpool2d(x: Tensor, indices: Tensor, options: MaxUnpoolOption
 /**
  * Reverses max pooling of volumes; see {@link maxUnpool2d}.
  * @param x `[batch, depth, height, width, channels]`
- * @param indices of {@link maxPool3dWithIndices}
+ * @param indices `[batch, depth, height, width, channels]` int32, of {@link maxPool3dWithIndices}
  * @returns `[batch, outDepth, outHeight, outWidth, channels]`
  * @throws KernelError for an index out of range. @throws ShapeError or InputError for what does not fit.
  */
