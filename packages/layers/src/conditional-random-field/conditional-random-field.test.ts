@@ -13,6 +13,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  tidy,
   tile,
   toArray,
   valueAndGrad,
@@ -20,7 +21,14 @@ import {
 } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { ConditionalRandomField, type ConditionalRandomFieldCallOptions, tagConstraints } from "../index.js";
+import {
+  ConditionalRandomField,
+  type ConditionalRandomFieldCallOptions,
+  GRU,
+  Linear,
+  Module,
+  tagConstraints,
+} from "../index.js";
 import { expectLikeTorch, type LayerCase, loadLayerFixture, storedState } from "../testing/layer-cases.js";
 
 /** As in tooling/fixtures/layers/conditional_random_field.py. */
@@ -206,6 +214,44 @@ describeEachDevice("ConditionalRandomField", () => {
 });
 
 describeEachDevice("ConditionalRandomField", () => {
+  it("is the top of a tagger, which decodes before it was ever called", async () => {
+    class Tagger extends Module<[x: Tensor, tags: Tensor, lengths: readonly number[]], Tensor> {
+      readonly encoder = new GRU(2, 3, { bidirectional: true });
+      readonly emissions = new Linear(6, 3);
+      readonly crf = new ConditionalRandomField(3);
+      scores(x: Tensor, lengths: readonly number[]): Tensor {
+        return tidy(() => this.emissions.call(this.encoder.call(x, { lengths }).output));
+      }
+      protected override forward(x: Tensor, tags: Tensor, lengths: readonly number[]): Tensor {
+        return this.crf.call(this.scores(x, lengths), tags, { lengths, reduction: "none" });
+      }
+    }
+    const tagger = new Tagger();
+    const x = normal([2, 4, 2], 11);
+    const lengths = [4, 2];
+    const scores = tagger.scores(x, lengths);
+    const { tags } = await tagger.crf.decode(scores, { lengths });
+    const best = tensor(
+      tags.map((row) => [...row, ...Array(4 - row.length).fill(0)]),
+      [2, 4],
+      "int32",
+    );
+    const others = sub(2, best);
+    const [likely, unlikely] = await Promise.all(
+      [tagger.call(x, best, lengths), tagger.call(x, others, lengths)].map(async (values) => {
+        const numbers = [...(await read(values))];
+        values.dispose();
+        return numbers;
+      }),
+    );
+    for (const [item, value] of likely.entries()) expect(value).toBeGreaterThanOrEqual(unlikely[item]);
+    expect([...(await tagger.stateDict()).keys()]).toEqual(
+      expect.arrayContaining(["crf.transitions", "crf.start_transitions", "crf.end_transitions"]),
+    );
+    dispose([x, scores, best, others]);
+    tagger.dispose();
+  });
+
   it("names a tag that is none", () => {
     const crf = new ConditionalRandomField(3);
     const [x, tags] = [zeros([1, 1, 3]), tensor(Int32Array.of(3), [1, 1])];
