@@ -16,6 +16,24 @@ export interface ImagePreprocessing {
 const entry = /* @__PURE__ */ modelEntries<VisionModels, ImagePreprocessing>();
 
 const IMAGENET = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+const HALF = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+
+/** The middle 224 of a picture whose shorter edge is 256, as torchvision evaluates its weights. */
+const torchvision = (resample: number): ImagePreprocessing => ({
+  image_processor_type: "CLIPImageProcessor",
+  size: { shortest_edge: 256 },
+  crop_size: { height: 224, width: 224 },
+  resample,
+  ...IMAGENET,
+});
+
+/** A square, whatever the picture's proportions. */
+const square = (size: number, colors: typeof HALF): ImagePreprocessing => ({
+  image_processor_type: "ViTImageProcessor",
+  size: { height: size, width: size },
+  resample: 2,
+  ...colors,
+});
 
 /** Every model of this package, loaded on demand, with the tasks that it serves. */
 export const models = {
@@ -31,13 +49,7 @@ export const models = {
     }),
     modelTypes: ["resnet"],
     tasks: ["image-classification"],
-    preprocessing: {
-      image_processor_type: "ConvNextImageProcessor",
-      size: { shortest_edge: 224 },
-      crop_pct: 0.875,
-      resample: 3,
-      ...IMAGENET,
-    },
+    preprocessing: torchvision(2),
   }),
   cifarResNet: /* @__PURE__ */ entry({
     load: async () => ({
@@ -55,11 +67,80 @@ export const models = {
     }),
     modelTypes: ["cifar_resnet"],
     tasks: ["image-classification"],
-    preprocessing: {
-      image_processor_type: "ViTImageProcessor",
-      size: { height: 32, width: 32 },
-      resample: 2,
-      ...IMAGENET,
+    preprocessing: square(32, IMAGENET),
+  }),
+  resnet9: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./resnet9/resnet9.js")),
+      ...(await import("./resnet9/resnet9.config.js")),
+    }),
+    create: ({ ResNet9, readResNet9Config }, config) => ({ model: new ResNet9(readResNet9Config(config)) }),
+    modelTypes: ["resnet9"],
+    tasks: ["image-classification"],
+    preprocessing: square(32, IMAGENET),
+  }),
+  mobileNetV2: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./mobilenet-v2/mobilenet-v2.js")),
+      ...(await import("./mobilenet-v2/mobilenet-v2.config.js")),
+    }),
+    create(module, json, weights) {
+      const config = module.readMobileNetV2Config(json);
+      if (!weights.has("features.0.0.weight")) return { model: new module.MobileNetV2(config) };
+      const model = new module.MobileNetV2({ ...config, ...module.MOBILENET_V2_TORCHVISION });
+      return { model, mapping: module.MOBILENET_V2_FROM_TORCHVISION };
     },
+    modelTypes: ["mobilenet_v2"],
+    tasks: ["image-classification"],
+    preprocessing: torchvision(2),
+  }),
+  efficientNet: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./efficientnet/efficientnet.js")),
+      ...(await import("./efficientnet/efficientnet.config.js")),
+    }),
+    create(module, json, weights) {
+      const config = module.readEfficientNetConfig(json);
+      if (weights.has("_conv_stem.weight")) {
+        // the Lite ones have no squeeze and excitation
+        const lite = !weights.names.some((name) => name.includes("_se_reduce"));
+        return {
+          model: new module.EfficientNet({ ...config, lite }),
+          mapping: module.EFFICIENTNET_FROM_PORT,
+        };
+      }
+      if (!weights.has("features.0.0.weight")) return { model: new module.EfficientNet(config) };
+      const model = new module.EfficientNet({ ...config, ...module.EFFICIENTNET_TORCHVISION });
+      return { model, mapping: module.efficientNetFromTorchvision(config) };
+    },
+    modelTypes: ["efficientnet"],
+    tasks: ["image-classification"],
+    preprocessing: torchvision(3),
+  }),
+  convNext: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./convnext/convnext.js")),
+      ...(await import("./convnext/convnext.config.js")),
+    }),
+    create: ({ ConvNext, readConvNextConfig }, config) => ({
+      model: new ConvNext(readConvNextConfig(config)),
+    }),
+    modelTypes: ["convnext"],
+    tasks: ["image-classification"],
+    preprocessing: torchvision(3),
+  }),
+  vit: /* @__PURE__ */ entry({
+    load: async () => ({ ...(await import("./vit/vit.js")), ...(await import("./vit/vit.config.js")) }),
+    create: ({ ViT, readViTConfig }, config) => ({ model: new ViT(readViTConfig(config)) }),
+    modelTypes: ["vit"],
+    tasks: ["image-classification"],
+    preprocessing: square(224, HALF),
+  }),
+  deit: /* @__PURE__ */ entry({
+    load: async () => ({ ...(await import("./vit/vit.js")), ...(await import("./vit/vit.config.js")) }),
+    create: ({ DeiT, readDeiTConfig }, config) => ({ model: new DeiT(readDeiTConfig(config)) }),
+    modelTypes: ["deit"],
+    tasks: ["image-classification"],
+    preprocessing: torchvision(3),
   }),
 };
