@@ -136,9 +136,10 @@ export class Mamba extends Module<[x: Tensor], Tensor> {
     const [rank, b, c] = split(this.xProjection.call(mixed), [timeStepRank, stateSize, stateSize], {
       axis: 2,
     });
-    const step = expandDims(softplus(this.timeStepProjection.call(rank)), 3); // [batch, length, innerDim, 1]
-    const decay = exp(mul(step, neg(exp(this.logA.value)))); // [batch, length, innerDim, stateSize]
-    const update = mul(mul(step, expandDims(b, 2)), expandDims(mixed, 3)); // [batch, length, innerDim, stateSize]
+    const step = softplus(this.timeStepProjection.call(rank)); // [batch, length, innerDim]
+    const decay = exp(mul(expandDims(step, 3), neg(exp(this.logA.value)))); // [batch, length, innerDim, stateSize]
+    // of four axes only what must be: each such tensor is stateSize times as large as the input
+    const update = mul(expandDims(mul(step, mixed), 3), expandDims(b, 2)); // [batch, length, innerDim, stateSize]
     const states = linearScan(decay, update);
     const read = sum(mul(states, expandDims(c, 2)), { axes: 3 }); // [batch, length, innerDim]
     const output = add(read, mul(mixed, this.skip.value));
