@@ -2,6 +2,7 @@ import {
   type ConvTransposeOptions,
   convTranspose1d,
   convTranspose2d,
+  convTranspose3d,
   InputError,
   type Tensor,
 } from "@ai/tensor";
@@ -26,8 +27,8 @@ export interface ConvTransposeModuleOptions {
   readonly bias?: boolean;
 }
 
-/** What both share: only the op differs. */
-abstract class ConvTranspose extends Module<[x: Tensor], Tensor> {
+/** What all share: only the op differs. @internal */
+export abstract class ConvTranspose extends Module<[x: Tensor], Tensor> {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];
@@ -155,5 +156,35 @@ export class ConvTranspose2d extends ConvTranspose {
   protected forward(x: Tensor): Tensor {
     assertShape(x, ["batch", "height", "width", "channels"], this.inChannels, "; images are channels-last");
     return convTranspose2d(x, this.weight.value, this.options);
+  }
+}
+
+/**
+ * The gradient of {@link Conv3d} as a layer: enlarges volumes.
+ *
+ * Parameters: `weight` `[depth, height, width, outChannels / groups, inChannels]`, in checkpoints channels first as
+ * PyTorch's; `bias` `[outChannels]`.
+ * @see Zeiler et al. (2010), "Deconvolutional networks", https://doi.org/10.1109/CVPR.2010.5539957
+ */
+export class ConvTranspose3d extends ConvTranspose {
+  /** @throws InputError for sizes that are not integers in range, or channels that `groups` does not divide. */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | readonly number[],
+    options: ConvTransposeModuleOptions = {},
+  ) {
+    super(inChannels, outChannels, kernelSize, { ...options, axes: 3 });
+  }
+
+  /**
+   * @param x `[batch, depth, height, width, inChannels]`
+   * @returns `[batch, outDepth, outHeight, outWidth, outChannels]`; each size as in {@link ConvTranspose1d}
+   * @throws ShapeError for another rank or number of channels.
+   */
+  protected forward(x: Tensor): Tensor {
+    const axes = ["batch", "depth", "height", "width", "channels"];
+    assertShape(x, axes, this.inChannels, "; volumes are channels-last");
+    return convTranspose3d(x, this.weight.value, this.options);
   }
 }

@@ -1,7 +1,7 @@
 import { checkpoint, grad, InputError, manualSeed, mean, ones, read, sum, type Tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { Dropout } from "./index.js";
+import { Dropout, Dropout2d } from "./index.js";
 
 describeEachDevice("Dropout", () => {
   it("drops the given share, scales the rest and repeats under one seed", async () => {
@@ -28,6 +28,21 @@ describeEachDevice("Dropout", () => {
     await expect(same).toBeCloseToTensor(x, { relative: 0 });
     await expect(none).toBeCloseToTensor({ shape: [2, 3], dtype: "float32", values: Array(6).fill(0) });
     for (const owner of [x, same, none]) owner.dispose();
+  });
+
+  it("of whole channels keeps or drops each of them at once", async () => {
+    const x = ones([30, 2, 3, 20]);
+    const y = new Dropout2d(0.25).call(x);
+    const values = await read(y);
+    const cellsOf = (channel: number): number[] => {
+      const [sample, own] = [Math.floor(channel / 20), channel % 20];
+      return Array.from({ length: 6 }, (_, cell) => values[(sample * 6 + cell) * 20 + own]);
+    };
+    const channels = Array.from({ length: 600 }, (_, channel) => new Set(cellsOf(channel)));
+    expect(channels.every(({ size }) => size === 1)).toBe(true);
+    const dropped = channels.filter((cells) => cells.has(0)).length / channels.length;
+    expect(Math.abs(dropped - 0.25)).toBeLessThan(0.07); // 4 standard deviations of 600 draws
+    for (const owner of [x, y]) owner.dispose();
   });
 
   it("recomputes the same mask under checkpoint", async () => {

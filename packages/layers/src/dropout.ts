@@ -1,6 +1,7 @@
-import { bernoulli, mul, type Tensor, zerosLike } from "@ai/tensor";
-import { assertProbability, assertTensor } from "./checks.js";
+import { bernoulli, mul, ones, type Tensor, zerosLike } from "@ai/tensor";
+import { assertProbability, assertShape, assertTensor } from "./checks.js";
 import { Module } from "./module.js";
+import { axesOf } from "./pooling.js";
 
 /**
  * Sets each number to 0 with the given probability in training and scales the others by `1 / (1 − probability)`;
@@ -25,6 +26,55 @@ export class Dropout extends Module<[x: Tensor], Tensor> {
     assertTensor(x);
     return this.training ? dropout(x, this.probability) : x;
   }
+}
+
+/** Drops whole channels of a sample. */
+abstract class ChannelDropout extends Module<[x: Tensor], Tensor> {
+  readonly probability: number;
+  protected abstract readonly axes: number;
+
+  /** @throws InputError for a probability outside [0, 1]. */
+  constructor(probability = 0.5) {
+    super();
+    assertProbability(new.target.name, "probability", probability);
+    this.probability = probability;
+  }
+
+  /**
+   * @param x `[batch, ..., channels]`
+   * @returns the shape of `x`
+   * @throws ShapeError for another rank.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, axesOf(this.axes));
+    if (!this.training) return x;
+    const mask = x.shape.map((length, axis) => (axis === 0 || axis === x.shape.length - 1 ? length : 1));
+    return mul(x, dropout(ones(mask), this.probability));
+  }
+}
+
+/**
+ * Sets whole channels of sequences `[batch, length, channels]` to 0 in training and scales the others, as {@link Dropout}.
+ * @see Tompson et al. (2015), "Efficient object localization using convolutional networks", https://arxiv.org/abs/1411.4280
+ */
+export class Dropout1d extends ChannelDropout {
+  protected readonly axes = 1;
+}
+
+/**
+ * Sets whole channels of images `[batch, height, width, channels]` to 0 in training and scales the others, as {@link Dropout}.
+ * @see Tompson et al. (2015), "Efficient object localization using convolutional networks", https://arxiv.org/abs/1411.4280
+ */
+export class Dropout2d extends ChannelDropout {
+  protected readonly axes = 2;
+}
+
+/**
+ * Sets whole channels of volumes `[batch, depth, height, width, channels]` to 0 in training and scales the others, as {@link Dropout}.
+ * @see Tompson et al. (2015), "Efficient object localization using convolutional networks", https://arxiv.org/abs/1411.4280
+ */
+export class Dropout3d extends ChannelDropout {
+  protected readonly axes = 3;
 }
 
 /** The op of {@link Dropout} in training. @param x `[...]` @returns `[...]`; `x` itself for probability 0. */

@@ -60,11 +60,14 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
   }
 }
 
+/** Spatial axes by rank, for messages. */
+const AXES: Readonly<Record<number, string>> = { 3: "length", 4: "height, width", 5: "depth, height, width" };
+
 function assertChannels(x: Tensor, channels: number, rank?: number): void {
   assertTensor(x);
   if (x.shape.length < 2 || x.shape.at(-1) !== channels || (rank !== undefined && x.shape.length !== rank))
     throw new ShapeError(
-      `expected an input [batch, ${rank === 3 ? "length" : rank === 4 ? "height, width" : "..."}, ${channels}], got ${formatShape(x.shape)}`,
+      `expected an input [batch, ${AXES[rank ?? 0] ?? "..."}, ${channels}], got ${formatShape(x.shape)}`,
     );
 }
 
@@ -116,6 +119,14 @@ export class InstanceNorm1d extends InstanceNorm {
  */
 export class InstanceNorm2d extends InstanceNorm {
   protected readonly rank = 4;
+}
+
+/**
+ * Instance normalization of volumes, without running statistics. x `[batch, depth, height, width, numFeatures]`
+ * @see Ulyanov, Vedaldi, Lempitsky (2016), "Instance normalization", https://arxiv.org/abs/1607.08022
+ */
+export class InstanceNorm3d extends InstanceNorm {
+  protected readonly rank = 5;
 }
 
 /** Options of {@link RMSNorm}. */

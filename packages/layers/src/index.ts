@@ -12,8 +12,13 @@ export {
 export * from "./containers.js";
 export * from "./conv.js";
 export { Conv1d, Conv3d, type ConvNdOptions, type PaddingMode } from "./conv-nd.js";
-export * from "./conv-transpose.js";
-export { Dropout } from "./dropout.js";
+export {
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeModuleOptions,
+} from "./conv-transpose.js";
+export { Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
 export * from "./explain/index.js";
@@ -28,6 +33,7 @@ export * from "./linear-attention.js";
 export * from "./max-pooling.js";
 export * from "./mixture-of-experts.js";
 export * from "./module.js";
+export * from "./named-initializers.js";
 export * from "./normalization.js";
 export * from "./parameter.js";
 export type { ParameterGroup, ParameterGroupRule } from "./parameter-groups.js";
@@ -56,6 +62,7 @@ export {
 } from "./recurrent/pad-sequence.js";
 export type { RecurrentCallOptions, RecurrentOptions, RecurrentResult } from "./recurrent/recurrent.js";
 export { type RecurrentNonlinearity, RNN, type RNNOptions } from "./recurrent/rnn.js";
+export * from "./shrinking-activations.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";
 export * from "./state-space.js";
 export * from "./structure/replace-modules.js";

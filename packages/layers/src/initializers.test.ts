@@ -1,19 +1,24 @@
-import { read } from "@ai/tensor";
+import { dispose, RandomGenerator, randomNormal, read } from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { expect, it } from "vitest";
 import {
   BatchNorm2d,
   Conv2d,
+  dirac,
   Embedding,
+  identity,
   kaimingNormal,
   kaimingUniform,
   Linear,
   LSTM,
   MultiheadAttention,
+  orthogonal,
   Parameter,
+  truncatedNormal,
   xavierNormal,
 } from "./index.js";
 import type { AnyModule } from "./module.js";
+import type { Initializer } from "./parameter.js";
 
 /** Standard deviation of U(−bound, bound). */
 const ofUniform = (bound: number): number => bound / Math.sqrt(3);
@@ -94,12 +99,66 @@ describeEachDevice("first values", () => {
       [kaimingNormal({ fanIn: 50, negativeSlope: 1 }), Math.sqrt(1 / 50)],
       [xavierNormal({ fanIn: 30, fanOut: 70, gain: 2 }), 2 * Math.sqrt(2 / 100)],
     ] as const;
-    const { RandomGenerator } = await import("@ai/tensor");
     for (const [initializer, deviation] of initializers) {
       const parameter = new Parameter([100, 100], { initializer });
       parameter.initialize(new RandomGenerator(3));
       expect(Math.abs((await statistics(parameter)).deviation / deviation - 1)).toBeLessThan(0.05);
       parameter.dispose();
     }
+  });
+
+  it("are cut, at right angles, or the identity where that is asked for", async () => {
+    const values = async (initializer: Initializer, shape: number[]): Promise<Float32Array> => {
+      const parameter = new Parameter(shape, { initializer });
+      parameter.initialize(new RandomGenerator(5));
+      const numbers = Float32Array.from(await read(parameter.value));
+      parameter.dispose();
+      return numbers;
+    };
+    // standard deviations of the truncated normal, from its formula
+    const cuts = [
+      [truncatedNormal({ min: -1, max: 2 }), -1, 2, 0.2296, 0.7209],
+      [truncatedNormal({ mean: 1, standardDeviation: 2, min: 0.5, max: 1 }), 0.5, 1, 0.7513, 0.1442],
+    ] as const;
+    for (const [initializer, min, max, mean, deviation] of cuts) {
+      const drawn = await values(initializer, [4000]);
+      expect(drawn.every((value) => value >= min && value <= max)).toBe(true);
+      const average = drawn.reduce((total, value) => total + value, 0) / drawn.length;
+      const spread = Math.sqrt(
+        drawn.reduce((total, value) => total + (value - average) ** 2, 0) / drawn.length,
+      );
+      expect(Math.abs(average - mean)).toBeLessThan((5 * deviation) / Math.sqrt(drawn.length));
+      expect(Math.abs(spread / deviation - 1)).toBeLessThan(0.06);
+    }
+    const product = (
+      rows: Float32Array,
+      [a, b]: [number, number],
+      length: number,
+      step: [number, number],
+    ): number =>
+      Array.from(
+        { length },
+        (_, at) => rows[a * step[0] + at * step[1]] * rows[b * step[0] + at * step[1]],
+      ).reduce((total, value) => total + value, 0);
+    const wide = await values(orthogonal({ gain: 3 }), [3, 5]);
+    const filter = await values(orthogonal({ outputAxis: -1 }), [2, 2, 2, 3]);
+    const tall = await values(orthogonal(), [5, 3]);
+    for (let a = 0; a < 3; a++)
+      for (let b = 0; b < 3; b++) {
+        expect(product(wide, [a, b], 5, [5, 1])).toBeCloseTo(a === b ? 9 : 0, 4);
+        expect(product(filter, [a, b], 8, [1, 3])).toBeCloseTo(a === b ? 1 : 0, 5);
+        expect(product(tall, [a, b], 5, [1, 3])).toBeCloseTo(a === b ? 1 : 0, 5);
+      }
+    expect([...(await values(identity(), [2, 3]))]).toEqual([1, 0, 0, 0, 1, 0]);
+    const copy = new Conv2d(2, 2, 3, { padding: 1, groups: 2, bias: false });
+    copy.weight.setValue(dirac({ groups: 2 })(copy.weight.shape, new RandomGenerator(1)));
+    const x = randomNormal([1, 3, 4, 2], { generator: new RandomGenerator(2) });
+    const y = copy.call(x);
+    await expect(y).toBeCloseToTensor(x, { relative: 0, absoluteScale: 1e-6 });
+    dispose([x, y]);
+    copy.dispose();
+    expect(() => truncatedNormal({ mean: 9 })).toThrow(/truncatedNormal: expected min < max/);
+    expect(() => orthogonal()([3], new RandomGenerator(1))).toThrow(/at least 2 axes/);
+    expect(() => dirac({ groups: 2 })([3, 2, 3], new RandomGenerator(1))).toThrow(/outputs that 2 divides/);
   });
 });

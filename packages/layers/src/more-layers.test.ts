@@ -90,6 +90,24 @@ const CASES: readonly LayerCase[] = [
   },
   { name: "pixel_shuffle", build: () => new layers.PixelShuffle(2) },
   { name: "bilinear", build: () => new layers.Bilinear(4, 3, 2) },
+  { name: "softsign", build: () => new layers.Softsign() },
+  { name: "tanhshrink", build: () => new layers.Tanhshrink() },
+  { name: "softshrink", build: () => new layers.Softshrink({ lambda: 0.75 }) },
+  { name: "hardshrink", build: () => new layers.Hardshrink({ lambda: 0.75 }) },
+  { name: "threshold", build: () => new layers.Threshold({ threshold: 0.5, value: -3 }) },
+  { name: "softmin", build: () => new layers.Softmin({ axis: 1 }) },
+  { name: "batch_norm3d", build: () => new layers.BatchNorm3d(2) },
+  { name: "instance_norm3d", build: () => new layers.InstanceNorm3d(2, { affine: true }) },
+  {
+    name: "conv_transpose3d",
+    build: () =>
+      new layers.ConvTranspose3d(2, 3, [2, 1, 3], {
+        stride: [2, 1, 2],
+        padding: [0, 0, 1],
+        outputPadding: [1, 0, 1],
+      }),
+  },
+  { name: "pixel_unshuffle", build: () => new layers.PixelUnshuffle(2) },
   { name: "squeeze_excitation", build: () => new layers.SqueezeExcitation(4, 3) },
 ];
 

@@ -16,7 +16,7 @@ import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter, StateCounter, StateTensor } from "./parameter.js";
 
-/** Options of {@link BatchNorm1d} and {@link BatchNorm2d}. */
+/** Options of {@link BatchNorm1d}, {@link BatchNorm2d} and {@link BatchNorm3d}. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;
@@ -141,6 +141,26 @@ export class BatchNorm2d extends BatchNorm {
    */
   protected forward(x: Tensor): Tensor {
     assertShape(x, ["batch", "height", "width", "channels"], this.numFeatures, "; images are channels-last");
+    return this.normalize(x);
+  }
+}
+
+/**
+ * Batch normalization of volumes, each channel over the batch, depth, height and width.
+ *
+ * Parameters: `weight` (ones) and `bias` (zeros) `[numFeatures]`. State: `running_mean`, `running_var` `[numFeatures]`,
+ * `num_batches_tracked`.
+ * @see Ioffe, Szegedy (2015), "Batch normalization", https://arxiv.org/abs/1502.03167
+ */
+export class BatchNorm3d extends BatchNorm {
+  /**
+   * @param x `[batch, depth, height, width, numFeatures]`
+   * @returns the shape of `x`
+   * @throws ShapeError for another rank or number of channels; InputError in training for a single value per channel.
+   */
+  protected forward(x: Tensor): Tensor {
+    const axes = ["batch", "depth", "height", "width", "channels"];
+    assertShape(x, axes, this.numFeatures, "; volumes are channels-last");
     return this.normalize(x);
   }
 }

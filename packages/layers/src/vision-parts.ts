@@ -106,6 +106,38 @@ export class PixelShuffle extends Module<[x: Tensor], Tensor> {
 }
 
 /**
+ * Reverses {@link PixelShuffle}: turns squares of `factor` cells into channels.
+ * @see Shi et al. (2016), "Real-time single image and video super-resolution", https://arxiv.org/abs/1609.05158
+ */
+export class PixelUnshuffle extends Module<[x: Tensor], Tensor> {
+  readonly downscaleFactor: number;
+
+  /** @throws InputError for a factor that is not a positive integer. */
+  constructor(downscaleFactor: number) {
+    super();
+    assertIntegers("PixelUnshuffle", { downscaleFactor });
+    this.downscaleFactor = downscaleFactor;
+  }
+
+  /**
+   * @param x `[batch, height · factor, width · factor, channels]`
+   * @returns `[batch, height, width, channels · factor²]`
+   * @throws ShapeError for another rank, or a height or width that the factor does not divide.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, IMAGE_AXES);
+    const factor = this.downscaleFactor;
+    const [batch, tall, wide, channels]: readonly number[] = x.shape;
+    const [height, width] = [tall / factor, wide / factor];
+    if (!Number.isInteger(height) || !Number.isInteger(width))
+      throw new ShapeError(`expected a height and width that ${factor} divides, got ${tall} and ${wide}`);
+    const cells = reshape(x, [batch, height, factor, width, factor, channels]); // [batch, height, row, width, column, channels]
+    const moved = transpose(cells, [0, 1, 3, 5, 2, 4]); // [batch, height, width, channels, row, column]
+    return reshape(moved, [batch, height, width, channels * factor ** 2]);
+  }
+}
+
+/**
  * Drops whole samples of a residual branch in training, each with the given probability, and scales the others by
  * `1 / (1 − probability)`; gives its input back in evaluation.
  * @see Huang, Sun, Liu, Sedra, Weinberger (2016), "Deep networks with stochastic depth", https://arxiv.org/abs/1603.09382

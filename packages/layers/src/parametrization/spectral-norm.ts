@@ -14,7 +14,7 @@ import {
   transpose,
 } from "@ai/tensor";
 import { assertIntegers } from "../checks.js";
-import { ConvTranspose1d, ConvTranspose2d } from "../conv-transpose.js";
+import { ConvTranspose } from "../conv-transpose.js";
 import type { AnyModule } from "../module.js";
 import { type Parameter, StateTensor } from "../parameter.js";
 import { Parametrization } from "./computed-parameter.js";
@@ -135,7 +135,7 @@ export function spectralNorm<Layer extends AnyModule>(
   layer: Layer,
   options: SpectralNormOptions = {},
 ): Layer {
-  const transposed = layer instanceof ConvTranspose1d || layer instanceof ConvTranspose2d;
+  const transposed = layer instanceof ConvTranspose;
   const { name = "weight", numPowerIterations = 1, epsilon = 1e-12, dim = transposed ? 1 : 0 } = options;
   assertIntegers("spectralNorm", { numPowerIterations });
   if (!(epsilon >= 0)) throw new InputError(`spectralNorm: expected epsilon of at least 0, got ${epsilon}`);

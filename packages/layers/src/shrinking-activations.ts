@@ -1,0 +1,132 @@
+import {
+  abs,
+  add,
+  div,
+  greater,
+  InputError,
+  mul,
+  relu,
+  softmax,
+  sub,
+  type Tensor,
+  tanh,
+  where,
+} from "@ai/tensor";
+import type { SoftmaxOptions } from "./activations.js";
+import { assertTensor } from "./checks.js";
+import { Module } from "./module.js";
+
+/** `x / (1 + |x|)`. */
+export class Softsign extends Module<[x: Tensor], Tensor> {
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return div(x, add(abs(x), 1));
+  }
+}
+
+/** `x − tanh(x)`. */
+export class Tanhshrink extends Module<[x: Tensor], Tensor> {
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return sub(x, tanh(x));
+  }
+}
+
+/** Options of {@link Softshrink} and {@link Hardshrink}. */
+export interface ShrinkOptions {
+  /** Up to here, on both sides of 0, the result is 0. Default 0.5. */
+  readonly lambda?: number;
+}
+
+function lambdaOf(layer: string, { lambda = 0.5 }: ShrinkOptions): number {
+  if (!(lambda >= 0 && Number.isFinite(lambda)))
+    throw new InputError(`${layer}: expected a lambda of at least 0, got ${lambda}`);
+  return lambda;
+}
+
+/** `x − lambda` above lambda, `x + lambda` below −lambda, 0 between. */
+export class Softshrink extends Module<[x: Tensor], Tensor> {
+  readonly lambda: number;
+
+  /** @throws InputError for a negative lambda. */
+  constructor(options: ShrinkOptions = {}) {
+    super();
+    this.lambda = lambdaOf("Softshrink", options);
+  }
+
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return sub(relu(sub(x, this.lambda)), relu(sub(mul(x, -1), this.lambda)));
+  }
+}
+
+/** `x` outside ±lambda, 0 between. */
+export class Hardshrink extends Module<[x: Tensor], Tensor> {
+  readonly lambda: number;
+
+  /** @throws InputError for a negative lambda. */
+  constructor(options: ShrinkOptions = {}) {
+    super();
+    this.lambda = lambdaOf("Hardshrink", options);
+  }
+
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return where(greater(abs(x), this.lambda), x, 0);
+  }
+}
+
+/** Options of {@link Threshold}. */
+export interface ThresholdOptions {
+  /** Numbers above it stay. */
+  readonly threshold: number;
+  /** What the others become. */
+  readonly value: number;
+}
+
+/** `x` above the threshold, `value` elsewhere. */
+export class Threshold extends Module<[x: Tensor], Tensor> {
+  readonly threshold: number;
+  readonly value: number;
+
+  /** @throws InputError for a number that is not finite. */
+  constructor({ threshold, value }: ThresholdOptions) {
+    super();
+    if (!Number.isFinite(threshold) || !Number.isFinite(value))
+      throw new InputError(
+        `Threshold: expected a finite threshold and value, got ${String(threshold)} and ${String(value)}`,
+      );
+    this.threshold = threshold;
+    this.value = value;
+  }
+
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return where(greater(x, this.threshold), x, this.value);
+  }
+}
+
+/** `exp(−x) / Σ exp(−x)` along an axis. */
+export class Softmin extends Module<[x: Tensor], Tensor> {
+  readonly axis: number;
+
+  constructor({ axis = -1 }: SoftmaxOptions = {}) {
+    super();
+    this.axis = axis;
+  }
+
+  /**
+   * @param x `[...]`
+   * @returns `[...]`
+   * @throws InputError when the axis is out of range.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    return softmax(mul(x, -1), { axis: this.axis });
+  }
+}
