@@ -60,6 +60,7 @@ export * from "./losses/index.js";
 export { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "./metrics/coco-metrics.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
+export { drawRelevance, type RelevanceMap } from "./postprocess/draw-relevance.js";
 export * from "./postprocess/index.js";
 export type { ImageClass } from "./postprocess/rank-classes.js";
 export type { DrawableSource } from "./preprocess/canvas-source.js";
@@ -86,6 +87,11 @@ export { type ImageSource, type ReadImageOptions, readImage } from "./preprocess
 export type { Resample } from "./preprocess/resample-filters.js";
 export { type ResizeOptions, resizeImage } from "./preprocess/resize-image.js";
 export { type WriteJpegOptions, writeJpeg, writePng } from "./preprocess/write-image.js";
+export type {
+  ExplainImageOptions,
+  ImageExplanation,
+  ImageExplanationMethod,
+} from "./tasks/explain-image.js";
 export {
   type ClassifyImageOptions,
   type ImageClassification,

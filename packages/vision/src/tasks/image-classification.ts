@@ -22,6 +22,12 @@ import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
+import {
+  classIndex,
+  type ExplainImageOptions,
+  explainImage,
+  type ImageExplanation,
+} from "./explain-image.js";
 import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
 import { visionModels } from "./own-models.js";
 import { visionWorker } from "./vision-worker.js";
@@ -68,6 +74,10 @@ export interface ImageClassification extends TaskTypes {
   readonly options: ClassifyImageOptions;
   readonly loadOptions: LoadImageClassifierOptions;
   readonly info: ImageClassifierInfo;
+  /** A label, or its place among the labels. */
+  readonly target: string | number;
+  readonly explainOptions: ExplainImageOptions;
+  readonly explanation: ImageExplanation;
 }
 
 /** How many numbers the model gives for a picture. */
@@ -105,7 +115,11 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
     threshold: numberOption({ default: null }),
     activation: choiceOption(["softmax", "sigmoid", "none"], null),
   },
-  explainOptions: {},
+  explainOptions: {
+    method: choiceOption(["grad-cam", "integrated-gradients", "occlusion"], null),
+    steps: integerOption({ default: null, minimum: 1 }),
+    windowSize: integerOption({ default: null, minimum: 1 }),
+  },
   checkInput: checkImageInput,
   toSendable: imageToSendable,
   worker: visionWorker,
@@ -165,6 +179,11 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
           }
           return results;
         },
+        async explain(input, target, options, work) {
+          const index = classIndex(work.operation, target, labels);
+          const picture = await readImage(input, { signal: work.signal });
+          return explainImage({ model, preprocess, labels }, { picture, index }, options, work);
+        },
         dispose: () => model.dispose(),
       };
     } catch (error) {
@@ -179,7 +198,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
  * @param model A Hugging Face repository id, a URL, a folder, a file of weights, chosen files, or the name of one of our
  * own models.
  * @returns a function of one picture or several (a path, URL, `Blob`, bytes, pixels, or what a page can draw), which gives
- * the best classes of each as plain JSON; with `stream` and `dispose`.
+ * the best classes of each as plain JSON; with `stream`, `explain` and `dispose`.
  * @throws InputError for a model or option that there is not, WeightsError, DownloadError, DeviceError, the signal's reason.
  * @example
  * const classify = await loadImageClassifier("microsoft/resnet-18", { onProgress: console.log });

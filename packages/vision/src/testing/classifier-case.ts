@@ -50,5 +50,6 @@ export async function classifierCase(): Promise<TaskCase<ImageClassification>> {
       "pixels of another size": { data: new Uint8Array(5), width: 2, height: 2, channels: 3 },
     },
     badOptions: [{ topK: 0 }, { threshold: "high" }, { activation: "relu" }],
+    explain: { target: "dog", badTarget: "horse" },
   };
 }

@@ -1,0 +1,50 @@
+import { InputError } from "@ai/tensor";
+import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
+import { expect, it } from "vitest";
+import { drawRelevance } from "../postprocess/draw-relevance.js";
+import { classifierFiles, wavePicture } from "../testing/classifier-case.js";
+import { loadImageClassifier } from "./image-classification.js";
+
+const files = await classifierFiles();
+const picture = wavePicture(1, 20, 14);
+
+describeEachDevice(
+  "classify.explain",
+  (device) => {
+    it("gives a map over the original picture by each method, to be drawn over it", async () => {
+      const classify = await loadImageClassifier(files, { device });
+      const [raw] = await classify([picture], { activation: "none" });
+      for (const method of ["grad-cam", "integrated-gradients", "occlusion"] as const) {
+        const explanation = await classify.explain(picture, "dog", { method });
+        const { relevance, score, ...rest } = explanation;
+        expect(rest).toEqual({ method, label: "dog", index: 1, width: 20, height: 14 });
+        expect(score).toBeCloseTo(raw.find(({ label }) => label === "dog")!.score, 4);
+        expect(relevance).toHaveLength(20 * 14);
+        const largest = Math.max(...relevance.map(Math.abs));
+        // Grad-CAM of a class that nothing speaks for is 0 everywhere
+        expect(largest === 0 && method === "grad-cam" ? 1 : largest).toBeCloseTo(1, 5);
+        const drawn = drawRelevance(picture, explanation);
+        expect(drawn).toMatchObject({ width: 20, height: 14, channels: 3 });
+        expect(drawn.data.some((value, at) => value !== picture.data[at])).toBe(largest > 0);
+      }
+      expect(await classify.explain(picture, 1)).toEqual(await classify.explain(picture, "dog"));
+      await expectNoLeak(() => classify.explain(picture, 0, { method: "occlusion", windowSize: 8 }));
+      for (const options of [{ steps: 3 }, { windowSize: 3, method: "integrated-gradients" as const }])
+        await expect(classify.explain(picture, "dog", options)).rejects.toThrow(InputError);
+      await classify.dispose();
+    });
+  },
+  ["wasm"],
+);
+
+it("drawRelevance refuses a map of another size and opacities out of range", () => {
+  const relevance = Float32Array.from({ length: 280 }, (_, at) => (at % 2 === 0 ? 1 : -1));
+  const drawn = drawRelevance(picture, { width: 20, height: 14, relevance }, { opacity: 1 });
+  expect([...drawn.data.subarray(0, 6)]).toEqual([255, 0, 0, 0, 0, 255]);
+  expect(() => drawRelevance(picture, { width: 14, height: 20, relevance })).toThrow(
+    /14 × 20 numbers, got 20 × 14|got 20 × 14/,
+  );
+  expect(() => drawRelevance(picture, { width: 20, height: 14, relevance }, { opacity: 2 })).toThrow(
+    /\[0, 1\]/,
+  );
+});
