@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { RECIPES } from "./recipes.js";
 import { formatTable, type Row } from "./table.js";
 
-async function run(name: string, images = 256): Promise<{ rows: Row[]; lines: string[] }> {
+async function run(name: string): Promise<{ rows: Row[]; lines: string[] }> {
   manualSeed(1);
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
   const before = memory().numTensors;
-  const rows = await RECIPES[name]({ images, testImages: 100, epochs: 1, print });
+  const rows = await RECIPES[name]({ images: 256, testImages: 100, epochs: 1, print });
   expect(memory().numTensors).toBe(before);
   lines.push(formatTable(rows));
   return { rows, lines };
@@ -65,7 +65,7 @@ describe("recipes", () => {
   });
 
   it("checkpointing keeps less and learns the same", async () => {
-    const { rows } = await run("checkpointing", 64);
+    const { rows } = await run("checkpointing");
     const [kept, less] = column(rows, "bytes for the backward pass");
     expect(less).toBeLessThan(kept / 3);
     expect(Math.abs(share(rows[1]) - share(rows[0]))).toBeLessThanOrEqual(0.02);
