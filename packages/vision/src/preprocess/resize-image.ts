@@ -140,9 +140,9 @@ function resizeRows(
         let blue = HALF;
         for (let tap = 0, at = source; tap < count; tap++, at += 3) {
           const weight = weights[firstWeight + tap];
-          red = (red + input[at] * weight) | 0;
-          green = (green + input[at + 1] * weight) | 0;
-          blue = (blue + input[at + 2] * weight) | 0;
+          red = (red + Math.imul(input[at], weight)) | 0;
+          green = (green + Math.imul(input[at + 1], weight)) | 0;
+          blue = (blue + Math.imul(input[at + 2], weight)) | 0;
         }
         output[target] = red >> WEIGHT_BITS;
         output[target + 1] = green >> WEIGHT_BITS;
@@ -151,7 +151,7 @@ function resizeRows(
         for (let channel = 0; channel < channels; channel++) {
           let sum = HALF;
           for (let tap = 0, at = source + channel; tap < count; tap++, at += channels)
-            sum = (sum + input[at] * weights[firstWeight + tap]) | 0;
+            sum = (sum + Math.imul(input[at], weights[firstWeight + tap])) | 0;
           output[target + channel] = sum >> WEIGHT_BITS;
         }
     }
@@ -175,7 +175,8 @@ function resizeColumns(
     for (let tap = 0; tap < counts[row]; tap++) {
       const weight = weights[row * taps + tap];
       const source = (starts[row] - offset + tap) * rowLength;
-      for (let at = 0; at < rowLength; at++) sums[at] = (sums[at] + input[source + at] * weight) | 0;
+      for (let at = 0; at < rowLength; at++)
+        sums[at] = (sums[at] + Math.imul(input[source + at], weight)) | 0;
     }
     const target = row * rowLength;
     for (let at = 0; at < rowLength; at++) output[target + at] = sums[at] >> WEIGHT_BITS;

@@ -57,7 +57,10 @@ export class WasmCodec {
    * @throws InputError when it cannot.
    */
   async decode(bytes: Uint8Array, name: string): Promise<{ image: DecodedImage; remarks: string[] }> {
-    this.#decoder ??= this.#start();
+    this.#decoder ??= this.#start().catch((error) => {
+      this.#decoder = undefined; // the next picture may try again
+      throw error;
+    });
     const decoder = await this.#decoder;
     this.#lines = [];
     let image: DecodedImage | null = null;
