@@ -3,12 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { RECIPES } from "./recipes.js";
 import { formatTable, type Row } from "./table.js";
 
-async function run(name: string): Promise<{ rows: Row[]; lines: string[] }> {
+async function run(name: string, epochs = 1): Promise<{ rows: Row[]; lines: string[] }> {
   manualSeed(1);
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
   const before = memory().numTensors;
-  const rows = await RECIPES[name]({ images: 256, testImages: 100, epochs: 1, print });
+  const rows = await RECIPES[name]({ images: 256, testImages: 100, epochs, print });
   expect(memory().numTensors).toBe(before);
   lines.push(formatTable(rows));
   return { rows, lines };
@@ -31,7 +31,7 @@ describe("recipes", () => {
   });
 
   it("distillation gives a student of the same size", async () => {
-    const { rows } = await run("distillation");
+    const { rows } = await run("distillation", 3);
     const [teacher, ...students] = column(rows, "bytes");
     expect(students).toEqual([students[0], students[0], students[0]]);
     expect(students[0]).toBeLessThan(teacher);
