@@ -21,7 +21,7 @@ const DATA =
   process.env.AI_SHARED_DATA ?? fileURLToPath(new URL("../../../../../shared/data", import.meta.url));
 const FOLDER = join(DATA, "vision");
 const absent = existsSync(FOLDER) ? "" : ` (skipped: ${FOLDER} is absent)`;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 
 /** The same pixels with red and blue exchanged: these weights were trained on OpenCV's order. */
 function swapRedAndBlue(picture: Picture): Picture {

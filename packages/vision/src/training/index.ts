@@ -1,7 +1,14 @@
+export type { BoxedPictures } from "./labeled-boxes.js";
 export type { LabeledPictures } from "./labeled-pictures.js";
 export {
   type ImageBatch,
   type TrainImageClassifierOptions,
   trainImageClassifier,
 } from "./train-image-classifier.js";
+export {
+  type DetectionBatch,
+  type TrainObjectDetectorOptions,
+  trainObjectDetector,
+} from "./train-object-detector.js";
 export { type SaveClassifierOptions, TrainedImageClassifier } from "./trained-image-classifier.js";
+export { TrainedObjectDetector } from "./trained-object-detector.js";

@@ -91,8 +91,10 @@ export function channelStatistics(pictures: readonly Picture[]): { mean: number[
   return {
     mean: mean.map(round),
     // a channel without any difference is left as it is
-    deviation: squares.map((sum, channel) =>
-      round(Math.sqrt(Math.max(sum / count - mean[channel] ** 2, 0)) || 1),
+    deviation: squares.map(
+      (sum, channel) =>
+        // rounded first: of equal levels a difference of rounding is left
+        round(Math.sqrt(Math.max(sum / count - mean[channel] ** 2, 0))) || 1,
     ),
   };
 }
