@@ -78,6 +78,9 @@ describe("imageFolder", () => {
     await expect(data.get(0)).rejects.toThrow(/files\/cat\/broken.jpg: expected .* the file is damaged/);
     await expect(data.get(1)).rejects.toThrow(/files\/cat\/text.png: expected a JPEG, PNG/);
     await expect(data.get(2)).rejects.toThrow(/an index in \[0, 2\), got 2/);
+    const ended = { signal: AbortSignal.abort() };
+    for (const source of [files({ "cat/a.jpg": photo }), tarOf({ "cat/a.jpg": photo })])
+      await expect(imageFolder(source, ended)).rejects.toThrow(/abort/i);
     await expect(imageFolder(files({ "a.txt": "x" }))).rejects.toThrow(
       /pictures in a folder a class, got none/,
     );
