@@ -1,4 +1,4 @@
-import { type DeviceName, InputError, read, tensor, tidy, useDevice, zeros } from "@ai/tensor";
+import { type DeviceName, InputError, memory, read, tensor, tidy, useDevice, zeros } from "@ai/tensor";
 import {
   serveTraining,
   type TrainerOptions,
@@ -21,6 +21,7 @@ export interface TinyTrainingOptions {
 export type TinyTrainingMethods = {
   classify(points: number[][]): Promise<number[]>;
   broken(argument: null): never;
+  tensors(argument: null): number;
 };
 
 /** What the tests of `connectTraining` train: the tiny run, with all that has a state. */
@@ -56,6 +57,7 @@ export async function serveTinyTraining(): Promise<void> {
           scores.dispose();
           return points.map((_, row) => (values[2 * row + 1] > values[2 * row] ? 1 : 0));
         },
+        tensors: () => memory().numTensors,
         broken: () => {
           throw new RangeError("no such class");
         },

@@ -72,7 +72,7 @@ export interface LayerCall {
  * Times each layer: hooks note the inputs of every call in one pass, then each call is repeated by itself, forward and
  * backward, until the device is done. The model is in evaluation mode, in which nothing of it changes; its modes are as
  * before afterwards.
- * @param inputs A tensor, or the list of what `model.call` takes; tensors stay the caller's.
+ * @param inputs `[...]`, or the list of what `model.call` takes; tensors stay the caller's.
  * @returns times, multiply-adds and bytes of each layer.
  * @throws the reason of `signal` once aborted; what the model throws; InputError for what is no module.
  * @example
