@@ -38,6 +38,8 @@ export interface PretrainedRequest<Preprocessing> {
   readonly ownModels?: OwnModels;
   /** Stands over `config.json`, name by name; alone where there is none. */
   readonly config?: ModelConfig | null;
+  /** Fields that hold where neither `config.json` nor `config` has them. */
+  readonly configDefaults?: ModelConfig | null;
   /** The file of the weights, where it is not called as usual. */
   readonly weightsFile?: string | null;
   /** Reads how inputs are made ready; `usual` is what the registry says of the architecture. */
@@ -152,7 +154,7 @@ export async function loadPretrained<Model, Preprocessing>(
     throw new InputError(
       `${context.operation}: expected config.json in ${files.name}, got none; pass its content as the option config`,
     );
-  const config: ModelConfig = { ...stored, ...request.config };
+  const config: ModelConfig = { ...request.configDefaults, ...stored, ...request.config };
   const [architecture, entry] = findEntry(`${context.operation}: ${files.name}`, request, config);
   const preprocessing = await request.readPreprocessing(files, entry.preprocessing);
   const weightsFile = request.weightsFile ?? opened.weightsFile ?? weightsFileOf(opened.files, paths);

@@ -124,7 +124,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
   toSendable: imageToSendable,
   worker: visionWorker,
   async start(source, { labels: named, config: given, preprocessing: asked, weightsFile }, context) {
-    const named2id = named && { id2label: Object.fromEntries(named.map((label, index) => [index, label])) };
+    const id2label = named && Object.fromEntries(named.map((label, index) => [index, label]));
     const { model, architecture, config, preprocessing } = await loadPretrained<
       ImageModel,
       ImagePreprocessing
@@ -134,7 +134,8 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
         task: "image-classification",
         registry: models,
         ownModels: visionModels,
-        config: named2id === null ? given : { ...given, ...named2id },
+        config: given,
+        configDefaults: id2label === null ? null : { id2label },
         weightsFile,
         readPreprocessing: readImagePreprocessing,
       },
@@ -143,7 +144,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
     try {
       const preprocess = imagePreprocessor(asked ?? preprocessing);
       const { steps } = preprocess;
-      const labels = labelsOf(context.operation, config, { count: numClassesOf(model) });
+      const labels = labelsOf(context.operation, config, { count: numClassesOf(model), labels: named });
       const usual = config.problem_type === "multi_label_classification" ? "sigmoid" : "softmax";
       const scoresOf = async (
         pictures: readonly Picture[],
