@@ -77,6 +77,7 @@ describeEachDevice("imagePreprocessor", () => {
     expect(wrong({ ...vit, do_center_crop: true })).toThrow(/do_center_crop/);
     expect(wrong({ ...vit, size: { longest_edge: 5 } })).toThrow(/size.shortest_edge as a positive integer/);
     expect(wrong({ ...vit, size: 2.5 })).toThrow(InputError);
+    expect(wrong({ ...vit, size: { shortest_edge: 5 } })).toThrow(/size with height and width/);
     expect(wrong({ ...vit, resample: 9 })).toThrow(/resample from 0 to 5, got 9/);
     expect(wrong({ ...vit, image_std: [1, 2] })).toThrow(/image_std as a number or 3 of them, got \[1,2\]/);
     expect(wrong({ ...vit, do_rescale: "yes" })).toThrow(/do_rescale as true or false, got "yes"/);

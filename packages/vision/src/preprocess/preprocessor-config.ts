@@ -198,6 +198,7 @@ function stepsOf(fields: Json, kind: Kind, given: Json): PreprocessSteps {
     : undefined;
   const shortest = rule !== undefined && "shortestEdge" in rule ? rule.shortestEdge : undefined;
   const isConvNext = kind.fields.includes("crop_pct");
+  if (kind.squareSize && shortest !== undefined) fail("size with height and width", fields.size);
   if (isConvNext && rule !== undefined && shortest === undefined)
     fail("size with shortest_edge", fields.size);
   const square = shortest === undefined ? undefined : { height: shortest, width: shortest };
