@@ -4,7 +4,12 @@ import { TrainingHistory } from "./history.js";
 import { assertOptionNames } from "./option-names.js";
 import { NonFiniteLossError, Stepper } from "./stepper.js";
 import type { Trainer } from "./trainer.js";
-import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
+import {
+  assertBatchSource,
+  type BatchSource,
+  type TrainableModel,
+  type TrainerOptions,
+} from "./trainer-options.js";
 
 /** The first losses are too noisy for a slope. */
 const SKIPPED_SHARE = 0.1;
@@ -78,7 +83,11 @@ export async function findLearningRate<Batch, Model extends TrainableModel>(
   const { smoothing = 0.9, divergence = 4 } = options;
   signal?.throwIfAborted();
   return trainer.rehearse("findLearningRate", loader, async (trained) => {
-    const { schedule: _schedule, metrics: _metrics, ...rest } = trained;
+    const {
+      schedule: _schedule,
+      metrics: _metrics,
+      ...rest
+    } = trained as unknown as TrainerOptions<Batch, Model>;
     const history = new TrainingHistory();
     const stepper = new Stepper<Batch, Model>({ ...rest, nonFinite: "stop" }, history);
     const { groups } = rest.optimizer;

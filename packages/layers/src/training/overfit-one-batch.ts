@@ -5,7 +5,12 @@ import { diagnose, type LearningProblem, problemsOfLosses } from "./learning-pro
 import { assertOptionNames } from "./option-names.js";
 import { NonFiniteLossError, Stepper } from "./stepper.js";
 import type { Trainer } from "./trainer.js";
-import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
+import {
+  assertBatchSource,
+  type BatchSource,
+  type TrainableModel,
+  type TrainerOptions,
+} from "./trainer-options.js";
 
 /** Options of {@link overfitOneBatch}. */
 export interface OverfitOneBatchOptions {
@@ -57,7 +62,11 @@ export async function overfitOneBatch<Batch, Model extends TrainableModel>(
   const { steps = 200, targetLoss = 0.01, learningRate, signal, onStep } = options;
   signal?.throwIfAborted();
   return trainer.rehearse("overfitOneBatch", loader, async (trained) => {
-    const { schedule: _schedule, metrics: _metrics, ...rest } = trained;
+    const {
+      schedule: _schedule,
+      metrics: _metrics,
+      ...rest
+    } = trained as unknown as TrainerOptions<Batch, Model>;
     const { groups } = rest.optimizer;
     if (learningRate !== undefined)
       for (const group of groups) group.options = { ...group.options, learningRate };

@@ -287,13 +287,15 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   async rehearse<Result>(
     operation: string,
     source: BatchSource<Batch>,
-    work: (options: TrainerOptions<Batch, Model>) => Promise<Result>,
+    // the model's type stays out, so that a trainer of a model is one of any model
+    work: (options: TrainerOptions<Batch, never>) => Promise<Result>,
   ): Promise<Result> {
     if (this.#running)
       throw new InputError(`${operation}: expected no run in progress, got one; await it first`);
     this.#running = true;
     try {
-      return await this.#rehearse([source], () => work(this.#options));
+      const options = this.#options as unknown as TrainerOptions<Batch, never>;
+      return await this.#rehearse([source], () => work(options));
     } finally {
       this.#running = false;
     }
