@@ -38,7 +38,7 @@ export interface LanguageModelRun {
 export const DEFAULT_RUN: LanguageModelRun = {
   mixer: "attention",
   dim: 128,
-  numLayers: 4,
+  numLayers: 5,
   numHeads: 4,
   contextLength: 128,
   dropout: 0,
