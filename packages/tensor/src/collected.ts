@@ -29,11 +29,22 @@ export function freeWhenCollected(tensor: Tensor): () => void {
   });
   const token = {};
   registry.register(tensor, { dataId: tensor.dataId, dtype: tensor.dtype, size: tensor.size }, token);
-  const current = registry;
-  const holding = held;
-  holding?.add(tensor);
+  const release = unregistering(registry, token);
+  return held === undefined ? release : holding(held, tensor, release);
+}
+
+// functions of their own: a closure that shares a scope with the tensor would keep it alive
+
+function unregistering(current: FinalizationRegistry<Remains>, token: object): () => void {
   return () => {
-    holding?.delete(tensor);
     current.unregister(token);
+  };
+}
+
+function holding(tensors: Set<Tensor>, tensor: Tensor, release: () => void): () => void {
+  tensors.add(tensor);
+  return () => {
+    tensors.delete(tensor);
+    release();
   };
 }
