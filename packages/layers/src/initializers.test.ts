@@ -158,6 +158,7 @@ describeEachDevice("first values", () => {
     dispose([x, y]);
     copy.dispose();
     expect(() => truncatedNormal({ mean: 9 })).toThrow(/truncatedNormal: expected min < max/);
+    expect(() => truncatedNormal({ std: 2 } as never)).toThrow(/got one named std/);
     expect(() => orthogonal()([3], new RandomGenerator(1))).toThrow(/at least 2 axes/);
     expect(() => dirac({ groups: 2 })([3, 2, 3], new RandomGenerator(1))).toThrow(/outputs that 2 divides/);
   });

@@ -1,6 +1,7 @@
 import { InputError, type RandomGenerator, type Shape, ShapeError, tensor } from "@ai/tensor";
 import { assertIntegers, formatShape } from "./checks.js";
 import type { Initializer } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link truncatedNormal}. */
 export interface TruncatedNormalOptions {
@@ -16,9 +17,10 @@ export interface TruncatedNormalOptions {
 
 /**
  * Normal, but only values in [min, max], as `torch.nn.init.trunc_normal_`: the bounds are numbers, not deviations.
- * @throws InputError for bounds in the wrong order, a deviation of 0 or less, or a mean more than two deviations outside.
+ * @throws InputError for unknown options, bounds in the wrong order, a deviation of 0 or less, or a mean more than two deviations outside.
  */
 export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializer {
+  assertOptionNames("truncatedNormal", options, ["mean", "standardDeviation", "min", "max"]);
   const { mean = 0, standardDeviation = 1, min = -2, max = 2 } = options;
   const outside = Math.max(min - mean, mean - max, 0);
   if (!(min < max && standardDeviation > 0 && outside <= 2 * standardDeviation))

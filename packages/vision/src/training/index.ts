@@ -1,5 +1,4 @@
-export type { BoxedPictures } from "./labeled-boxes.js";
-export type { LabeledPictures } from "./labeled-pictures.js";
+export type { PictureSet } from "./picture-set.js";
 export {
   type ImageBatch,
   type TrainImageClassifierOptions,

@@ -6,7 +6,7 @@ import { InputError, memory, RandomGenerator, useDevice } from "@ai/tensor";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Picture } from "../preprocess/picture.js";
 import { loadImageClassifier } from "../tasks/image-classification.js";
-import type { LabeledPictures } from "./labeled-pictures.js";
+import type { PictureSet } from "./picture-set.js";
 import { type TrainImageClassifierOptions, trainImageClassifier } from "./train-image-classifier.js";
 
 let folder: string;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Noise with a bright left, right, upper or lower half: what flips must not be used on. */
-function halves(count: number, seed: number): LabeledPictures {
+function halves(count: number, seed: number): PictureSet {
   const generator = new RandomGenerator(seed);
   const side = 16;
   const pictures = Array.from({ length: count }, (_, index): { picture: Picture; label: number } => {
@@ -96,9 +96,10 @@ it("refuses what it cannot learn from", async () => {
     [train, { epochs: 0 }, /epochs as an integer of at least 1, got 0/],
     [train, { learnRate: 1 }, /got one named learnRate/],
     [train, { validation: 7 }, /expected validation as pictures/],
+    [train, { validation: { ...test, classes: ["up", "down"] } }, /validation with the classes of data/],
   ];
   for (const [data, options, message] of cases) {
-    const run = trainImageClassifier(data as LabeledPictures, options);
+    const run = trainImageClassifier(data as PictureSet, options);
     await expect(run).rejects.toThrow(InputError);
     await expect(run).rejects.toThrow(message);
   }

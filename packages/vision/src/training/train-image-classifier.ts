@@ -1,34 +1,20 @@
-import {
-  Accuracy,
-  AdamW,
-  crossEntropyLoss,
-  DataLoader,
-  type FitOptions,
-  MappedDataset,
-  OneCycleLR,
-  Trainer,
-} from "@ai/layers/training";
+import { Accuracy, crossEntropyLoss, type FitOptions } from "@ai/layers/training";
 import { manualSeed, type Tensor, tensor } from "@ai/tensor";
 import { randomHorizontalFlip } from "../augment/flips.js";
 import { randomCrop } from "../augment/random-crop.js";
 import { type Augmentation, compose } from "../augment/sample.js";
-import type { ImageModel } from "../models/image-model.js";
 import { ResNet9 } from "../models/resnet9/resnet9.js";
 import { assertIntegers, assertNumbers, assertOptionNames } from "../preprocess/checks.js";
 import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
-import {
-  assertLabeledPictures,
-  type ClassSample,
-  channelStatistics,
-  type LabeledPictures,
-  ResizedPictures,
-} from "./labeled-pictures.js";
+import { fitFromScratch } from "./fit-from-scratch.js";
+import { measurePreprocessing } from "./measure-preprocessing.js";
+import { assertPictureSets, type ClassSample, classSamples, type PictureSet } from "./picture-set.js";
 import { TrainedImageClassifier } from "./trained-image-classifier.js";
 
 /** Options of {@link trainImageClassifier}. */
 export interface TrainImageClassifierOptions {
   /** Pictures that are not learnt from: their accuracy is measured after each epoch. */
-  readonly validation?: LabeledPictures;
+  readonly validation?: PictureSet;
   /** Width and height that pictures are resized to. Default 32. */
   readonly size?: number;
   /** Channels of the first convolution; the network has eight times as many in the end. Default 16. */
@@ -94,95 +80,61 @@ const STATISTICS_PICTURES = 2000;
  * const classify = await loadImageClassifier("models/mine");
  */
 export async function trainImageClassifier(
-  data: LabeledPictures,
+  data: PictureSet,
   options: TrainImageClassifierOptions = {},
 ): Promise<TrainedImageClassifier> {
   const operation = "trainImageClassifier";
   assertOptionNames(operation, options, OPTIONS);
   const { validation, size = 32, width = 16, epochs = 12, batchSize = 64, seed = 0 } = options;
-  const { learningRate = 0.01, weightDecay = 0.05, labelSmoothing = 0.1, signal, resumeFrom } = options;
+  const { learningRate = 0.01, weightDecay = 0.05, labelSmoothing = 0.1 } = options;
+  const { callbacks, signal, resumeFrom } = options;
   assertIntegers(operation, { size, width, epochs, batchSize });
   assertNumbers(operation, { learningRate, weightDecay, labelSmoothing });
-  assertLabeledPictures(operation, "data", data);
-  if (validation !== undefined) assertLabeledPictures(operation, "validation", validation);
+  assertPictureSets(operation, { data, validation }, { minClasses: 2, maker: "imageFolder" });
   const padding = Math.max(1, Math.round(size / 8));
   const augment =
     options.augment ?? compose([randomCrop({ width: size, height: size, padding }), randomHorizontalFlip()]);
 
   signal?.throwIfAborted();
-  const pictures = new ResizedPictures(data, size);
-  const { mean, deviation } = channelStatistics(await someOf(pictures, STATISTICS_PICTURES, signal));
-  const preprocessing = {
-    image_processor_type: "ViTImageProcessor",
-    size: { height: size, width: size },
-    resample: 2,
-    image_mean: mean,
-    image_std: deviation,
-  };
-  const preprocess = imagePreprocessor(preprocessing);
-  const collate = (samples: readonly ClassSample[]): ImageBatch => ({
-    images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
-    labels: tensor(Int32Array.from(samples.map(({ label }) => label)), [samples.length], "int32"),
+  const sampleSize = { width: size, height: size };
+  const pictures = classSamples(data, sampleSize);
+  const preprocessing = await measurePreprocessing(pictures, sampleSize, {
+    count: STATISTICS_PICTURES,
+    signal,
   });
-
+  const preprocess = imagePreprocessor(preprocessing);
   manualSeed(seed);
   const model = new ResNet9({ width, numClasses: data.classes.length });
-  const optimizer = new AdamW(model.parameters(), { learningRate, weightDecay });
-  try {
-    const loader = new DataLoader(new MappedDataset(pictures, augment), {
-      batchSize,
-      shuffle: true,
-      dropLast: data.length >= batchSize,
-      seed,
-      collate,
-    });
-    const trainer = new Trainer<ImageBatch, ImageModel>({
-      model,
-      optimizer,
-      computeLoss: ({ images, labels }, classifier) => {
-        const output = classifier.call(images); // [batch, classes]
-        return { loss: crossEntropyLoss(output, labels, { labelSmoothing }), output, target: labels };
-      },
-      schedule: new OneCycleLR(optimizer, {
-        maxLearningRate: learningRate,
-        totalSteps: epochs * loader.length!,
-        increasingShare: 0.25,
-      }),
-      metrics: { accuracy: new Accuracy() },
-    });
-    const { history } = await trainer.fit(loader, {
-      epochs,
-      ...(validation === undefined
-        ? {}
-        : {
-            validation: new DataLoader(new ResizedPictures(validation, size), { batchSize: 200, collate }),
-          }),
-      ...(options.callbacks === undefined ? {} : { callbacks: options.callbacks }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(resumeFrom === undefined ? {} : { resumeFrom }),
-    });
-    return new TrainedImageClassifier({
-      model,
-      config: { architectures: ["ResNet9"], model_type: "resnet9", width, num_channels: 3 },
-      classes: data.classes,
-      preprocessing,
-      epochs: [...history.epochs],
-    });
-  } catch (error) {
-    model.dispose();
-    throw error;
-  } finally {
-    optimizer.dispose();
-  }
-}
-
-/** At most `count` pictures, evenly over the set. */
-async function someOf(pictures: ResizedPictures, count: number, signal: AbortSignal | undefined) {
-  const step = Math.max(1, pictures.length / count);
-  const chosen = [];
-  for (let index = 0; index < pictures.length; index += step) {
-    signal?.throwIfAborted();
-    chosen.push((await pictures.get(Math.floor(index))).picture);
-  }
-  return chosen;
+  const history = await fitFromScratch({
+    model,
+    pictures,
+    validation: validation && classSamples(validation, sampleSize),
+    validationBatchSize: 200,
+    augment,
+    collate: (samples: readonly ClassSample[]): ImageBatch => ({
+      images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
+      labels: tensor(Int32Array.from(samples.map(({ label }) => label)), [samples.length], "int32"),
+    }),
+    computeLoss: ({ images, labels }, classifier) => {
+      const output = classifier.call(images); // [batch, classes]
+      return { loss: crossEntropyLoss(output, labels, { labelSmoothing }), output, target: labels };
+    },
+    metrics: { accuracy: new Accuracy() },
+    epochs,
+    batchSize,
+    learningRate,
+    weightDecay,
+    increasingShare: 0.25,
+    seed,
+    callbacks,
+    signal,
+    resumeFrom,
+  });
+  return new TrainedImageClassifier({
+    model,
+    config: { architectures: ["ResNet9"], model_type: "resnet9", width, num_channels: 3 },
+    classes: data.classes,
+    preprocessing,
+    epochs: history,
+  });
 }

@@ -2,7 +2,7 @@ import { memory, useDevice } from "@ai/tensor";
 import { beforeAll, expect, it } from "vitest";
 import type { LabeledBox } from "../augment/sample.js";
 import { readPointDetectorConfig } from "../models/point-detector/point-detector.config.js";
-import type { BoxedPictures } from "./labeled-boxes.js";
+import type { PictureSet } from "./picture-set.js";
 import { trainObjectDetector } from "./train-object-detector.js";
 
 beforeAll(async () => {
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 /** Grey pictures with one bright square, red or blue. */
-function squares(length: number): BoxedPictures {
+function squares(length: number): PictureSet {
   return {
     length,
     classes: ["red", "blue"],
@@ -46,6 +46,7 @@ it("learns to find squares, and describes its model", { timeout: 240_000 }, asyn
   const metrics = await trained.evaluate(squares(12));
   expect(metrics.averagePrecision50).toBeGreaterThan(0.8);
   expect(readPointDetectorConfig(trained.config)).toMatchObject({ ...MODEL, numClasses: 2 });
+  await expect(trained.save("nowhere", { float16: true } as never)).rejects.toThrow(/got one named float16/);
   trained.dispose();
   expect(memory().numTensors).toBe(before);
 });

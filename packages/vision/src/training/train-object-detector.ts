@@ -1,4 +1,4 @@
-import { AdamW, DataLoader, type FitOptions, MappedDataset, OneCycleLR, Trainer } from "@ai/layers/training";
+import type { FitOptions } from "@ai/layers/training";
 import { manualSeed, type Tensor } from "@ai/tensor";
 import { colorJitter } from "../augment/color-jitter.js";
 import { randomHorizontalFlip } from "../augment/flips.js";
@@ -14,8 +14,9 @@ import { PointDetector } from "../models/point-detector/point-detector.js";
 import { pointGrid } from "../postprocess/point-grid.js";
 import { assertIntegers, assertNumbers, assertOptionNames } from "../preprocess/checks.js";
 import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
-import { assertBoxedPictures, type BoxedPictures, type BoxSample, ResizedBoxes } from "./labeled-boxes.js";
-import { channelStatistics } from "./labeled-pictures.js";
+import { fitFromScratch } from "./fit-from-scratch.js";
+import { measurePreprocessing } from "./measure-preprocessing.js";
+import { assertPictureSets, type BoxSample, boxSamples, type PictureSet } from "./picture-set.js";
 import { TrainedObjectDetector } from "./trained-object-detector.js";
 
 /** A batch that a detector learns from. */
@@ -33,7 +34,7 @@ export interface DetectionBatch {
 /** Options of {@link trainObjectDetector}. */
 export interface TrainObjectDetectorOptions {
   /** Pictures that are not learnt from: their loss is measured after each epoch. */
-  readonly validation?: BoxedPictures;
+  readonly validation?: PictureSet;
   /** Pictures are resized to this. Default 320. */
   readonly width?: number;
   /** Default 240. */
@@ -89,7 +90,7 @@ const STATISTICS_PICTURES = 100;
  * await trained.save("models/cells");
  */
 export async function trainObjectDetector(
-  data: BoxedPictures,
+  data: PictureSet,
   options: TrainObjectDetectorOptions = {},
 ): Promise<TrainedObjectDetector> {
   const operation = "trainObjectDetector";
@@ -99,22 +100,15 @@ export async function trainObjectDetector(
   const sizes = options.model ?? POINT_DETECTOR_SMALL;
   assertIntegers(operation, { width, height, epochs, batchSize });
   assertNumbers(operation, { learningRate, weightDecay });
-  assertBoxedPictures(operation, "data", data);
-  if (validation !== undefined) assertBoxedPictures(operation, "validation", validation);
+  assertPictureSets(operation, { data, validation }, { minClasses: 1, maker: "vocDataset" });
   const augment =
     options.augment ??
     compose([randomHorizontalFlip(), colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2 })]);
 
   signal?.throwIfAborted();
-  const pictures = new ResizedBoxes(data, { width, height });
-  const { mean, deviation } = channelStatistics(await firstPictures(pictures, signal));
-  const preprocessing = {
-    image_processor_type: "ViTImageProcessor",
-    size: { height, width },
-    resample: 2,
-    image_mean: mean,
-    image_std: deviation,
-  };
+  const size = { width, height };
+  const pictures = boxSamples(data, size);
+  const preprocessing = await measurePreprocessing(pictures, size, { count: STATISTICS_PICTURES, signal });
   const preprocess = imagePreprocessor(preprocessing);
   const numClasses = data.classes.length;
   manualSeed(seed);
@@ -123,64 +117,33 @@ export async function trainObjectDetector(
     [height, width],
     model.stages.map(({ stride }) => stride),
   );
-  const collate = (samples: readonly BoxSample[]): DetectionBatch => ({
-    images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
-    ...stackPointTargets(samples.map(({ boxes }) => assignPoints(boxes, grid, { numClasses }))),
+  const history = await fitFromScratch({
+    model,
+    pictures,
+    validation: validation && boxSamples(validation, size),
+    validationBatchSize: batchSize,
+    augment,
+    collate: (samples: readonly BoxSample[]): DetectionBatch => ({
+      images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
+      ...stackPointTargets(samples.map(({ boxes }) => assignPoints(boxes, grid, { numClasses }))),
+    }),
+    computeLoss: ({ images, ...targets }, detector) =>
+      pointDetectorLoss(detector.call(images), targets).total,
+    epochs,
+    batchSize,
+    learningRate,
+    weightDecay,
+    increasingShare: 0.1,
+    seed,
+    callbacks,
+    signal,
+    resumeFrom,
   });
-  const optimizer = new AdamW(model.parameters(), { learningRate, weightDecay });
-  try {
-    const loader = new DataLoader(new MappedDataset(pictures, augment), {
-      batchSize,
-      shuffle: true,
-      dropLast: data.length >= batchSize,
-      seed,
-      collate,
-    });
-    const trainer = new Trainer<DetectionBatch, PointDetector>({
-      model,
-      optimizer,
-      computeLoss: ({ images, ...targets }, detector) =>
-        pointDetectorLoss(detector.call(images), targets).total,
-      schedule: new OneCycleLR(optimizer, {
-        maxLearningRate: learningRate,
-        totalSteps: epochs * loader.length!,
-        increasingShare: 0.1,
-      }),
-    });
-    const { history } = await trainer.fit(loader, {
-      epochs,
-      ...(validation === undefined
-        ? {}
-        : {
-            validation: new DataLoader(new ResizedBoxes(validation, { width, height }), {
-              batchSize,
-              collate,
-            }),
-          }),
-      ...(callbacks === undefined ? {} : { callbacks }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(resumeFrom === undefined ? {} : { resumeFrom }),
-    });
-    return new TrainedObjectDetector({
-      model,
-      config: writePointDetectorConfig(sizes, data.classes),
-      preprocessing,
-      size: { width, height },
-      epochs: [...history.epochs],
-    });
-  } catch (error) {
-    model.dispose();
-    throw error;
-  } finally {
-    optimizer.dispose();
-  }
-}
-
-async function firstPictures(pictures: ResizedBoxes, signal: AbortSignal | undefined) {
-  const chosen = [];
-  for (let index = 0; index < Math.min(pictures.length, STATISTICS_PICTURES); index++) {
-    signal?.throwIfAborted();
-    chosen.push((await pictures.get(index)).picture);
-  }
-  return chosen;
+  return new TrainedObjectDetector({
+    model,
+    config: writePointDetectorConfig(sizes, data.classes),
+    preprocessing,
+    size,
+    epochs: history,
+  });
 }

@@ -1,14 +1,14 @@
 import type { EpochRecord } from "@ai/layers/training";
-import { type ModelFolder, read, saveModelFolder } from "@ai/tensor";
+import { type ModelFolder, read, saveModelFolder, tidy } from "@ai/tensor";
 import { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "../metrics/coco-metrics.js";
 import type { PointDetector } from "../models/point-detector/point-detector.js";
 import type { DetectedBox } from "../postprocess/boxes.js";
 import { type DecodePointsOptions, decodePoints } from "../postprocess/decode-points.js";
 import { type PointGrid, pointGrid } from "../postprocess/point-grid.js";
-import { convertChannels } from "../preprocess/convert-channels.js";
-import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
+import { assertOptionNames } from "../preprocess/checks.js";
+import { type ImagePreprocessor, imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
-import { type BoxedPictures, scaleBox } from "./labeled-boxes.js";
+import { type PictureSet, type SampleSize, scaleBox } from "./picture-set.js";
 
 /** What training gave: a detector, and what is needed to use it. */
 export class TrainedObjectDetector {
@@ -19,21 +19,23 @@ export class TrainedObjectDetector {
   readonly preprocessing: Readonly<Record<string, unknown>>;
   /** How each epoch went. */
   readonly epochs: readonly EpochRecord[];
+  readonly #preprocess: ImagePreprocessor;
   readonly #grid: PointGrid;
-  readonly #size: { readonly width: number; readonly height: number };
+  readonly #size: SampleSize;
 
   /** @internal */
   constructor(parts: {
     readonly model: PointDetector;
     readonly config: Readonly<Record<string, unknown>>;
     readonly preprocessing: Readonly<Record<string, unknown>>;
-    readonly size: { readonly width: number; readonly height: number };
+    readonly size: SampleSize;
     readonly epochs: readonly EpochRecord[];
   }) {
     const { model, config, preprocessing, size, epochs } = parts;
     this.model = model;
     this.config = config;
     this.preprocessing = preprocessing;
+    this.#preprocess = imagePreprocessor(preprocessing);
     this.epochs = epochs;
     this.#size = size;
     this.#grid = pointGrid(
@@ -45,10 +47,10 @@ export class TrainedObjectDetector {
   /** Objects of one picture, best first, in its pixels. */
   async detect(picture: Picture, options: DecodePointsOptions = {}): Promise<DetectedBox[]> {
     this.model.eval();
-    const { pixelValues } = imagePreprocessor(this.preprocessing)([convertChannels(picture, 3)]);
-    const output = this.model.call(pixelValues);
-    pixelValues.dispose();
-    const tensors = [output.classes, output.distances, output.centerness];
+    const tensors = tidy(() => {
+      const { classes, distances, centerness } = this.model.call(this.#preprocess(picture).pixelValues);
+      return [classes, distances, centerness];
+    });
     try {
       const [classes, distances, centerness] = await Promise.all(tensors.map((tensor) => read(tensor)));
       const [across, down] = [picture.width / this.#size.width, picture.height / this.#size.height];
@@ -63,7 +65,7 @@ export class TrainedObjectDetector {
 
   /** COCO's numbers over pictures whose objects are known. @throws the reason of `signal` once aborted. */
   async evaluate(
-    data: BoxedPictures,
+    data: PictureSet,
     { signal, ...options }: DecodePointsOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<CocoMetrics> {
     const pictures: EvaluatedPicture[] = [];
@@ -81,8 +83,10 @@ export class TrainedObjectDetector {
   /** Saves `config.json`, `model.safetensors` and `preprocessor_config.json` (Node). */
   async save(
     folder: string,
-    { card, signal }: { readonly card?: ModelFolder["card"]; readonly signal?: AbortSignal } = {},
+    options: { readonly card?: ModelFolder["card"]; readonly signal?: AbortSignal } = {},
   ): Promise<void> {
+    assertOptionNames("TrainedObjectDetector.save", options, ["card", "signal"]);
+    const { card, signal } = options;
     const files: ModelFolder = {
       config: this.config,
       tensors: await this.model.stateDict(),
