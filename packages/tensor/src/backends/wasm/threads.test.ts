@@ -39,15 +39,18 @@ describe("WorkerPool", () => {
   });
 });
 
-/** Three tasks of some 20 ms each for two threads: twelve times the dot product of one long row with itself. */
-function multiplyLong(runtime: WasmRuntime, y?: number): Int32Array {
+/** Tasks of four rows and some 20 ms each for two threads: the dot product of one long row with itself, again and again. */
+function multiplyLong(
+  runtime: WasmRuntime,
+  { rows = 12, y }: { rows?: number; y?: number } = {},
+): Int32Array {
   const depth = 2 ** 23;
   const x = runtime.allocator.allocate(depth * 4);
-  const output = runtime.allocator.allocate(48);
+  const output = runtime.allocator.allocate(rows * 4);
   try {
     runtime.float32.fill(0.5, x / 4, x / 4 + depth);
-    runtime.exports.multiplyVectorTransposed(x, x, y ?? output, 12, depth, 0, 0, 0);
-    return runtime.int32.slice(output / 4, output / 4 + 12);
+    runtime.exports.multiplyVectorTransposed(x, x, y ?? output, rows, depth, 0, 0, 0);
+    return runtime.int32.slice(output / 4, output / 4 + rows);
   } finally {
     runtime.allocator.release(x);
     runtime.allocator.release(output);
@@ -55,10 +58,10 @@ function multiplyLong(runtime: WasmRuntime, y?: number): Int32Array {
 }
 
 /** The first of many tries that throws a KernelError. */
-function failure(run: () => unknown): KernelError | undefined {
+function failure(run: (attempt: number) => unknown): KernelError | undefined {
   for (let attempt = 0; attempt < 40; attempt++)
     try {
-      run();
+      run(attempt);
     } catch (error) {
       if (error instanceof KernelError) return error;
       expect(error).toBeInstanceOf(WebAssembly.RuntimeError);
@@ -104,8 +107,12 @@ describe.skipIf(!canShare)("a lost worker", () => {
     const runtime = await runtimeWith(2);
     const expected = ramp(runtime, 5003);
     multiplyLong(runtime); // the memory has grown
-    // the output of the last task lies behind the memory's end
-    const error = failure(() => multiplyLong(runtime, runtime.memory.buffer.byteLength - 32));
+    // The output of the last task lies behind the memory's end. Two threads take turns: of seven or eight tasks, the last
+    // is now one's and now the other's.
+    const error = failure((attempt) => {
+      const rows = attempt % 2 === 0 ? 32 : 28;
+      multiplyLong(runtime, { rows, y: runtime.memory.buffer.byteLength - (rows - 4) * 4 });
+    });
     expect(error?.message).toMatch(/a worker thread failed: RuntimeError: memory access out of bounds/);
     expect(ramp(runtime, 5003)).toEqual(expected);
     await untilThreads(runtime, 2);
