@@ -10,10 +10,15 @@ interface Remains {
 
 let registry: FinalizationRegistry<Remains> | undefined;
 let held: Set<Tensor> | undefined;
+let holds = 0;
 
-/** Takes the safety net away while a test counts what is left: no tensor that is registered meanwhile is collected. */
+/**
+ * Takes the safety net away while tests count what is left: no tensor that is registered meanwhile is collected, until
+ * each hold has been taken back.
+ */
 export function holdUncollected(isHolding: boolean): void {
-  held = isHolding ? (held ?? new Set()) : undefined;
+  holds += isHolding ? 1 : -1;
+  held = holds > 0 ? (held ?? new Set()) : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { holdUncollected } from "../collected.js";
 import { type DeviceName, useDevice } from "../device.js";
 import { testEngineStarted } from "./test-engine.js";
 
@@ -12,6 +13,9 @@ export const TEST_DEVICES: readonly DeviceName[] = listed(__AI_TEST_DEVICES__);
 const REQUIRED: readonly DeviceName[] = listed(__AI_REQUIRED_DEVICES__);
 
 await testEngineStarted;
+
+// tests count tensors: what one of them forgot must not vanish in the middle of the next
+holdUncollected(true);
 
 const available = new Map<DeviceName, string | undefined>();
 

@@ -64,10 +64,13 @@ function startModel(): Sequential {
 
 async function expectWeights(model: Sequential, name: string): Promise<void> {
   const state = await model.stateDict();
-  for (const index of [0, 3, 5])
-    await expect(tensorOf(state.get(`${index}.weight`)!), `${name} ${index}`).toBeCloseToTensor(
+  for (const index of [0, 3, 5]) {
+    const weight = tensorOf(state.get(`${index}.weight`)!);
+    await expect(weight, `${name} ${index}`).toBeCloseToTensor(
       fixture.host(`${name}/${index}.weight`) as HostTensor,
     );
+    weight.dispose();
+  }
 }
 
 const tensorOf = ({ values, shape }: StateEntry) => tensor(values as Float32Array, shape);
