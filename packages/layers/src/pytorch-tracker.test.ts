@@ -9,6 +9,7 @@ import {
   RandomGenerator,
   randomNormal,
   read,
+  scaledDotProductAttention,
   square,
   sub,
   sum,
@@ -138,6 +139,40 @@ describeEachDevice("PyTorch's tracker, attention masks", () => {
     }
     dispose([x, attentionMask, keyPaddingMask]);
     attention.dispose();
+  });
+
+  it("#101967: NaN and infinity in keys and values that a mask hides change nothing, forward or backward", async () => {
+    const ramp = Float32Array.from({ length: 8 }, (_, index) => index);
+    const [query, key, value] = [0, 1, 2].map(() => tensor(ramp, [1, 1, 2, 4]));
+    // the second key is hidden from both queries
+    const mask = tensor([
+      [true, false],
+      [true, false],
+    ]);
+    const run = (...inputs: Tensor[]) =>
+      valueAndGrad(
+        (q, k, v) => sum(square(scaledDotProductAttention(q, k, v, { mask }))),
+        [query, ...inputs],
+      );
+    const expected = run(key, value);
+    for (const filler of [1e10, Number.POSITIVE_INFINITY, Number.NaN]) {
+      const spoilt = tensor(
+        ramp.map((value, index) => (index === 4 ? filler : value)),
+        [1, 1, 2, 4],
+      );
+      for (const inputs of [
+        [spoilt, value],
+        [key, spoilt],
+      ]) {
+        const { value: loss, grads } = run(...inputs);
+        await expect(loss).toBeCloseToTensor(expected.value);
+        for (const [index, gradient] of grads.entries())
+          await expect(gradient).toBeCloseToTensor(expected.grads[index]);
+        dispose([loss, ...grads]);
+      }
+      dispose(spoilt);
+    }
+    dispose([query, key, value, mask, expected.value, ...expected.grads]);
   });
 
   it("#24816, #64525: an item of padding alone, and what stands in the padding, change no other item", async () => {

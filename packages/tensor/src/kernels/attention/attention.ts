@@ -3,8 +3,12 @@ import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, ShapeError } from "../../errors.js";
 import { tidy } from "../../memory.js";
 import { mul } from "../../ops/arithmetic.js";
+import { where } from "../../ops/compare.js";
+import { any } from "../../ops/reduce.js";
+import { reshape } from "../../ops/shape-ops.js";
 import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.js";
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
+import { scalar } from "../../tensor.js";
 import { defineKernel } from "../define-kernel.js";
 import { attentionGradient } from "./attention.gradient.js";
 import { attentionReference, attentionWeights } from "./attention.reference.js";
@@ -44,7 +48,8 @@ export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, Att
 
 /**
  * Attention: `softmax(scale · query·keyᵀ + mask) · value`, softmax over the keys.
- * A query that may look at no key gives 0, with a gradient of 0 (its softmax alone would be NaN).
+ * A query that may look at no key gives 0, with a gradient of 0 (its softmax alone would be NaN). A key that a bool mask hides
+ * from all queries counts for nothing, whatever stands in it and its value, NaN included.
  * @param query `[batch, heads, queries, headDim]`
  * @param key `[batch, heads, keys, headDim]`
  * @param value `[batch, heads, keys, valueDim]`
@@ -83,8 +88,18 @@ export function scaledDotProductAttention(
       dropoutProbability === 0
         ? undefined
         : mul(bernoulli(scores, { probability: kept, generator: generator ?? defaultGenerator() }), 1 / kept);
-    return attentionKernel({ query, key, value, mask, dropout }, { scale, isCausal });
+    const rows = mask?.dtype === "bool" ? clearHidden(mask, { key, value }) : { key, value };
+    return attentionKernel({ query, ...rows, mask, dropout }, { scale, isCausal });
   });
+}
+
+/** Sets keys that no query may look at, and their values, to 0: a NaN in them would pass through a weight of 0. */
+function clearHidden(mask: Tensor, rows: { key: Tensor; value: Tensor }): { key: Tensor; value: Tensor } {
+  const { shape } = mask;
+  const keys = shape.at(-1) ?? 1;
+  const seen = shape.length < 2 || shape.at(-2) === 1 ? mask : any(mask, { axes: -2, keepDims: true });
+  const column = reshape(seen, [...shape.slice(0, -2), keys, 1]); // [batch, heads, keys, 1]
+  return { key: where(column, rows.key, scalar(0)), value: where(column, rows.value, scalar(0)) };
 }
 
 /** @returns the shape of the scores, `[batch, heads, queries, keys]` */
