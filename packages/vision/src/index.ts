@@ -1,3 +1,4 @@
+export { SimilarityIndex, type SimilaritySearchOptions, type SimilarNeighbor } from "@ai/layers/tasks";
 export type { AffineResample } from "./augment/affine.js";
 export { type ColorJitterOptions, colorJitter } from "./augment/color-jitter.js";
 export {
@@ -87,6 +88,7 @@ export { type ImageSource, type ReadImageOptions, readImage } from "./preprocess
 export type { Resample } from "./preprocess/resample-filters.js";
 export { type ResizeOptions, resizeImage } from "./preprocess/resize-image.js";
 export { type WriteJpegOptions, writeJpeg, writePng } from "./preprocess/write-image.js";
+export type { EmbeddingModelInfo, LoadEmbeddingModelOptions } from "./tasks/embedding-model.js";
 export type {
   ExplainImageOptions,
   ImageExplanation,
@@ -99,3 +101,10 @@ export {
   type LoadImageClassifierOptions,
   loadImageClassifier,
 } from "./tasks/image-classification.js";
+export {
+  type EmbedImageOptions,
+  type ImageEmbedderInfo,
+  type ImageEmbedding,
+  type LoadImageEmbedderOptions,
+  loadImageEmbedder,
+} from "./tasks/image-embedding.js";

@@ -34,6 +34,11 @@ export {
 } from "./pretrained.js";
 export type { TaskProgress, TaskProgressListener } from "./progress.js";
 export { serveTasks } from "./serve-tasks.js";
+export {
+  SimilarityIndex,
+  type SimilaritySearchOptions,
+  type SimilarNeighbor,
+} from "./similarity-index.js";
 export type {
   CallableTask,
   ExplainableTask,

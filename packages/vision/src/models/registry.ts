@@ -4,6 +4,7 @@ import type { ImageModel } from "./image-model.js";
 /** What each task needs of a model. */
 export interface VisionModels {
   readonly "image-classification": ImageModel;
+  readonly "image-feature-extraction": ImageModel;
 }
 
 /** How pictures are made ready: the content of a `preprocessor_config.json`. */
@@ -17,6 +18,9 @@ const entry = /* @__PURE__ */ modelEntries<VisionModels, ImagePreprocessing>();
 
 const IMAGENET = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
 const HALF = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+
+/** What every {@link ImageModel} does: its embedding is what its classifier reads. */
+const OF_IMAGE_MODELS = ["image-classification", "image-feature-extraction"] as const;
 
 /** The middle 224 of a picture whose shorter edge is 256, as torchvision evaluates its weights. */
 const torchvision = (resample: number): ImagePreprocessing => ({
@@ -48,7 +52,7 @@ export const models = {
       ...(weights.has("conv1.weight") ? {} : { mapping: RESNET_FROM_HUGGING_FACE }),
     }),
     modelTypes: ["resnet"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(2),
   }),
   cifarResNet: /* @__PURE__ */ entry({
@@ -66,7 +70,7 @@ export const models = {
       ],
     }),
     modelTypes: ["cifar_resnet"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: square(32, IMAGENET),
   }),
   resnet9: /* @__PURE__ */ entry({
@@ -76,7 +80,7 @@ export const models = {
     }),
     create: ({ ResNet9, readResNet9Config }, config) => ({ model: new ResNet9(readResNet9Config(config)) }),
     modelTypes: ["resnet9"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: square(32, IMAGENET),
   }),
   mobileNetV2: /* @__PURE__ */ entry({
@@ -91,7 +95,7 @@ export const models = {
       return { model, mapping: module.MOBILENET_V2_FROM_TORCHVISION };
     },
     modelTypes: ["mobilenet_v2"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(2),
   }),
   efficientNet: /* @__PURE__ */ entry({
@@ -114,7 +118,7 @@ export const models = {
       return { model, mapping: module.efficientNetFromTorchvision(config) };
     },
     modelTypes: ["efficientnet"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(3),
   }),
   convNext: /* @__PURE__ */ entry({
@@ -126,21 +130,21 @@ export const models = {
       model: new ConvNext(readConvNextConfig(config)),
     }),
     modelTypes: ["convnext"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(3),
   }),
   vit: /* @__PURE__ */ entry({
     load: async () => ({ ...(await import("./vit/vit.js")), ...(await import("./vit/vit.config.js")) }),
     create: ({ ViT, readViTConfig }, config) => ({ model: new ViT(readViTConfig(config)) }),
     modelTypes: ["vit"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: square(224, HALF),
   }),
   deit: /* @__PURE__ */ entry({
     load: async () => ({ ...(await import("./vit/vit.js")), ...(await import("./vit/vit.config.js")) }),
     create: ({ DeiT, readDeiTConfig }, config) => ({ model: new DeiT(readDeiTConfig(config)) }),
     modelTypes: ["deit"],
-    tasks: ["image-classification"],
+    tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(3),
   }),
 };

@@ -29,6 +29,7 @@ import {
   type ImageExplanation,
 } from "./explain-image.js";
 import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
+import { oneSizeBatches } from "./one-size-batches.js";
 import { visionModels } from "./own-models.js";
 import { visionWorker } from "./vision-worker.js";
 
@@ -92,11 +93,6 @@ function numClassesOf(model: ImageModel): number {
       `loadImageClassifier: expected a model with a classifier, got none at ${classifiers.join(" and ")}`,
     );
   return outputs.at(-1)!;
-}
-
-/** Whether every picture has one size in the end, so that several make a batch. */
-function makesOneSize({ resize, centerCrop, pad }: PreprocessSteps): boolean {
-  return centerCrop !== undefined || pad !== undefined || (resize !== undefined && "height" in resize);
 }
 
 /** Image classification, for {@link loadImageClassifier} and the worker. */
@@ -170,9 +166,8 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
             topK,
             threshold: threshold ?? (chosen === "none" ? Number.NEGATIVE_INFINITY : 0),
           };
-          const batches = makesOneSize(steps) ? [pictures] : pictures.map((picture) => [picture]);
           const results: ImageClass[][] = [];
-          for (const batch of batches) {
+          for (const batch of oneSizeBatches(pictures, steps)) {
             signal.throwIfAborted();
             const scores = Array.from(await scoresOf(batch, chosen)); // [batch, classes]
             for (let start = 0; start < scores.length; start += labels.length)

@@ -1,0 +1,4 @@
+import { describeTaskInWorker } from "@ai/layers/testing";
+import { embedderCase } from "../testing/embedder-case.js";
+
+describeTaskInWorker("loadImageEmbedder", await embedderCase(), true);
