@@ -45,6 +45,14 @@ export {
 } from "./datasets/data-files.js";
 export { type ImageFolderOptions, imageFolder } from "./datasets/image-folder.js";
 export {
+  type OpenPictureSplitsOptions,
+  openPictureSplits,
+  PICTURE_FORMATS,
+  type PictureFormat,
+  type PictureSplit,
+  type PictureSplits,
+} from "./datasets/open-picture-splits.js";
+export {
   type CifarDatasetOptions,
   cifarDataset,
   type IdxFile,
@@ -59,6 +67,12 @@ export { type VocDatasetOptions, vocDataset } from "./datasets/voc-dataset.js";
 export { type YoloDatasetOptions, yoloDataset } from "./datasets/yolo-dataset.js";
 export * from "./losses/index.js";
 export { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "./metrics/coco-metrics.js";
+export {
+  type EvaluateImageClassifierOptions,
+  evaluateImageClassifier,
+  type ImageClassifierScores,
+  type LabeledPictures,
+} from "./metrics/evaluate-image-classifier.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export { drawRelevance, type RelevanceMap } from "./postprocess/draw-relevance.js";
@@ -108,3 +122,11 @@ export {
   type LoadImageEmbedderOptions,
   loadImageEmbedder,
 } from "./tasks/image-embedding.js";
+export {
+  type Detection,
+  type DetectObjectsOptions,
+  type LoadObjectDetectorOptions,
+  loadObjectDetector,
+  type ObjectDetection,
+  type ObjectDetectorInfo,
+} from "./tasks/object-detection.js";

@@ -3,13 +3,14 @@ export { CifarResNet } from "./cifar-resnet/cifar-resnet.js";
 export type { MobileActivation, StridePadding } from "./conv-norm.js";
 export * from "./convnext/convnext.config.js";
 export { ConvNext } from "./convnext/convnext.js";
+export type { DetectionModel, DetectionModelParts, DetectionOutputs } from "./detection-model.js";
 export * from "./detr/detr.config.js";
 export { Detr, type DetrCallOptions, type DetrOutput } from "./detr/detr.js";
 export { FrozenBatchNorm2d } from "./detr/frozen-batch-norm.js";
 export type { PaddedSize } from "./detr/sine-positions.js";
 export * from "./efficientnet/efficientnet.config.js";
 export { EfficientNet } from "./efficientnet/efficientnet.js";
-export type { FastestDetConfig } from "./fastest-det/fastest-det.config.js";
+export * from "./fastest-det/fastest-det.config.js";
 export { FastestDet } from "./fastest-det/fastest-det.js";
 export { FeaturePyramidNetwork } from "./feature-pyramid.js";
 export {

@@ -1,10 +1,12 @@
 import { modelEntries } from "@ai/layers/tasks";
+import type { DetectionModel } from "./detection-model.js";
 import type { ImageModel } from "./image-model.js";
 
 /** What each task needs of a model. */
 export interface VisionModels {
   readonly "image-classification": ImageModel;
   readonly "image-feature-extraction": ImageModel;
+  readonly "object-detection": DetectionModel;
 }
 
 /** How pictures are made ready: the content of a `preprocessor_config.json`. */
@@ -146,5 +148,54 @@ export const models = {
     modelTypes: ["deit"],
     tasks: OF_IMAGE_MODELS,
     preprocessing: torchvision(3),
+  }),
+  fastestDet: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./fastest-det/fastest-det.js")),
+      ...(await import("./fastest-det/fastest-det.config.js")),
+    }),
+    create: ({ FastestDet, readFastestDetConfig }, config) => ({
+      model: new FastestDet(readFastestDetConfig(config)),
+    }),
+    modelTypes: ["fastest_det"],
+    tasks: ["object-detection"],
+    // the published weights saw OpenCV's order of colours
+    preprocessing: {
+      image_processor_type: "MobileViTImageProcessor",
+      size: { height: 352, width: 352 },
+      resample: 2,
+      do_center_crop: false,
+      do_flip_channel_order: true,
+    },
+  }),
+  detr: /* @__PURE__ */ entry({
+    load: async () => ({ ...(await import("./detr/detr.js")), ...(await import("./detr/detr.config.js")) }),
+    create: ({ Detr, readDetrConfig, DETR_FROM_HUGGING_FACE_BACKBONE }, config, weights) => ({
+      model: new Detr(readDetrConfig(config)),
+      // timm's names of the backbone are ours
+      ...(weights.has("model.backbone.conv_encoder.model.conv1.weight")
+        ? {}
+        : { mapping: DETR_FROM_HUGGING_FACE_BACKBONE }),
+    }),
+    modelTypes: ["detr"],
+    tasks: ["object-detection"],
+    preprocessing: { image_processor_type: "DetrImageProcessor" },
+  }),
+  pointDetector: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./point-detector/point-detector.js")),
+      ...(await import("./point-detector/point-detector.config.js")),
+    }),
+    create: ({ PointDetector, readPointDetectorConfig }, config) => ({
+      model: new PointDetector(readPointDetectorConfig(config)),
+    }),
+    modelTypes: ["point_detector"],
+    tasks: ["object-detection"],
+    preprocessing: {
+      image_processor_type: "ViTImageProcessor",
+      size: { height: 240, width: 320 },
+      resample: 2,
+      ...IMAGENET,
+    },
   }),
 };

@@ -11,6 +11,12 @@ export interface DetectedBox {
   readonly score: number;
 }
 
+/** An object that one place of a detector speaks for, before overlapping ones are suppressed. */
+export interface BoxCandidate extends DetectedBox {
+  /** The cell, query or point, counted as the output has them. */
+  readonly source: number;
+}
+
 /** @throws InputError unless every box is four numbers, left and top not after right and bottom. */
 export function assertBoxes(operation: string, boxes: readonly Box[]): void {
   if (!Array.isArray(boxes))

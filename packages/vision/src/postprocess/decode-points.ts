@@ -1,5 +1,5 @@
 import { InputError } from "@ai/tensor";
-import type { DetectedBox } from "./boxes.js";
+import type { BoxCandidate, DetectedBox } from "./boxes.js";
 import { nonMaximumSuppression } from "./non-maximum-suppression.js";
 import type { PointGrid } from "./point-grid.js";
 
@@ -15,6 +15,13 @@ export interface DecodePointsOptions {
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
+/** Values of one picture of a {@link PointDetector}. */
+export interface PointValues {
+  readonly classes: ArrayLike<number>;
+  readonly distances: ArrayLike<number>;
+  readonly centerness: ArrayLike<number>;
+}
+
 /**
  * Boxes of one picture from what a {@link PointDetector} says: score `√(σ(class) · σ(centerness))`, then suppression for
  * each class.
@@ -23,39 +30,44 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
  * @throws InputError when the values do not fit the grid.
  */
 export function decodePoints(
-  {
-    classes,
-    distances,
-    centerness,
-  }: {
-    readonly classes: ArrayLike<number>;
-    readonly distances: ArrayLike<number>;
-    readonly centerness: ArrayLike<number>;
-  },
+  output: PointValues,
   grid: PointGrid,
   { scoreThreshold = 0.05, iouThreshold = 0.6, maxDetections = 300 }: DecodePointsOptions = {},
 ): DetectedBox[] {
+  const found = pointCandidates(output, grid, { scoreThreshold });
+  const kept = nonMaximumSuppression(
+    found.map(({ box }) => box),
+    found.map(({ score }) => score),
+    { iouThreshold, maxDetections, classes: found.map(({ label }) => label) },
+  );
+  return kept.map(({ index }) => {
+    const { box, label, score } = found[index];
+    return { box, label, score };
+  });
+}
+
+/** What each point of {@link decodePoints} speaks for, each class by itself. */
+export function pointCandidates(
+  { classes, distances, centerness }: PointValues,
+  grid: PointGrid,
+  { scoreThreshold }: { readonly scoreThreshold: number },
+): BoxCandidate[] {
   const { count } = grid;
   const numClasses = classes.length / count;
   if (!Number.isInteger(numClasses) || distances.length !== 4 * count || centerness.length !== count)
     throw new InputError(
       `decodePoints: expected values of ${count} points, got ${classes.length}, ${distances.length} and ${centerness.length}; pass one picture at a time`,
     );
-  const found: DetectedBox[] = [];
+  const found: BoxCandidate[] = [];
   for (let point = 0; point < count; point++) {
     const near = sigmoid(centerness[point]);
     for (let label = 0; label < numClasses; label++) {
       const score = Math.sqrt(sigmoid(classes[point * numClasses + label]) * near);
-      if (!(score > scoreThreshold)) continue;
+      if (!(score >= scoreThreshold)) continue;
       const [left, top, right, bottom] = [0, 1, 2, 3].map((side) => distances[4 * point + side]);
       const [x, y] = [grid.x[point], grid.y[point]];
-      found.push({ box: [x - left, y - top, x + right, y + bottom], label, score });
+      found.push({ box: [x - left, y - top, x + right, y + bottom], label, score, source: point });
     }
   }
-  const kept = nonMaximumSuppression(
-    found.map(({ box }) => box),
-    found.map(({ score }) => score),
-    { iouThreshold, maxDetections, classes: found.map(({ label }) => label) },
-  );
-  return kept.map(({ index }) => found[index]);
+  return found;
 }

@@ -8,10 +8,11 @@ export {
   type DetectedBox,
   pairwiseBoxes,
 } from "./boxes.js";
+export { COCO_LABELS } from "./coco-labels.js";
 export { type CtcReading, type CtcScores, type DecodeCtcOptions, decodeCtc } from "./decode-ctc.js";
-export { decodeDetr } from "./decode-detr.js";
-export { type DecodeBoxesOptions, decodeFastestDet } from "./decode-fastest-det.js";
-export { type DecodePointsOptions, decodePoints } from "./decode-points.js";
+export { type DecodeDetrOptions, decodeDetr, type QueryValues } from "./decode-detr.js";
+export { type CellGrid, type DecodeBoxesOptions, decodeFastestDet } from "./decode-fastest-det.js";
+export { type DecodePointsOptions, decodePoints, type PointValues } from "./decode-points.js";
 export {
   type KeptBox,
   type NonMaximumSuppressionOptions,

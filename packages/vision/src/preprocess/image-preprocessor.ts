@@ -31,7 +31,7 @@ export interface ImagePreprocessor {
 
 /**
  * Preprocessing as a `preprocessor_config.json` of Hugging Face describes it, with the numbers of Transformers' (slow)
- * processors: ViT, DeiT, ConvNext, EfficientNet, MobileNetV1, MobileNetV2, Bit, CLIP, Detr. Pictures become RGB first.
+ * processors: ViT, DeiT, ConvNext, EfficientNet, MobileNetV1, MobileNetV2, MobileViT, Bit, CLIP, Detr. Pictures become RGB first.
  * @param config The file's content.
  * @returns A function that makes `pixelValues` `[batch, height, width, channels]` of one or several pictures.
  * @throws InputError for a processor, field or value that is not supported; the message names it.
@@ -53,7 +53,8 @@ export function imagePreprocessor(config: Readonly<Record<string, unknown>>): Im
     );
     const pixels = size.height * size.width;
     const values = new Float32Array(list.length * pixels * 3);
-    placed.forEach(({ picture }, index) => {
+    placed.forEach(({ picture: placedPicture }, index) => {
+      const picture = steps.channelOrder === "BGR" ? reverseChannels(placedPicture) : placedPicture;
       writeLevels(picture, tables, values, index * pixels * 3, size.width * 3);
     });
     return {
@@ -71,14 +72,26 @@ export function imagePreprocessor(config: Readonly<Record<string, unknown>>): Im
   return Object.assign(preprocess, { steps });
 }
 
+/** The tables of the channels in the order in which they are written. */
 function tablesOf(steps: PreprocessSteps): Float32Array[] {
   const tables = levelTables("imagePreprocessor", 3, steps);
-  const { secondDeviation } = steps;
+  const { secondDeviation, channelOrder } = steps;
+  if (channelOrder === "BGR") return tables.reverse();
   if (secondDeviation === undefined) return tables;
   return tables.map((table, channel) => {
     const deviation = typeof secondDeviation === "number" ? secondDeviation : secondDeviation[channel];
     return table.map((value) => value / Math.fround(deviation));
   });
+}
+
+/** Blue, green and red of an RGB picture. */
+function reverseChannels(picture: Picture): Picture {
+  const data = Uint8Array.from(picture.data);
+  for (let at = 0; at < data.length; at += 3) {
+    data[at] = picture.data[at + 2];
+    data[at + 2] = picture.data[at];
+  }
+  return { ...picture, data };
 }
 
 /** Resizes and crops one picture. */

@@ -30,6 +30,8 @@ export interface PreprocessSteps {
   readonly secondDeviation?: number | readonly number[];
   /** Zeros at the right and bottom up to this size, or to the largest of the batch, with a mask of what is picture. */
   readonly pad?: PictureSize | "largest";
+  /** Order of the channels in the end; mean and deviation are of red, green and blue whatever it is. */
+  readonly channelOrder: "RGB" | "BGR";
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -104,6 +106,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
   MobileNetV2: MOBILE,
   Bit: CLIP_KIND,
   CLIP: CLIP_KIND,
+  MobileViT: {
+    defaults: {
+      ...cropping({ shortest_edge: 224 }, 2, {}),
+      crop_size: { height: 256, width: 256 },
+      do_normalize: false,
+      do_flip_channel_order: true,
+    },
+    squareSize: false,
+    fields: [...CROP_FIELDS, "do_flip_channel_order"],
+  },
   Detr: {
     defaults: { size: { shortest_edge: 800, longest_edge: 1333 }, resample: 2, do_pad: true, ...IMAGENET },
     squareSize: false,
@@ -223,6 +235,7 @@ function stepsOf(fields: Json, kind: Kind, given: Json): PreprocessSteps {
     mean: normalizes ? colors("image_mean") : 0,
     standardDeviation: normalizes ? colors("image_std") : 1,
     secondDeviation: does("include_top") ? colors("image_std") : undefined,
+    channelOrder: does("do_flip_channel_order") ? "BGR" : "RGB",
     pad: pads ? (fields.pad_size === undefined ? "largest" : sizeOf("pad_size", fields.pad_size)) : undefined,
   };
 }

@@ -3,5 +3,6 @@ import { serveTasks } from "@ai/layers/tasks";
 // no top-level await: bundlers may make a classic script of it
 void serveTasks({
   "image-classification": async () => (await import("./image-classification.js")).imageClassification,
+  "object-detection": async () => (await import("./object-detection.js")).objectDetection,
   "image-feature-extraction": async () => (await import("./image-embedding.js")).imageEmbedding,
 });

@@ -143,7 +143,6 @@ export async function trainObjectDetector(
     model,
     config: writePointDetectorConfig(sizes, data.classes),
     preprocessing,
-    size,
     epochs: history,
   });
 }

@@ -1,14 +1,14 @@
 import type { EpochRecord } from "@ai/layers/training";
-import { type ModelFolder, read, saveModelFolder, tidy } from "@ai/tensor";
+import { type ModelFolder, saveModelFolder } from "@ai/tensor";
 import { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "../metrics/coco-metrics.js";
 import type { PointDetector } from "../models/point-detector/point-detector.js";
 import type { DetectedBox } from "../postprocess/boxes.js";
-import { type DecodePointsOptions, decodePoints } from "../postprocess/decode-points.js";
-import { type PointGrid, pointGrid } from "../postprocess/point-grid.js";
+import type { DecodePointsOptions } from "../postprocess/decode-points.js";
 import { assertOptionNames } from "../preprocess/checks.js";
 import { type ImagePreprocessor, imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
-import { type PictureSet, type SampleSize, scaleBox } from "./picture-set.js";
+import { findBoxes } from "../tasks/find-boxes.js";
+import type { PictureSet } from "./picture-set.js";
 
 /** What training gave: a detector, and what is needed to use it. */
 export class TrainedObjectDetector {
@@ -20,47 +20,40 @@ export class TrainedObjectDetector {
   /** How each epoch went. */
   readonly epochs: readonly EpochRecord[];
   readonly #preprocess: ImagePreprocessor;
-  readonly #grid: PointGrid;
-  readonly #size: SampleSize;
 
   /** @internal */
   constructor(parts: {
     readonly model: PointDetector;
     readonly config: Readonly<Record<string, unknown>>;
     readonly preprocessing: Readonly<Record<string, unknown>>;
-    readonly size: SampleSize;
     readonly epochs: readonly EpochRecord[];
   }) {
-    const { model, config, preprocessing, size, epochs } = parts;
+    const { model, config, preprocessing, epochs } = parts;
     this.model = model;
     this.config = config;
     this.preprocessing = preprocessing;
     this.#preprocess = imagePreprocessor(preprocessing);
     this.epochs = epochs;
-    this.#size = size;
-    this.#grid = pointGrid(
-      [size.height, size.width],
-      model.stages.map(({ stride }) => stride),
-    );
   }
 
   /** Objects of one picture, best first, in its pixels. */
   async detect(picture: Picture, options: DecodePointsOptions = {}): Promise<DetectedBox[]> {
+    assertOptionNames("TrainedObjectDetector.detect", options, [
+      "scoreThreshold",
+      "iouThreshold",
+      "maxDetections",
+    ]);
+    const { scoreThreshold = 0.05, iouThreshold = 0.6, maxDetections = 300 } = options;
     this.model.eval();
-    const tensors = tidy(() => {
-      const { classes, distances, centerness } = this.model.call(this.#preprocess(picture).pixelValues);
-      return [classes, distances, centerness];
+    const [found] = await findBoxes({ model: this.model, preprocess: this.#preprocess }, [picture], {
+      threshold: scoreThreshold,
+      iouThreshold,
+      maxDetections,
+      suppression: "hard",
+      sigma: 0.5,
+      acrossClasses: false,
     });
-    try {
-      const [classes, distances, centerness] = await Promise.all(tensors.map((tensor) => read(tensor)));
-      const [across, down] = [picture.width / this.#size.width, picture.height / this.#size.height];
-      return decodePoints({ classes, distances, centerness }, this.#grid, options).map((found) => ({
-        ...found,
-        box: scaleBox(found.box, across, down),
-      }));
-    } finally {
-      for (const tensor of tensors) tensor.dispose();
-    }
+    return found.map(({ box, label, score }) => ({ box, label, score }));
   }
 
   /** COCO's numbers over pictures whose objects are known. @throws the reason of `signal` once aborted. */

@@ -1,5 +1,6 @@
 import { Conv2d, Embedding, LayerNorm, Linear, Module } from "@ai/layers";
 import { InputError, relu, reshape, sigmoid, type Tensor, tensor, zeros } from "@ai/tensor";
+import type { DetectionModelParts } from "../detection-model.js";
 import { assertImages } from "../image-model.js";
 import { ResNetBackbone } from "../resnet/resnet.js";
 import type { DetrConfig } from "./detr.config.js";
@@ -19,7 +20,7 @@ export interface DetrCallOptions {
 export interface DetrOutput {
   /** `[batch, queries, classes + 1]` scores before the softmax; the last one is "no object". */
   readonly logits: Tensor;
-  /** `[batch, queries, 4]` centre x, centre y, width and height, all in (0, 1) of the padded picture. */
+  /** `[batch, queries, 4]` centre x, centre y, width and height, all in (0, 1) of the picture without its padding. */
   readonly boxes: Tensor;
 }
 
@@ -70,8 +71,7 @@ export class Detr extends Module<[images: Tensor, options?: DetrCallOptions], De
   readonly boxHead: BoxHead;
   /** Paths of the modules that read the number of classes. */
   readonly classifiers: readonly string[] = ["class_labels_classifier"];
-  /** Paths of the encoder's and the decoder's attention to the picture, in order. */
-  readonly attentionLayers: { readonly encoder: readonly string[]; readonly decoder: readonly string[] };
+  readonly parts: DetectionModelParts;
 
   /** @throws InputError for sizes out of range. */
   constructor(config: DetrConfig) {
@@ -106,9 +106,15 @@ export class Detr extends Module<[images: Tensor, options?: DetrCallOptions], De
     this.decoderNorm = new LayerNorm(dim);
     this.classifier = new Linear(dim, numClasses + 1);
     this.boxHead = new BoxHead(dim);
-    this.attentionLayers = {
-      encoder: this.encoderLayers.map((_, layer) => `model.encoder.layers.${layer}.self_attn`),
-      decoder: this.decoderLayers.map((_, layer) => `model.decoder.layers.${layer}.encoder_attn`),
+    this.parts = {
+      output: "queries",
+      stages,
+      gradCamLayer: "model.input_projection",
+      attentionLayers: {
+        encoder: this.encoderLayers.map((_, layer) => `model.encoder.layers.${layer}.self_attn`),
+        decoder: this.decoderLayers.map((_, layer) => `model.decoder.layers.${layer}.encoder_attn`),
+      },
+      takesSizes: true,
     };
   }
 

@@ -1,5 +1,6 @@
 import { AvgPool2d, Module, ReLU, Sequential, Upsample } from "@ai/layers";
 import { add, concat, InputError, relu, ShapeError, sigmoid, softmax, type Tensor } from "@ai/tensor";
+import type { DetectionModelParts } from "../detection-model.js";
 import { assertImages, type FeatureStage } from "../image-model.js";
 import type { FastestDetConfig } from "./fastest-det.config.js";
 import { convNorm, ShuffleNetBackbone } from "./shuffle-net.js";
@@ -134,8 +135,7 @@ export class FastestDet extends Module<[images: Tensor], Tensor> {
   readonly head: DetectHead;
   /** Feature maps from fine to coarse. */
   readonly stages: readonly FeatureStage[];
-  /** Path of the module whose output Grad-CAM weighs. */
-  readonly gradCamLayer = "SPP";
+  readonly parts: DetectionModelParts;
 
   /** @throws InputError for sizes out of range. */
   constructor(config: FastestDetConfig) {
@@ -162,6 +162,13 @@ export class FastestDet extends Module<[images: Tensor], Tensor> {
       channels,
       stride: 8 * 2 ** index,
     }));
+    this.parts = {
+      output: "cells",
+      stages: this.stages,
+      gradCamLayer: "SPP",
+      attentionLayers: undefined,
+      takesSizes: false,
+    };
   }
 
   /**

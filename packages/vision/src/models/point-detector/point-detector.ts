@@ -1,5 +1,6 @@
 import { Conv2d, GroupNorm, Module, Sequential, type TensorModule } from "@ai/layers";
 import { concat, InputError, mul, relu, reshape, softplus, sub, type Tensor } from "@ai/tensor";
+import type { DetectionModelParts } from "../detection-model.js";
 import { FeaturePyramidNetwork } from "../feature-pyramid.js";
 import { assertImages, type FeatureStage } from "../image-model.js";
 import { ResNetBackbone } from "../resnet/resnet.js";
@@ -69,8 +70,7 @@ export class PointDetector extends Module<[images: Tensor], PointDetectorOutput>
   readonly stages: readonly FeatureStage[];
   /** Paths of the modules that read the number of classes. */
   readonly classifiers: readonly string[] = ["head.classes"];
-  /** Path of the module whose output Grad-CAM weighs. */
-  readonly gradCamLayer: string;
+  readonly parts: DetectionModelParts;
 
   /** @throws InputError for sizes out of range, or fewer than two stages. */
   constructor(config: PointDetectorConfig) {
@@ -88,7 +88,13 @@ export class PointDetector extends Module<[images: Tensor], PointDetectorOutput>
       config.headChannels,
     );
     this.head = new PointHead(config);
-    this.gradCamLayer = this.stages[this.stages.length - 1].path;
+    this.parts = {
+      output: "points",
+      stages: this.stages,
+      gradCamLayer: this.stages[this.stages.length - 1].path,
+      attentionLayers: undefined,
+      takesSizes: false,
+    };
   }
 
   /**
