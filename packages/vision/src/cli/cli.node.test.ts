@@ -1,0 +1,143 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { readImage } from "../preprocess/read-image.js";
+import { writePng } from "../preprocess/write-image.js";
+import { CommandLine } from "../testing/command-line.js";
+
+const CLASSES = ["left", "lower", "right", "upper"];
+const SIDE = 16;
+/** A training of a second or two. */
+const QUICK = ["--size", "16", "--width", "4", "--batch-size", "16", "--device", "wasm", "--threads", "1"];
+
+let vision: CommandLine;
+beforeAll(async () => {
+  vision = await CommandLine.build();
+  for (const [split, count] of [
+    ["train", 24],
+    ["test", 6],
+  ] as const)
+    for (const label of CLASSES) {
+      const folder = join(vision.folder, "halves", split, label);
+      await mkdir(folder, { recursive: true });
+      for (let index = 0; index < count; index++)
+        await writeFile(join(folder, `${index}.png`), await writePng(half(label, index)));
+    }
+});
+afterAll(() => vision.dispose());
+
+/** A dark picture with one bright half. */
+function half(label: string, index: number) {
+  const data = new Uint8Array(SIDE * SIDE * 3);
+  for (let at = 0; at < data.length; at++) {
+    const [x, y] = [Math.floor(at / 3) % SIDE, Math.floor(at / 3 / SIDE)];
+    const isBright = { left: x < 8, right: x >= 8, upper: y < 8, lower: y >= 8 }[label];
+    data[at] = ((at * 37 + index * 101) % 90) + (isBright ? 140 : 0);
+  }
+  return { data, width: SIDE, height: SIDE, channels: 3 } as const;
+}
+
+it("trains, evaluates, classifies and explains, as people and as programs read it", async () => {
+  const trained = await vision.run(
+    ...["train", "classify", "halves", "--out", "models/halves", "--epochs", "3", "--json", ...QUICK],
+  );
+  expect(trained).toMatchObject({ code: 0 });
+  expect(JSON.parse(trained.stdout)).toMatchObject({
+    model: "models/halves",
+    format: "folders",
+    classes: CLASSES,
+    pictures: { train: 96, test: 24 },
+    testedOn: "test",
+    device: { device: "wasm", threads: 1 },
+  });
+  expect((await readdir(join(vision.folder, "models/halves"))).sort()).toEqual(
+    ["README.md", "config.json", "model.safetensors", "preprocessor_config.json"].sort(),
+  );
+
+  const evaluated = await vision.run("evaluate", "models/halves", "halves", "--json");
+  const scores = JSON.parse(evaluated.stdout);
+  expect(scores).toMatchObject({ split: "test", count: 24, top5: 1 });
+  expect(scores.top1).toBe(JSON.parse(trained.stdout).scores.top1);
+
+  const classified = await vision.run(
+    ...["classify", "halves/test/left", "halves/test/upper/*.png", "--model", "models/halves", "--json"],
+  );
+  const reports: { file: string; classes: { label: string }[] }[] = JSON.parse(classified.stdout);
+  expect(reports.map(({ file }) => file)).toContain("halves/test/upper/3.png");
+  const right = reports.filter(({ file, classes }) => file.includes(`/${classes[0].label}/`)).length;
+  const known = (label: string) => scores.classes.find((each: { label: string }) => each.label === label);
+  expect(right).toBe(Math.round(6 * (known("left").top1 + known("upper").top1)));
+
+  const explained = await vision.run(
+    ...["explain", "halves/test/left/0.png", "--model", "models/halves", "--target", "left"],
+    ...["--out", "drawn/heat.png"],
+  );
+  expect(explained).toMatchObject({
+    code: 0,
+    stdout: "halves/test/left/0.png: left by grad-cam, drawn in drawn/heat.png\n",
+  });
+  const drawn = await readImage(join(vision.folder, "drawn/heat.png"));
+  expect([drawn.width, drawn.height]).toEqual([SIDE, SIDE]);
+  expect(Buffer.from(drawn.data).equals(Buffer.from(half("left", 0).data))).toBe(false);
+});
+
+it("stops at Ctrl-C with a checkpoint, says how to go on, and ends as a run without a stop", async () => {
+  const words = ["train", "classify", "halves", "--epochs", "4", "--json", ...QUICK];
+  const whole = await vision.run(...words, "--out", "models/whole");
+  const { child, finished } = vision.start([...words, "--out", "models/stopped"]);
+  child.stderr!.on("data", (text) => {
+    if (String(text).includes("epoch 1/4")) child.kill("SIGINT");
+  });
+  const stopped = await finished;
+  expect(stopped.code).toBe(130);
+  const [, step, command] =
+    /^error: stopped from the keyboard after step (\d+), which is saved in models\/stopped\/checkpoints; go on with: npx @ai\/vision (.+)$/m.exec(
+      stopped.stderr,
+    ) ?? [];
+  expect(Number(step)).toBeGreaterThanOrEqual(6);
+  expect(Number(step)).toBeLessThan(24);
+
+  const again = await vision.run(...words, "--out", "models/stopped");
+  expect(again).toMatchObject({ code: 1 });
+  expect(again.stderr).toMatch(/go on with --resume, or start again with --overwrite/);
+  const other = await vision.run(...words, "--out", "models/stopped", "--resume", "--seed", "5");
+  expect(other.stderr).toMatch(/got seed 5 where it had 0/);
+
+  const resumed = await vision.run(...command.split(" "));
+  expect(resumed).toMatchObject({ code: 0 });
+  expect(resumed.stderr).toContain(`continues after step ${step}`);
+  const weights = (name: string) => readFile(join(vision.folder, "models", name, "model.safetensors"));
+  expect((await weights("stopped")).equals(await weights("whole"))).toBe(true);
+  expect(JSON.parse(resumed.stdout).scores).toEqual(JSON.parse(whole.stdout).scores);
+});
+
+it("says in a sentence what is wrong, with an exit code of 2 for the command line and 1 for the rest", async () => {
+  const notPicture = join(vision.folder, "notes.txt");
+  await writeFile(notPicture, "no picture");
+  const cases: [string, number, RegExp][] = [
+    ["", 2, /Usage: vision/],
+    ["trane", 2, /^error: unknown command 'trane'\n\(Did you mean train\?\)\n$/],
+    ["classify x.png --topk 3", 2, /^error: unknown option '--topk'\n\(Did you mean --top-k\?\)\n$/],
+    ["classify x.png --top-k 0", 2, /'--top-k <count>' argument '0' is invalid. Expected a whole number/],
+    ["classify x.png --device gpu", 2, /Allowed choices are cpu, wasm, webgpu, cuda/],
+    ["explain x.png", 2, /required option '--out <path>' not specified/],
+    [
+      "train classify nowhere",
+      1,
+      /^error: nowhere: expected a folder or .tar archive of pictures, got nothing/,
+    ],
+    ["train classify notes.txt", 1, /^error: notes.txt: .*got another file; unpack it/],
+    ["train detect halves", 1, /^error: halves: expected pictures with boxes, got .*; use train classify\n$/],
+    ["evaluate mine halves", 1, /^error: .*expected a model, got "mine".*\n$/],
+  ];
+  const ends = await Promise.all(
+    cases.map(([words]) => vision.run(...words.split(" ").filter((word) => word !== ""))),
+  );
+  cases.forEach(([words, code, message], index) => {
+    expect({ words, code: ends[index].code }).toEqual({ words, code });
+    expect(ends[index].stderr).toMatch(message);
+    expect(ends[index].stderr).not.toMatch(/\n\s+at /);
+  });
+  const debugged = await vision.run("train", "classify", "nowhere", "--debug");
+  expect(debugged.stderr).toMatch(/InputError: nowhere: .*\n\s+at /);
+});

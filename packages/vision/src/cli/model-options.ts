@@ -1,0 +1,62 @@
+import { readFile } from "node:fs/promises";
+import { InputError } from "@ai/tensor";
+import type { Command } from "commander";
+import { given } from "./common-options.js";
+
+/** Options of commands that load a model. */
+export interface ModelFlags {
+  readonly labels?: string;
+  readonly config?: string;
+  readonly weightsFile?: string;
+  readonly revision?: string;
+}
+
+/** What a model may be, for the help. */
+export const MODEL_HELP = "a folder, a file of weights, a URL or a Hugging Face repository (owner/name)";
+
+/** Adds the options of commands that load a model. */
+export function withModelOptions(command: Command): Command {
+  return command
+    .option(
+      "--labels <file>",
+      "a text file with the names of the classes, one a line, for weights without them",
+    )
+    .option("--config <file>", "a JSON file whose fields stand over those of config.json")
+    .option("--weights-file <name>", "the file of the weights, where it is not called as usual")
+    .option("--revision <name>", "branch, tag or commit of a repository");
+}
+
+async function textOf(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new InputError(`${option}: expected a file that can be read, got ${(error as Error).message}`);
+  }
+}
+
+/** Options of loading a task, from the command line's. */
+export async function modelOptions({ labels, config, weightsFile, revision }: ModelFlags): Promise<{
+  readonly labels?: readonly string[];
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly weightsFile?: string;
+  readonly revision?: string;
+}> {
+  return {
+    ...(labels === undefined
+      ? {}
+      : { labels: (await textOf("--labels", labels)).split(/\r?\n/).filter((line) => line.trim() !== "") }),
+    ...(config === undefined ? {} : { config: parse(await textOf("--config", config), config) }),
+    ...given({ weightsFile, revision }),
+  };
+}
+
+function parse(text: string, path: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // said below
+  }
+  throw new InputError(`--config: expected a JSON object, got something else in ${path}`);
+}

@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { trainObjectDetector } from "../training/train-object-detector.js";
+import type { TrainedObjectDetector } from "../training/trained-object-detector.js";
+import { given, integer } from "./common-options.js";
+import { type TrainFlags, trainOptions, withTrainOptions } from "./train.js";
+import { trainModel } from "./train-model.js";
+
+interface TrainDetectFlags extends TrainFlags {
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** `train detect pictures`: a detector from scratch. */
+export function addTrainDetect(train: Command): void {
+  withTrainOptions(
+    train
+      .command("detect")
+      .description("train a detector of objects")
+      .option("--width <pixels>", "pictures are resized to it; 320 when left out", integer(32))
+      .option("--height <pixels>", "and to this; 240 when left out", integer(32)),
+  ).action((data: string, flags: TrainDetectFlags) => trainDetect(data, flags));
+}
+
+async function trainDetect(path: string, flags: TrainDetectFlags): Promise<void> {
+  const { width, height } = flags;
+  const options = { ...trainOptions(flags), ...given({ width, height }) };
+  await trainModel<TrainedObjectDetector>(path, flags, {
+    name: "detect",
+    annotations: "boxes",
+    pipelineTag: "object-detection",
+    settings: options,
+    train: (data, shared) => trainObjectDetector(data, { ...options, ...shared }),
+    async test(trained, data, { signal }) {
+      const { classes: _, ...scores } = await trained.evaluate(data, { signal });
+      return scores;
+    },
+    format: ({ averagePrecision, averagePrecision50 }) =>
+      `AP ${averagePrecision.toFixed(3)}, AP50 ${averagePrecision50.toFixed(3)}`,
+    save: (trained, folder, card, signal) => trained.save(folder, { signal, ...given({ card }) }),
+  });
+}
