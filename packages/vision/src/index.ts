@@ -53,14 +53,6 @@ export {
   type PictureSplits,
 } from "./datasets/open-picture-splits.js";
 export {
-  type OpenPictureSplitsOptions,
-  openPictureSplits,
-  PICTURE_FORMATS,
-  type PictureFormat,
-  type PictureSplit,
-  type PictureSplits,
-} from "./datasets/open-picture-splits.js";
-export {
   type CifarDatasetOptions,
   cifarDataset,
   type IdxFile,
@@ -75,12 +67,6 @@ export { type VocDatasetOptions, vocDataset } from "./datasets/voc-dataset.js";
 export { type YoloDatasetOptions, yoloDataset } from "./datasets/yolo-dataset.js";
 export * from "./losses/index.js";
 export { type CocoMetrics, cocoMetrics, type EvaluatedPicture } from "./metrics/coco-metrics.js";
-export {
-  type EvaluateImageClassifierOptions,
-  evaluateImageClassifier,
-  type ImageClassifierScores,
-  type LabeledPictures,
-} from "./metrics/evaluate-image-classifier.js";
 export {
   type EvaluateImageClassifierOptions,
   evaluateImageClassifier,
