@@ -75,6 +75,7 @@ export {
 } from "./metrics/evaluate-image-classifier.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
+export { type DrawBoxesOptions, type DrawnBox, drawBoxes } from "./postprocess/draw-boxes.js";
 export { drawRelevance, type RelevanceMap } from "./postprocess/draw-relevance.js";
 export * from "./postprocess/index.js";
 export type { ImageClass } from "./postprocess/rank-classes.js";
