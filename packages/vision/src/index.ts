@@ -73,6 +73,10 @@ export {
   type ImageClassifierScores,
   type LabeledPictures,
 } from "./metrics/evaluate-image-classifier.js";
+export {
+  type EvaluateObjectDetectorOptions,
+  evaluateObjectDetector,
+} from "./metrics/evaluate-object-detector.js";
 export * from "./models/index.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export { type DrawBoxesOptions, type DrawnBox, drawBoxes } from "./postprocess/draw-boxes.js";

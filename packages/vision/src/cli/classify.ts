@@ -1,10 +1,11 @@
 import { type Command, Option } from "commander";
 import type { ImageClass } from "../postprocess/rank-classes.js";
-import type { ClassifyImageOptions } from "../tasks/image-classification.js";
+import { type ClassifyImageOptions, loadImageClassifier } from "../tasks/image-classification.js";
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, withModelOptions } from "./model-options.js";
+import { expandPictures } from "./picture-paths.js";
 
 /** What a picture is classified with unless the user says otherwise: ImageNet's 1000 classes, 47 MB. */
 export const DEFAULT_CLASSIFIER = "microsoft/resnet-18";
@@ -51,14 +52,14 @@ async function classifyPictures(
   flags: ClassifyFlags,
 ): Promise<void> {
   const { signal } = context;
+  const files = await expandPictures(words);
   const { topK, threshold, activation, batchSize } = flags;
-  const { loadImageClassifier } = await import("../tasks/image-classification.js");
   const classify = await loadImageClassifier(flags.model, {
     ...context.loadOptions,
     ...(await modelOptions(flags)),
   });
   try {
-    await eachPicture(context, words, {
+    await eachPicture(context, files, {
       batchSize,
       work: async (batch) => {
         const answers = await classify(

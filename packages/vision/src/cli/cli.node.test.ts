@@ -81,6 +81,62 @@ it("trains, evaluates, classifies and explains, as people and as programs read i
   expect(Buffer.from(drawn.data).equals(Buffer.from(half("left", 0).data))).toBe(false);
 });
 
+it("trains, evaluates and uses a detector, drawing what it found", async () => {
+  const voc = join(vision.folder, "voc");
+  for (const folder of ["Annotations", "JPEGImages", "ImageSets/Main"])
+    await mkdir(join(voc, folder), { recursive: true });
+  const names = Array.from({ length: 6 }, (_, index) => `p${index}`);
+  await writeFile(join(voc, "ImageSets/Main/train.txt"), names.slice(0, 4).join("\n"));
+  await writeFile(join(voc, "ImageSets/Main/test.txt"), names.slice(4).join("\n"));
+  for (const name of names) {
+    await writeFile(
+      join(voc, "JPEGImages", `${name}.png`),
+      await writePng(half("left", names.indexOf(name))),
+    );
+    const box = "<xmin>1</xmin><ymin>1</ymin><xmax>8</xmax><ymax>16</ymax>";
+    await writeFile(
+      join(voc, "Annotations", `${name}.xml`),
+      `<annotation><object><name>light</name><bndbox>${box}</bndbox></object></annotation>`,
+    );
+  }
+  const trained = await vision.run(
+    ...[
+      "train",
+      "detect",
+      "voc",
+      "--out",
+      "models/lights",
+      "--epochs",
+      "1",
+      "--width",
+      "64",
+      "--height",
+      "64",
+    ],
+    ...["--device", "wasm", "--threads", "1", "--json"],
+  );
+  expect(trained).toMatchObject({ code: 0 });
+  const { scores, ...report } = JSON.parse(trained.stdout);
+  expect(report).toMatchObject({ format: "voc", classes: ["light"], pictures: { train: 4, test: 2 } });
+
+  const evaluated = await vision.run("evaluate", "models/lights", "voc", "--json");
+  expect(JSON.parse(evaluated.stdout)).toMatchObject({ ...scores, split: "test", count: 2 });
+
+  const detected = await vision.run(
+    ...["detect", "voc/JPEGImages/p*.png", "--model", "models/lights", "--threshold", "0", "--json"],
+    ...["--max-detections", "2", "--out", "drawn/lights"],
+  );
+  const found = JSON.parse(detected.stdout);
+  expect(found).toHaveLength(6);
+  expect(found[3]).toMatchObject({
+    file: "voc/JPEGImages/p3.png",
+    width: SIDE,
+    objects: [{ label: "light" }, { label: "light" }],
+    out: "drawn/lights/p3.png",
+  });
+  expect(await readdir(join(vision.folder, "drawn/lights"))).toHaveLength(6);
+});
+
 it("stops at Ctrl-C with a checkpoint, says how to go on, and ends as a run without a stop", async () => {
   const words = ["train", "classify", "halves", "--epochs", "4", "--json", ...QUICK];
   const whole = await vision.run(...words, "--out", "models/whole");
@@ -120,6 +176,7 @@ it("says in a sentence what is wrong, with an exit code of 2 for the command lin
     ["classify x.png --topk 3", 2, /^error: unknown option '--topk'\n\(Did you mean --top-k\?\)\n$/],
     ["classify x.png --top-k 0", 2, /'--top-k <count>' argument '0' is invalid. Expected a whole number/],
     ["classify x.png --device gpu", 2, /Allowed choices are cpu, wasm, webgpu, cuda/],
+    ["detect halves --out boxes.png", 1, /^error: --out: expected a folder for 120 pictures, got the file/],
     ["explain x.png", 2, /required option '--out <path>' not specified/],
     [
       "train classify nowhere",

@@ -5,7 +5,6 @@ import type { Picture } from "../preprocess/picture.js";
 import { readImage } from "../preprocess/read-image.js";
 import { writePng } from "../preprocess/write-image.js";
 import type { CommandContext } from "./command-context.js";
-import { expandPictures } from "./picture-paths.js";
 
 /** A picture and where it came from. */
 export interface NamedPicture {
@@ -26,22 +25,19 @@ export interface EachPicture {
   readonly work: (pictures: readonly NamedPicture[]) => Promise<readonly PictureReport[]>;
   /** A report as text. */
   readonly text: (report: PictureReport) => string;
-  /** Told the pictures before the first is read. */
-  readonly onFound?: (files: readonly string[]) => void;
 }
 
 /**
  * Reads pictures and works on them batch by batch. One of several that cannot be read is told and left out; the exit
  * code then is 1.
+ * @param files Paths and URLs, as `expandPictures` gives them.
  */
 export async function eachPicture(
   context: CommandContext,
-  words: readonly string[],
-  { batchSize, work, text, onFound }: EachPicture,
+  files: readonly string[],
+  { batchSize, work, text }: EachPicture,
 ): Promise<void> {
   const { signal } = context;
-  const files = await expandPictures(words);
-  onFound?.(files);
   const reports: PictureReport[] = [];
   const isOne = files.length === 1;
   for (let start = 0; start < files.length; start += batchSize) {

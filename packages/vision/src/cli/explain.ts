@@ -1,12 +1,13 @@
 import { type Command, Option } from "commander";
 import { drawRelevance } from "../postprocess/draw-relevance.js";
 import type { ImageExplanationMethod } from "../tasks/explain-image.js";
+import { loadImageClassifier } from "../tasks/image-classification.js";
 import { DEFAULT_CLASSIFIER } from "./classify.js";
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, writeDrawing } from "./each-picture.js";
 import { MODEL_HELP, type ModelFlags, modelOptions, withModelOptions } from "./model-options.js";
-import { drawingPaths } from "./picture-paths.js";
+import { drawingPaths, expandPictures } from "./picture-paths.js";
 
 interface ExplainFlags extends CommonFlags, ModelFlags {
   readonly model: string;
@@ -55,19 +56,16 @@ async function explainPictures(
   flags: ExplainFlags,
 ): Promise<void> {
   const { signal } = context;
+  const files = await expandPictures(words);
+  const paths = drawingPaths(files, flags.out);
   const { target, method, steps, windowSize, opacity } = flags;
-  const { loadImageClassifier } = await import("../tasks/image-classification.js");
   const classify = await loadImageClassifier(flags.model, {
     ...context.loadOptions,
     ...(await modelOptions(flags)),
   });
-  let paths: readonly string[] = [];
   try {
-    await eachPicture(context, words, {
+    await eachPicture(context, files, {
       batchSize: 1,
-      onFound: (files) => {
-        paths = drawingPaths(files, flags.out);
-      },
       work: async ([{ file, index, picture }]) => {
         const label = target ?? (await classify(picture, { topK: 1, signal }))[0].label;
         const { relevance, width, height, ...said } = await classify.explain(picture, label, {

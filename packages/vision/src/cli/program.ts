@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { Command } from "commander";
 import { addClassify } from "./classify.js";
+import { addDetect } from "./detect.js";
 import { addEvaluate } from "./evaluate.js";
 import { addExplain } from "./explain.js";
 import { addTrain } from "./train.js";
@@ -10,6 +11,7 @@ Examples:
   npx @ai/vision train classify pictures --out models/mine
   npx @ai/vision evaluate models/mine pictures
   npx @ai/vision classify photo.jpg --model models/mine
+  npx @ai/vision detect photo.jpg --out boxes.png
   npx @ai/vision explain photo.jpg --model models/mine --out heat.png`;
 
 /** The command line of `@ai/vision`; parsing throws a `CommanderError` where it is wrong. */
@@ -25,6 +27,7 @@ export function visionProgram(): Command {
   addTrain(program);
   addEvaluate(program);
   addClassify(program);
+  addDetect(program);
   addExplain(program);
   return program;
 }

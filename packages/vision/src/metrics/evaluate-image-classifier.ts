@@ -3,8 +3,9 @@ import { InputError } from "@ai/tensor";
 import type { VisionSample } from "../augment/sample.js";
 import { assertIntegers, assertOptionNames } from "../preprocess/checks.js";
 import type { ImageClassification } from "../tasks/image-classification.js";
+import { matchClasses } from "./match-classes.js";
 
-/** Pictures with a class each, such as `imageFolder` gives. */
+/** Pictures with a class each, such as `imageFolder` gives, or with objects, such as `vocDataset` gives. */
 export interface LabeledPictures {
   readonly length: number;
   /** Names of the classes; labels are indices into it. */
@@ -33,18 +34,6 @@ export interface ImageClassifierScores {
   readonly classes: readonly { readonly label: string; readonly count: number; readonly top1: number }[];
 }
 
-/** `tench, Tinca tinca` is known as itself and by each of its names. */
-function labelIndex(labels: readonly string[]): ReadonlyMap<string, number> {
-  const places = new Map<string, number>();
-  labels.forEach((label, index) => {
-    for (const name of label.split(", ")) if (!places.has(name)) places.set(name, index);
-  });
-  labels.forEach((label, index) => {
-    places.set(label, index);
-  });
-  return places;
-}
-
 /**
  * Classifies pictures whose class is known and counts how often that is the best answer or among the best five. Classes
  * of the data and labels of the model belong together by name; the model may have more.
@@ -65,14 +54,7 @@ export async function evaluateImageClassifier(
     throw new InputError(
       `${operation}: expected pictures { length, classes, get }, got ${data?.length === 0 ? "none" : typeof data}; make them with imageFolder`,
     );
-  const { labels } = classify.info;
-  const places = labelIndex(labels);
-  const missing = data.classes.find((name) => !places.has(name));
-  if (missing !== undefined)
-    throw new InputError(
-      `${operation}: expected a model that knows the classes of the data, got none of ${JSON.stringify(missing)}; it has ${labels.slice(0, 10).join(", ")}${labels.length > 10 ? " …" : ""}`,
-    );
-  const wanted = data.classes.map((name) => places.get(name)!);
+  const wanted = matchClasses(operation, data.classes, classify.info.labels);
   const counts = data.classes.map(() => ({ count: 0, right: 0 }));
   let amongFive = 0;
   for (let start = 0; start < data.length; start += batchSize) {
