@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { channelsFirst, filterOutFirst } from "./engines/onnxruntime.mjs";
+import { sameResult } from "./harness/measure-group.mjs";
+import { GROUPS } from "./workloads/index.mjs";
+import { writeVisionFiles } from "./workloads/vision-files.mjs";
 
 /** Small enough for every engine to do in a moment; sizes differ so that a swapped axis shows. */
 const CONV = {
@@ -20,7 +23,7 @@ async function resultOf(name: string, workload: object) {
   await engine.start("cpu");
   const prepared = await engine.prepare(workload);
   const result = await prepared.run(true);
-  await prepared.dispose();
+  await prepared.dispose?.();
   return result;
 }
 
@@ -38,6 +41,30 @@ describe("engines", () => {
     const workload = { kind: "train-cnn", batch: 2, learningRate: 0.01 };
     const [ours, theirs] = [await resultOf("ai", workload), await resultOf("tfjs-cpu", workload)];
     expect(ours.sum).toBeCloseTo(theirs.sum, 4);
+  });
+});
+
+describe("vision workloads", () => {
+  it("have the same weights and preprocessing for us and for Transformers.js", async () => {
+    const { folder, remove } = await writeVisionFiles(["cifar10-small", "tiny"]);
+    try {
+      const workloads = GROUPS.vision.filter(({ model }) => model === "cifar10-small");
+      expect(workloads).toHaveLength(4);
+      for (const workload of workloads) {
+        const given = { ...workload, folder };
+        const ours = await resultOf("ai", given);
+        expect(sameResult(ours, await resultOf("transformers-js-native", given))).toBe(true);
+      }
+    } finally {
+      await remove();
+    }
+  });
+
+  it("count another best class as another result", () => {
+    const classes = ["a", "b"];
+    expect(sameResult({ best: "a", classes }, { best: "a", classes })).toBe(true);
+    expect(sameResult({ best: "a", classes }, { best: "b", classes })).toBe(false);
+    expect(sameResult({ best: "a", classes }, { best: "a", classes: ["a", "c"] })).toBe(false);
   });
 });
 

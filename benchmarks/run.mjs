@@ -16,6 +16,18 @@ const count = (text) => {
 };
 const list = (text) => text.split(",").filter((name) => name !== "");
 
+/** Writes the files that workloads read, tells each the folder, and removes them in the end. */
+async function withFiles(workloads, measure) {
+  if (!workloads.some(({ files }) => files === "vision")) return await measure(workloads);
+  const { writeVisionFiles } = await import("./workloads/vision-files.mjs");
+  const { folder, remove } = await writeVisionFiles();
+  try {
+    return await measure(workloads.map((workload) => ({ ...workload, folder })));
+  } finally {
+    await remove();
+  }
+}
+
 const program = new Command("pnpm bench")
   .argument("<group>", `one of ${Object.keys(GROUPS).join(", ")}`)
   .option("--json <file>", "write the rows there as JSON")
@@ -35,7 +47,7 @@ const program = new Command("pnpm bench")
       program.error(
         `bench: no workload of ${group} has that name; there are ${workloads.map(({ name }) => name).join(", ")}`,
       );
-    const rows = await measureGroup(chosen, options);
+    const rows = await withFiles(chosen, (workloads) => measureGroup(workloads, options));
     if (options.json === undefined) return;
     await mkdir(dirname(options.json), { recursive: true });
     await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);

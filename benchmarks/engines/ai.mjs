@@ -108,4 +108,8 @@ const KINDS = {
   "train-lstm": (workload) => prepareLstmTraining(workload, finish),
 };
 
-export const prepare = async (workload) => KINDS[workload.kind](workload);
+export async function prepare(workload) {
+  if (workload.kind in KINDS) return KINDS[workload.kind](workload);
+  const { VISION_KINDS } = await import("./ai-vision.mjs");
+  return VISION_KINDS[workload.kind](workload, finish);
+}

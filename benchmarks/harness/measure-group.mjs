@@ -3,8 +3,10 @@ import { startEngine } from "./engine.mjs";
 import { becomesQuiet } from "./quiet.mjs";
 import { toRow } from "./statistics.mjs";
 
-/** Every library that we compare with; `whyNot` of its engine says which workloads it cannot do. */
-export const PEERS = ["tfjs-cpu", "tfjs-wasm", "onnxruntime-web", "onnxruntime-node", "pytorch"];
+/** Libraries that we compare with where a workload names none; `whyNot` of its engine says which it cannot do. */
+const PEERS = ["tfjs-cpu", "tfjs-wasm", "onnxruntime-web", "onnxruntime-node", "pytorch"];
+
+const peersOf = ({ peers = PEERS }) => peers;
 
 /** An engine that takes longer than this for one run is timed in fewer rounds. */
 const SLOW_MILLISECONDS = 2000;
@@ -12,9 +14,14 @@ const SLOW_ROUNDS = 3;
 /** Threads of the engine before may spin for a while. */
 const PAUSE_MILLISECONDS = 20;
 
-/** Engines must compute the same: the sum of the result and one value of it, within float32's reach for long sums. */
-export function sameResult(ours, theirs) {
-  const close = (a, b, scale) => Math.abs(a - b) <= 1e-3 * Math.max(Math.abs(b), scale);
+/**
+ * Engines must compute the same: the best class and the set of the best; else the sum of the result and one value of it,
+ * within float32's reach for long sums, or as far apart as the workload allows.
+ */
+export function sameResult(ours, theirs, tolerance = 1e-3) {
+  if (ours.classes !== undefined)
+    return ours.best === theirs.best && ours.classes.join() === theirs.classes.join();
+  const close = (a, b, scale) => Math.abs(a - b) <= tolerance * Math.max(Math.abs(b), scale);
   return close(ours.sample, theirs.sample, ours.scale) && close(ours.sum, theirs.sum, ours.scale * 10);
 }
 
@@ -38,13 +45,13 @@ async function measureWorkload(workload, ours, peers, { device, rounds, relaxed 
   const { result, reason } = await ours.ask({ type: "prepare", workload });
   if (reason !== undefined) throw new Error(`${workload.name}: our engine cannot do it: ${reason}`);
   const taking = [];
-  for (const peer of peers) {
+  for (const peer of peers.filter(({ name }) => peersOf(workload).includes(name))) {
     const answer = await peer.ask({ type: "prepare", workload });
     if (answer.reason !== undefined) {
       console.log(`${workload.name}: ${peer.name} left out: ${answer.reason}`);
       continue;
     }
-    if (!sameResult(result, answer.result))
+    if (!sameResult(result, answer.result, workload.tolerance))
       throw new Error(
         `${workload.name}: ${peer.name} computed ${JSON.stringify(answer.result)}, we ${JSON.stringify(result)}`,
       );
@@ -67,10 +74,12 @@ async function measureWorkload(workload, ours, peers, { device, rounds, relaxed 
 }
 
 /** Measures workloads against every peer; prints each row as it comes. */
-export async function measureGroup(workloads, { device, rounds, peers = PEERS, relaxed = false }) {
-  const unknown = peers.filter((name) => !PEERS.includes(name));
+export async function measureGroup(workloads, { device, rounds, peers: chosen, relaxed = false }) {
+  const all = [...new Set(workloads.flatMap(peersOf))];
+  const peers = chosen ?? all;
+  const unknown = peers.filter((name) => !all.includes(name));
   if (unknown.length > 0)
-    throw new Error(`bench: expected peers from ${PEERS.join(", ")}, got ${unknown.join(", ")}`);
+    throw new Error(`bench: expected peers from ${all.join(", ")}, got ${unknown.join(", ")}`);
   const engines = [await startEngine("ai", [device, ...(relaxed ? ["relaxed"] : [])])];
   try {
     for (const name of peers) {

@@ -20,6 +20,9 @@ const conv = (name, size, channels, filters, kernel, { stride = 1, batch = 1 } =
   padding: (kernel - 1) / 2,
 });
 
+/** Peers of workloads that read pictures; the others have no such thing. */
+const TRANSFORMERS = ["transformers-js", "transformers-js-native"];
+
 /** Groups that `pnpm bench` knows. */
 export const GROUPS = {
   gemm: [
@@ -58,6 +61,38 @@ export const GROUPS = {
     op,
   })),
 };
+
+/** From the bytes of a JPEG to labels, and the parts of that: reading the file, making it ready, the model. */
+const classifier = (model, size, picture) =>
+  [
+    { name: `classify ${model} from JPEG`, kind: "classify" },
+    { name: `decode JPEG of ${model}`, kind: "decode-picture", tolerance: 0.02 },
+    // their resize has no anti-aliasing
+    { name: `preprocess ${model}`, kind: "preprocess-picture", tolerance: 0.1 },
+    { name: `forward ${model}`, kind: "forward-picture" },
+  ].map((workload) => ({ ...workload, model, size, picture, peers: TRANSFORMERS, files: "vision" }));
+
+GROUPS.vision = [
+  ...classifier("cifar10-small", 32, "tiny"),
+  ...classifier("mobilenet-v2", 224, "photo"),
+  {
+    name: "decode JPEG of 1 megapixel",
+    kind: "decode-picture",
+    picture: "megapixel",
+    tolerance: 0.02,
+    peers: TRANSFORMERS,
+    files: "vision",
+  },
+  {
+    name: "resize 12 megapixels to 341x256",
+    kind: "resize-picture",
+    width: 4000,
+    height: 3000,
+    to: { width: 341, height: 256 },
+    tolerance: 0.02,
+    peers: TRANSFORMERS,
+  },
+];
 
 /** What the engine on the CPU is judged by. */
 GROUPS.cpu = [

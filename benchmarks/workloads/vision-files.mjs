@@ -1,0 +1,111 @@
+/** Models and pictures of the `vision` workloads, written to a folder: weights by the rule of inputs.mjs, as
+ * safetensors for us and as ONNX with the same values for Transformers.js. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { saveSafetensors, useDevice } from "@ai/tensor";
+import { models, writeJpeg } from "@ai/vision";
+import { values } from "./inputs.mjs";
+import { mobileNetGraph, resNet9Graph } from "./vision-graphs.mjs";
+import { drawPicture } from "./vision-inputs.mjs";
+
+const IMAGENET = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+
+/** Classifiers by the name of their folder: our `config.json`, theirs where it must differ, and the graph. */
+const CLASSIFIERS = {
+  "mobilenet-v2": {
+    size: 224,
+    classes: 1000,
+    epsilon: 1e-3,
+    entry: models.mobileNetV2,
+    graph: mobileNetGraph,
+    config: { model_type: "mobilenet_v2", tf_padding: false, layer_norm_eps: 1e-3 },
+    preprocessing: {
+      image_processor_type: "CLIPImageProcessor",
+      size: { shortest_edge: 256 },
+      crop_size: { height: 224, width: 224 },
+      do_center_crop: true,
+    },
+  },
+  "cifar10-small": {
+    size: 32,
+    classes: 10,
+    entry: models.resnet9,
+    graph: resNet9Graph,
+    config: { model_type: "resnet9", width: 16 },
+    // Transformers.js has no ResNet9: any classifier of convolutions takes the graph
+    theirConfig: { model_type: "resnet" },
+    preprocessing: { image_processor_type: "ViTImageProcessor", size: { height: 32, width: 32 } },
+  },
+};
+
+/** Values that keep activations near 1, so that classes differ. */
+function fill(state) {
+  let seed = 7000;
+  return new Map(
+    [...state].map(([name, entry]) => {
+      if (!(entry.values instanceof Float32Array)) return [name, entry];
+      const { shape } = entry;
+      const drawn = values(entry.values.length, seed++);
+      const fanIn = shape.slice(1).reduce((product, length) => product * length, 1);
+      const change =
+        shape.length > 1
+          ? (value) => value * Math.sqrt(24 / fanIn)
+          : name.endsWith("running_var") || name.endsWith(".weight")
+            ? (value) => 1 + 0.2 * value
+            : (value) => 0.2 * value;
+      return [name, { ...entry, values: drawn.map(change) }];
+    }),
+  );
+}
+
+async function writeClassifier(folder, name) {
+  const { entry, graph, config, theirConfig = {}, preprocessing, ...sizes } = CLASSIFIERS[name];
+  const id2label = Object.fromEntries(
+    Array.from({ length: sizes.classes }, (_, index) => [index, `class ${index}`]),
+  );
+  const ours = { ...config, id2label };
+  const { model } = entry.create(await entry.load(), ours, new Map());
+  const state = fill(await model.stateDict());
+  model.dispose();
+  const files = {
+    "preprocessor_config.json": {
+      ...preprocessing,
+      ...IMAGENET,
+      do_resize: true,
+      do_rescale: true,
+      do_normalize: true,
+      rescale_factor: 1 / 255,
+      resample: 2,
+    },
+  };
+  for (const [side, content] of Object.entries({ ours, theirs: { ...ours, ...theirConfig } })) {
+    const target = join(folder, side, name);
+    await mkdir(join(target, "onnx"), { recursive: true });
+    await writeFile(join(target, "config.json"), JSON.stringify(content));
+    for (const [file, json] of Object.entries(files))
+      await writeFile(join(target, file), JSON.stringify(json));
+  }
+  await saveSafetensors(join(folder, "ours", name, "model.safetensors"), state);
+  await writeFile(join(folder, "theirs", name, "onnx", "model.onnx"), graph(state, sizes));
+}
+
+/** Sizes of the pictures, by the name of the file. */
+const PICTURES = { tiny: [32, 32], photo: [640, 480], megapixel: [1216, 832] };
+
+/**
+ * Writes pictures and models; those of `names`, or all.
+ * @returns the folder, and a function that removes it.
+ */
+export async function writeVisionFiles(names = [...Object.keys(PICTURES), ...Object.keys(CLASSIFIERS)]) {
+  await useDevice("cpu");
+  const folder = await mkdtemp(join(tmpdir(), "ai-bench-vision-"));
+  for (const [name, [width, height]] of Object.entries(PICTURES).filter(([name]) => names.includes(name)))
+    await writeFile(
+      join(folder, `${name}.jpg`),
+      await writeJpeg(drawPicture(width, height), { quality: 90 }),
+    );
+  for (const name of Object.keys(CLASSIFIERS).filter((name) => names.includes(name)))
+    await writeClassifier(folder, name);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
