@@ -108,11 +108,8 @@ export type { Resample } from "./preprocess/resample-filters.js";
 export { type ResizeOptions, resizeImage } from "./preprocess/resize-image.js";
 export { type WriteJpegOptions, writeJpeg, writePng } from "./preprocess/write-image.js";
 export type { EmbeddingModelInfo, LoadEmbeddingModelOptions } from "./tasks/embedding-model.js";
-export type {
-  ExplainImageOptions,
-  ImageExplanation,
-  ImageExplanationMethod,
-} from "./tasks/explain-image.js";
+export type { DetectionExplanation, DetectionTarget } from "./tasks/explain-detection.js";
+export type { ImageExplanation } from "./tasks/explain-image.js";
 export {
   type ClassifyImageOptions,
   type ImageClassification,
@@ -135,3 +132,4 @@ export {
   type ObjectDetection,
   type ObjectDetectorInfo,
 } from "./tasks/object-detection.js";
+export type { ExplainImageOptions, ImageExplanationMethod } from "./tasks/picture-relevance.js";

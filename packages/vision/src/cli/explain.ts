@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { drawRelevance } from "../postprocess/draw-relevance.js";
-import type { ImageExplanationMethod } from "../tasks/explain-image.js";
+import type { ImageExplanationMethod } from "../tasks/picture-relevance.js";
 import { loadImageClassifier } from "../tasks/image-classification.js";
 import { DEFAULT_CLASSIFIER } from "./classify.js";
 import { CommandContext } from "./command-context.js";

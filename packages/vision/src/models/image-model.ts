@@ -24,6 +24,8 @@ export interface ImageModelParts {
   readonly attentionLayers: readonly string[];
   /** Tokens before those of the patches, such as a class token. */
   readonly prefixTokens: number;
+  /** Edge of the squares of pixels that the other tokens stand for; left out by a model without tokens. */
+  readonly patchSize?: number;
 }
 
 /** Options of a call of an {@link ImageModel}. */

@@ -22,15 +22,11 @@ import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
-import {
-  classIndex,
-  type ExplainImageOptions,
-  explainImage,
-  type ImageExplanation,
-} from "./explain-image.js";
+import { classIndex, explainImage, type ImageExplanation } from "./explain-image.js";
 import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
 import { oneSizeBatches } from "./one-size-batches.js";
 import { visionModels } from "./own-models.js";
+import { EXPLANATION_METHODS, type ExplainImageOptions } from "./picture-relevance.js";
 import { visionWorker } from "./vision-worker.js";
 
 /** Options of a call of an image classifier. */
@@ -112,7 +108,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
     activation: choiceOption(["softmax", "sigmoid", "none"], null),
   },
   explainOptions: {
-    method: choiceOption(["grad-cam", "integrated-gradients", "occlusion"], null),
+    method: choiceOption(EXPLANATION_METHODS, null),
     steps: integerOption({ default: null, minimum: 1 }),
     windowSize: integerOption({ default: null, minimum: 1 }),
   },

@@ -24,9 +24,11 @@ import type { Box } from "../preprocess/picture-transform.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
 import { readerOf } from "./detection-readers.js";
+import { type DetectionExplanation, type DetectionTarget, explainDetection } from "./explain-detection.js";
 import { findBoxes } from "./find-boxes.js";
 import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
 import { visionModels } from "./own-models.js";
+import { EXPLANATION_METHODS, type ExplainImageOptions } from "./picture-relevance.js";
 import { visionWorker } from "./vision-worker.js";
 
 /** An object in a picture: plain JSON. */
@@ -92,9 +94,23 @@ export interface ObjectDetection extends TaskTypes {
   readonly options: DetectObjectsOptions;
   readonly loadOptions: LoadObjectDetectorOptions;
   readonly info: ObjectDetectorInfo;
+  readonly target: DetectionTarget;
+  readonly explainOptions: ExplainImageOptions;
+  readonly explanation: DetectionExplanation;
 }
 
 type Given = Required<DetectObjectsOptions>;
+
+/** A call without options. */
+const UNSAID: Given = {
+  threshold: null,
+  suppression: null,
+  iouThreshold: null,
+  sigma: null,
+  acrossClasses: null,
+  maxDetections: 100,
+  classes: null,
+};
 
 /** @throws InputError for options that this suppression has not. */
 function assertSuppression(operation: string, suppression: string, given: Given): void {
@@ -153,10 +169,14 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
     iouThreshold: numberOption({ default: null, minimum: 0, maximum: 1 }),
     sigma: numberOption({ default: null, minimum: 1e-6 }),
     acrossClasses: { default: null, parse: booleanOption(false).parse },
-    maxDetections: integerOption({ default: 100, minimum: 1 }),
+    maxDetections: integerOption({ default: UNSAID.maxDetections, minimum: 1 }),
     classes: listOption(textOption("")),
   },
-  explainOptions: {},
+  explainOptions: {
+    method: choiceOption(EXPLANATION_METHODS, null),
+    steps: integerOption({ default: null, minimum: 1 }),
+    windowSize: integerOption({ default: null, minimum: 1 }),
+  },
   checkInput: checkImageInput,
   toSendable: imageToSendable,
   worker: visionWorker,
@@ -196,6 +216,11 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
             boxes.map(({ label, score, box }) => ({ label: labels[label], index: label, score, box })),
           );
         },
+        async explain(input, target, options, work) {
+          const picture = await readImage(input, { signal: work.signal });
+          const explained = { model, preprocess, labels, usual: selectionOf(work.operation, UNSAID, info) };
+          return explainDetection(explained, { picture, target }, options, work);
+        },
         dispose: () => model.dispose(),
       };
     } catch (error) {
@@ -210,7 +235,7 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
  * @param model A Hugging Face repository id, a URL, a folder, a file of weights, chosen files, or the name of one of our
  * own models.
  * @returns a function of one picture or several (a path, URL, `Blob`, bytes, pixels, or what a page can draw), which gives
- * the objects in each as plain JSON, best first, boxes in pixels of the original picture; with `stream` and `dispose`.
+ * the objects in each as plain JSON, best first, boxes in pixels of the original picture; with `stream`, `explain` and `dispose`.
  * @throws InputError for a model or option that there is not, WeightsError, DownloadError, DeviceError, the signal's reason.
  * @example
  * const detect = await loadObjectDetector("facebook/detr-resnet-50", { onProgress: console.log });

@@ -43,6 +43,7 @@ export async function detectorCase(): Promise<TaskCase<ObjectDetection>> {
     inputs: [wavePicture(0), wavePicture(1, 33, 9), wavePicture(2)],
     // classes are improbable before training
     options: { threshold: 0.01, maxDetections: 5 },
+    explain: { target: 0, badTarget: { label: "green", box: [0, 0, 1, 1] } },
     badInputs: { "a number": 5, "a truncated file": Uint8Array.from([0xff, 0xd8, 0xff, 0xe0, 0]) },
     badOptions: [
       { threshold: 2 },

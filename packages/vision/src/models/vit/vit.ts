@@ -6,7 +6,7 @@ import { ViTEncoder } from "./vit-encoder.js";
 
 /** What a ViT declares of itself. */
 function partsOf(
-  { hiddenSize, numLayers }: ViTConfig,
+  { hiddenSize, numLayers, patchSize }: ViTConfig,
   { name, prefixTokens, classifiers }: { name: string; prefixTokens: number; classifiers: readonly string[] },
 ): ImageModelParts {
   return {
@@ -19,6 +19,7 @@ function partsOf(
       (_, layer) => `${name}.encoder.layer.${layer}.attention`,
     ),
     prefixTokens,
+    patchSize,
   };
 }
 
