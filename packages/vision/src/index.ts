@@ -133,3 +133,13 @@ export {
   type ObjectDetectorInfo,
 } from "./tasks/object-detection.js";
 export type { ExplainImageOptions, ImageExplanationMethod } from "./tasks/picture-relevance.js";
+export {
+  type CharacterExplanation,
+  type LoadTextRecognizerOptions,
+  loadTextRecognizer,
+  type RecognizedCharacter,
+  type RecognizedText,
+  type RecognizeTextOptions,
+  type TextRecognition,
+  type TextRecognizerInfo,
+} from "./tasks/text-recognition.js";

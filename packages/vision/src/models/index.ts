@@ -28,5 +28,6 @@ export { PointDetector, type PointDetectorOutput } from "./point-detector/point-
 export type { AttentionInputs, AttentionOutput } from "./projected-attention.js";
 export * from "./resnet/resnet.config.js";
 export { type NormalizationFactory, ResNet, ResNetBackbone } from "./resnet/resnet.js";
+export type { TextRecognitionModel, TextRecognitionModelParts } from "./text-recognition-model.js";
 export * from "./vit/vit.config.js";
 export { DeiT, ViT } from "./vit/vit.js";

@@ -5,6 +5,7 @@ import { expectNoLeak } from "@ai/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ImageClassification, loadImageClassifier } from "../tasks/image-classification.js";
 import { loadObjectDetector } from "../tasks/object-detection.js";
+import { loadTextRecognizer } from "../tasks/text-recognition.js";
 import { wavePicture } from "../testing/classifier-case.js";
 import { models } from "./registry.js";
 
@@ -77,6 +78,7 @@ const CONFIGS: Record<keyof typeof models, ModelConfig> = {
     head_channels: 8,
     head_depth: 1,
   },
+  lprnet: { model_type: "lprnet", width_factor: 0.25 },
 };
 
 const PREPROCESSING = { image_processor_type: "ViTImageProcessor", size: { height: 16, width: 16 } };
@@ -95,6 +97,12 @@ const TASKS = {
     options: { threshold: 0.01 },
     answers: 1,
     preprocessing: LARGER,
+  },
+  "image-to-text": {
+    load: loadTextRecognizer,
+    options: {},
+    preprocessing: { ...PREPROCESSING, size: { height: 24, width: 94 } },
+    answers: 1,
   },
 } as const;
 
@@ -127,11 +135,12 @@ describe("models", () => {
       const answers: unknown[] = [];
       await expectNoLeak(async () => {
         const task = (await load(files, { device: "wasm" })) as Task<ImageClassification>;
-        expect(task.info).toMatchObject({ architecture: name, labels });
+        expect(task.info.architecture).toBe(name);
+        expect(JSON.stringify(task.info)).toContain('["cat","dog"'); // labels, or symbols without the blank
         answers.push(await task(wavePicture(0), options));
         await task.dispose();
       });
-      expect((answers[0] as unknown[]).length).toBeGreaterThanOrEqual(expected);
+      expect(Object.keys(answers[0] as object).length).toBeGreaterThanOrEqual(expected);
       expect(answers[1]).toEqual(answers[0]);
     });
 });

@@ -1,12 +1,14 @@
 import { modelEntries } from "@ai/layers/tasks";
 import type { DetectionModel } from "./detection-model.js";
 import type { ImageModel } from "./image-model.js";
+import type { TextRecognitionModel } from "./text-recognition-model.js";
 
 /** What each task needs of a model. */
 export interface VisionModels {
   readonly "image-classification": ImageModel;
   readonly "image-feature-extraction": ImageModel;
   readonly "object-detection": DetectionModel;
+  readonly "image-to-text": TextRecognitionModel;
 }
 
 /** How pictures are made ready: the content of a `preprocessor_config.json`. */
@@ -196,6 +198,27 @@ export const models = {
       size: { height: 240, width: 320 },
       resample: 2,
       ...IMAGENET,
+    },
+  }),
+  lprnet: /* @__PURE__ */ entry({
+    load: async () => ({
+      ...(await import("./lprnet/lprnet.js")),
+      ...(await import("./lprnet/lprnet.config.js")),
+    }),
+    create: ({ LPRNet, readLPRNetConfig }, config) => ({ model: new LPRNet(readLPRNetConfig(config)) }),
+    modelTypes: ["lprnet"],
+    tasks: ["image-to-text"],
+    // (level − 127.5) / 128 in OpenCV's order of colours
+    preprocessing: {
+      image_processor_type: "MobileViTImageProcessor",
+      size: { height: 24, width: 94 },
+      resample: 2,
+      do_center_crop: false,
+      do_flip_channel_order: true,
+      rescale_factor: 1 / 128,
+      do_normalize: true,
+      image_mean: [127.5 / 128, 127.5 / 128, 127.5 / 128],
+      image_std: [1, 1, 1],
     },
   }),
 };

@@ -4,29 +4,23 @@ import {
   defineTask,
   integerOption,
   labelsOf,
-  listOption,
-  loadPretrained,
   loadTask,
   numberOption,
-  objectOption,
   type Task,
   type TaskLoadOptions,
   type TaskTypes,
-  textOption,
 } from "@ai/layers/tasks";
 import { InputError, type ModelSource, read, sigmoid, softmax, tidy } from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
-import { type ImagePreprocessing, models } from "../models/registry.js";
 import { type ImageClass, rankClasses } from "../postprocess/rank-classes.js";
-import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
 import { classIndex, explainImage, type ImageExplanation } from "./explain-image.js";
-import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
+import { checkImageInput, imageToSendable } from "./image-input.js";
+import { LABELED_MODEL_OPTIONS, type LoadLabeledModelOptions, loadLabeledModel } from "./labeled-model.js";
 import { oneSizeBatches } from "./one-size-batches.js";
-import { visionModels } from "./own-models.js";
-import { EXPLANATION_METHODS, type ExplainImageOptions } from "./picture-relevance.js";
+import { EXPLAIN_IMAGE_OPTIONS, type ExplainImageOptions } from "./picture-relevance.js";
 import { visionWorker } from "./vision-worker.js";
 
 /** Options of a call of an image classifier. */
@@ -43,16 +37,7 @@ export interface ClassifyImageOptions {
 }
 
 /** Options of {@link loadImageClassifier} beside those of every task. */
-export interface LoadImageClassifierOptions {
-  /** Names of the classes in the order of the scores; they stand in place of `id2label`. */
-  readonly labels?: readonly string[] | null;
-  /** Fields that stand over those of `config.json`; all of them where there is no such file. */
-  readonly config?: Readonly<Record<string, unknown>> | null;
-  /** Fields of `preprocessor_config.json`, which they stand in place of. */
-  readonly preprocessing?: Readonly<Record<string, unknown>> | null;
-  /** The file of the weights, where it is not called as usual. */
-  readonly weightsFile?: string | null;
-}
+export type LoadImageClassifierOptions = LoadLabeledModelOptions;
 
 /** What is known of a loaded image classifier. */
 export interface ImageClassifierInfo {
@@ -96,47 +81,28 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
   task: "image-classification",
   loader: "loadImageClassifier",
   verb: "classify",
-  loadOptions: {
-    labels: listOption(textOption("")),
-    config: objectOption(),
-    preprocessing: objectOption(),
-    weightsFile: textOption(null),
-  },
+  loadOptions: LABELED_MODEL_OPTIONS,
   options: {
     topK: integerOption({ default: 5, minimum: 1 }),
     threshold: numberOption({ default: null }),
     activation: choiceOption(["softmax", "sigmoid", "none"], null),
   },
-  explainOptions: {
-    method: choiceOption(EXPLANATION_METHODS, null),
-    steps: integerOption({ default: null, minimum: 1 }),
-    windowSize: integerOption({ default: null, minimum: 1 }),
-  },
+  explainOptions: EXPLAIN_IMAGE_OPTIONS,
   checkInput: checkImageInput,
   toSendable: imageToSendable,
   worker: visionWorker,
-  async start(source, { labels: named, config: given, preprocessing: asked, weightsFile }, context) {
-    const id2label = named && Object.fromEntries(named.map((label, index) => [index, label]));
-    const { model, architecture, config, preprocessing } = await loadPretrained<
-      ImageModel,
-      ImagePreprocessing
-    >(
-      {
-        model: source,
-        task: "image-classification",
-        registry: models,
-        ownModels: visionModels,
-        config: given,
-        configDefaults: id2label === null ? null : { id2label },
-        weightsFile,
-        readPreprocessing: readImagePreprocessing,
-      },
+  async start(source, options, context) {
+    const { model, architecture, config, preprocess } = await loadLabeledModel<ImageModel>(
+      "image-classification",
+      { model: source, options },
       context,
     );
     try {
-      const preprocess = imagePreprocessor(asked ?? preprocessing);
       const { steps } = preprocess;
-      const labels = labelsOf(context.operation, config, { count: numClassesOf(model), labels: named });
+      const labels = labelsOf(context.operation, config, {
+        count: numClassesOf(model),
+        labels: options.labels,
+      });
       const usual = config.problem_type === "multi_label_classification" ? "sigmoid" : "softmax";
       const scoresOf = async (
         pictures: readonly Picture[],

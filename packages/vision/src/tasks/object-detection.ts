@@ -5,10 +5,8 @@ import {
   integerOption,
   labelsOf,
   listOption,
-  loadPretrained,
   loadTask,
   numberOption,
-  objectOption,
   type Task,
   type TaskLoadOptions,
   type TaskTypes,
@@ -16,9 +14,7 @@ import {
 } from "@ai/layers/tasks";
 import { InputError, type ModelSource } from "@ai/tensor";
 import type { DetectionModel } from "../models/detection-model.js";
-import { type ImagePreprocessing, models } from "../models/registry.js";
 import type { SelectBoxesOptions } from "../postprocess/select-boxes.js";
-import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { Box } from "../preprocess/picture-transform.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
@@ -26,9 +22,9 @@ import { type ImageSource, readImage } from "../preprocess/read-image.js";
 import { readerOf } from "./detection-readers.js";
 import { type DetectionExplanation, type DetectionTarget, explainDetection } from "./explain-detection.js";
 import { findBoxes } from "./find-boxes.js";
-import { checkImageInput, imageToSendable, readImagePreprocessing } from "./image-input.js";
-import { visionModels } from "./own-models.js";
-import { EXPLANATION_METHODS, type ExplainImageOptions } from "./picture-relevance.js";
+import { checkImageInput, imageToSendable } from "./image-input.js";
+import { LABELED_MODEL_OPTIONS, type LoadLabeledModelOptions, loadLabeledModel } from "./labeled-model.js";
+import { EXPLAIN_IMAGE_OPTIONS, type ExplainImageOptions } from "./picture-relevance.js";
 import { visionWorker } from "./vision-worker.js";
 
 /** An object in a picture: plain JSON. */
@@ -64,16 +60,7 @@ export interface DetectObjectsOptions {
 }
 
 /** Options of {@link loadObjectDetector} beside those of every task. */
-export interface LoadObjectDetectorOptions {
-  /** Names of the classes in the order of the scores; they stand in place of `id2label`. */
-  readonly labels?: readonly string[] | null;
-  /** Fields that stand over those of `config.json`; all of them where there is no such file. */
-  readonly config?: Readonly<Record<string, unknown>> | null;
-  /** Fields of `preprocessor_config.json`, which they stand in place of. */
-  readonly preprocessing?: Readonly<Record<string, unknown>> | null;
-  /** The file of the weights, where it is not called as usual. */
-  readonly weightsFile?: string | null;
-}
+export type LoadObjectDetectorOptions = LoadLabeledModelOptions;
 
 /** What is known of a loaded object detector. */
 export interface ObjectDetectorInfo {
@@ -157,12 +144,7 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
   task: "object-detection",
   loader: "loadObjectDetector",
   verb: "detect",
-  loadOptions: {
-    labels: listOption(textOption("")),
-    config: objectOption(),
-    preprocessing: objectOption(),
-    weightsFile: textOption(null),
-  },
+  loadOptions: LABELED_MODEL_OPTIONS,
   options: {
     threshold: numberOption({ default: null, minimum: 0, maximum: 1 }),
     suppression: choiceOption(["hard", "linear", "gaussian", "none"], null),
@@ -172,35 +154,18 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
     maxDetections: integerOption({ default: UNSAID.maxDetections, minimum: 1 }),
     classes: listOption(textOption("")),
   },
-  explainOptions: {
-    method: choiceOption(EXPLANATION_METHODS, null),
-    steps: integerOption({ default: null, minimum: 1 }),
-    windowSize: integerOption({ default: null, minimum: 1 }),
-  },
+  explainOptions: EXPLAIN_IMAGE_OPTIONS,
   checkInput: checkImageInput,
   toSendable: imageToSendable,
   worker: visionWorker,
-  async start(source, { labels: named, config: given, preprocessing: asked, weightsFile }, context) {
-    const id2label = named && Object.fromEntries(named.map((label, index) => [index, label]));
-    const { model, architecture, config, preprocessing } = await loadPretrained<
-      DetectionModel,
-      ImagePreprocessing
-    >(
-      {
-        model: source,
-        task: "object-detection",
-        registry: models,
-        ownModels: visionModels,
-        config: given,
-        configDefaults: id2label === null ? null : { id2label },
-        weightsFile,
-        readPreprocessing: readImagePreprocessing,
-      },
+  async start(source, options, context) {
+    const { model, architecture, config, preprocess } = await loadLabeledModel<DetectionModel>(
+      "object-detection",
+      { model: source, options },
       context,
     );
     try {
-      const preprocess = imagePreprocessor(asked ?? preprocessing);
-      const labels = labelsOf(context.operation, config, { count: model.numClasses, labels: named });
+      const labels = labelsOf(context.operation, config, { count: model.numClasses, labels: options.labels });
       const { usual } = readerOf(model);
       const info = { architecture, labels, preprocessing: preprocess.steps, usual };
       return {

@@ -7,7 +7,7 @@ import {
   integratedGradients,
   occlusion,
 } from "@ai/layers";
-import type { WorkContext } from "@ai/layers/tasks";
+import { choiceOption, integerOption, type WorkContext } from "@ai/layers/tasks";
 import { InputError, interpolate, narrow, read, reshape, type Tensor, tensor, tidy } from "@ai/tensor";
 import type { PictureTransform } from "../preprocess/picture-transform.js";
 
@@ -35,6 +35,13 @@ export interface ExplainImageOptions {
   /** Of `occlusion`: edge of the square that is hidden, in pixels of what the model sees. Default an eighth of it. */
   readonly windowSize?: number | null;
 }
+
+/** Their rules. */
+export const EXPLAIN_IMAGE_OPTIONS = {
+  method: /* @__PURE__ */ choiceOption(EXPLANATION_METHODS, null),
+  steps: /* @__PURE__ */ integerOption<number | null>({ default: null, minimum: 1 }),
+  windowSize: /* @__PURE__ */ integerOption<number | null>({ default: null, minimum: 1 }),
+};
 
 /** Where a model with attention looked for an answer. */
 export interface AttentionFlow {

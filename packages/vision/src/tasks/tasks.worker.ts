@@ -4,5 +4,6 @@ import { serveTasks } from "@ai/layers/tasks";
 void serveTasks({
   "image-classification": async () => (await import("./image-classification.js")).imageClassification,
   "object-detection": async () => (await import("./object-detection.js")).objectDetection,
+  "image-to-text": async () => (await import("./text-recognition.js")).textRecognition,
   "image-feature-extraction": async () => (await import("./image-embedding.js")).imageEmbedding,
 });

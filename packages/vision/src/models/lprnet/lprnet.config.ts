@@ -1,3 +1,5 @@
+import { HuggingFaceConfig } from "../hugging-face-config.js";
+
 /** Sizes of an {@link LPRNet}. */
 export interface LPRNetConfig {
   /** Symbols, the CTC blank among them. */
@@ -13,3 +15,17 @@ export const LPRNET_SYMBOLS: readonly string[] = [
   ..."京沪津渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新",
   ..."0123456789ABCDEFGHJKLMNPQRSTUVWXYZIO-",
 ];
+
+/**
+ * Reads a `config.json` of `model_type` `lprnet`: `dropout`, `width_factor`, and the symbols as labels, 68 where there are
+ * none; the last one is the CTC blank. Transformers has no such model; the fields are ours.
+ * @throws InputError for another model type or a value that this network does not have.
+ */
+export function readLPRNetConfig(json: Readonly<Record<string, unknown>>): LPRNetConfig {
+  const config = new HuggingFaceConfig("LPRNet", { num_labels: LPRNET_SYMBOLS.length, ...json }, ["lprnet"]);
+  return {
+    numClasses: config.numClasses(),
+    dropout: config.number("dropout", 0.5),
+    widthFactor: config.number("width_factor", 1),
+  };
+}

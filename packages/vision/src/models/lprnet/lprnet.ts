@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "@ai/tensor";
 import { assertImages } from "../image-model.js";
+import type { TextRecognitionModelParts } from "../text-recognition-model.js";
 import type { LPRNetConfig } from "./lprnet.config.js";
 
 /** 1×1 to a quarter of the channels, 3×1, 1×3, 1×1. */
@@ -85,8 +86,7 @@ export class LPRNet extends Module<[images: Tensor], Tensor> {
   readonly numClasses: number;
   readonly backbone: Sequential;
   readonly container: Sequential;
-  /** Path of the module whose output Grad-CAM weighs. */
-  readonly gradCamLayer = "backbone.13";
+  readonly parts: TextRecognitionModelParts;
 
   /** @throws InputError for sizes out of range. */
   constructor({ numClasses, dropout = 0.5, widthFactor = 1 }: LPRNetConfig) {
@@ -120,6 +120,7 @@ export class LPRNet extends Module<[images: Tensor], Tensor> {
       new ReLU(),
     ];
     this.numClasses = numClasses;
+    this.parts = { blank: numClasses - 1, gradCamLayer: "backbone.13" };
     this.backbone = new Sequential(...layers);
     this.container = new Sequential(new Conv2d(narrow + middle + wide + numClasses, numClasses, 1));
   }
