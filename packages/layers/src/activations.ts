@@ -24,12 +24,18 @@ import {
   tanh,
 } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertTensor, formatShape } from "./checks.js";
+import type { ActivationLayer, FoldedActivation } from "./folding.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 /** `max(x, 0)`. */
-export class ReLU extends Module<[x: Tensor], Tensor> {
+export class ReLU extends Module<[x: Tensor], Tensor> implements ActivationLayer {
+  /** @internal */
+  get foldedActivation(): FoldedActivation {
+    return "relu";
+  }
+
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     return relu(x);
@@ -88,7 +94,12 @@ export class Softmax extends Module<[x: Tensor], Tensor> {
 }
 
 /** `min(max(x, 0), 6)`. */
-export class ReLU6 extends Module<[x: Tensor], Tensor> {
+export class ReLU6 extends Module<[x: Tensor], Tensor> implements ActivationLayer {
+  /** @internal */
+  get foldedActivation(): FoldedActivation {
+    return "relu6";
+  }
+
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     return relu6(x);
@@ -110,7 +121,12 @@ export class SELU extends Module<[x: Tensor], Tensor> {
  * `x · σ(x)`, also known as swish.
  * @see Elfwing, Uchibe, Doya (2017), https://arxiv.org/abs/1702.03118
  */
-export class SiLU extends Module<[x: Tensor], Tensor> {
+export class SiLU extends Module<[x: Tensor], Tensor> implements ActivationLayer {
+  /** @internal */
+  get foldedActivation(): FoldedActivation {
+    return "silu";
+  }
+
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     return silu(x);

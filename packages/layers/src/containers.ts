@@ -1,4 +1,5 @@
 import { InputError, type Tensor } from "@ai/tensor";
+import type { ActivationLayer, FoldingConvolution } from "./folding.js";
 import { type AnyModule, Module } from "./module.js";
 
 /** A layer from one tensor to one tensor. */
@@ -26,8 +27,28 @@ export class Sequential extends Module<[x: Tensor], Tensor> {
    * @returns `[...]` what the last layer gives; the input when there is no layer.
    */
   protected forward(x: Tensor): Tensor {
-    return this.layers.reduce((result, layer) => layer.call(result), x);
+    let result = x;
+    for (let index = 0; index < this.layers.length; ) {
+      const folded = callFolded(result, this.layers.slice(index, index + 3));
+      result = folded?.output ?? this.layers[index].call(result);
+      index += folded?.count ?? 1;
+    }
+    return result;
   }
+}
+
+/** Calls a convolution with its normalization and, where there is one, the activation. @returns how many layers that was */
+function callFolded(
+  x: Tensor,
+  [layer, norm, last]: readonly TensorModule[],
+): { output: Tensor; count: number } | undefined {
+  const convolution = layer as TensorModule & Partial<FoldingConvolution>;
+  if (norm === undefined || convolution.callNormalized === undefined) return undefined;
+  const activation = last?.isObserved
+    ? undefined
+    : (last as Partial<ActivationLayer> | undefined)?.foldedActivation;
+  const output = convolution.callNormalized(x, norm, activation);
+  return output && { output, count: activation === undefined ? 2 : 3 };
 }
 
 /**

@@ -1,6 +1,13 @@
 import { conv2d, type Tensor } from "@ai/tensor";
 import { assertShape } from "./checks.js";
 import { ConvNd, type ConvNdOptions, type Sides } from "./conv-nd.js";
+import {
+  type FoldedActivation,
+  type FoldedConvolution,
+  type FoldingConvolution,
+  foldNormalization,
+} from "./folding.js";
+import type { AnyModule } from "./module.js";
 
 /** Options of {@link Conv2d}: one number for both axes, or height and width. */
 export type Conv2dOptions = ConvNdOptions;
@@ -14,11 +21,13 @@ export type Conv2dOptions = ConvNdOptions;
  * const layer = new Conv2d(3, 16, 3, { padding: 1 });
  * const y = layer.call(x); // x [batch, height, width, 3], y [batch, height, width, 16]
  */
-export class Conv2d extends ConvNd {
+export class Conv2d extends ConvNd implements FoldingConvolution {
   declare readonly kernelSize: readonly [height: number, width: number];
   declare readonly stride: readonly [height: number, width: number];
   declare readonly dilation: readonly [height: number, width: number];
   declare readonly padding: readonly [height: Sides, width: Sides];
+
+  #folded: (FoldedConvolution & { readonly activation: FoldedActivation | undefined }) | undefined;
 
   /** @throws InputError for sizes that are not integers in range, channels that `groups` does not divide, or "same" with a stride. */
   constructor(
@@ -31,6 +40,23 @@ export class Conv2d extends ConvNd {
   }
 
   /**
+   * Calls this layer with the normalization and the activation behind it, in one pass.
+   * @param x `[batch, height, width, inChannels]`
+   * @returns `[batch, outHeight, outWidth, outChannels]`; undefined where the layers have to be called one by one.
+   * @internal
+   */
+  callNormalized(x: Tensor, norm: AnyModule, activation?: FoldedActivation): Tensor | undefined {
+    const folded = foldNormalization(this as unknown as AnyModule & ConvNd, norm);
+    if (folded === undefined) return undefined;
+    this.#folded = { ...folded, activation };
+    try {
+      return this.call(x);
+    } finally {
+      this.#folded = undefined;
+    }
+  }
+
+  /**
    * @param x `[batch, height, width, inChannels]`
    * @returns `[batch, outHeight, outWidth, outChannels]`
    * @throws ShapeError for another rank or number of channels.
@@ -38,6 +64,8 @@ export class Conv2d extends ConvNd {
   protected forward(x: Tensor): Tensor {
     assertShape(x, ["batch", "height", "width", "channels"], this.inChannels, "; images are channels-last");
     const prepared = this.prepare(x);
-    return conv2d(prepared.x, this.weight.value, prepared.options);
+    if (this.#folded === undefined) return conv2d(prepared.x, this.weight.value, prepared.options);
+    const { weight, bias, activation } = this.#folded;
+    return conv2d(prepared.x, weight, { ...prepared.options, bias, activation });
   }
 }

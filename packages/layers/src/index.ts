@@ -23,6 +23,13 @@ export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
 export * from "./explain/index.js";
 export * from "./flatten.js";
+export {
+  type ChannelStatistics,
+  type ConvNormActivationOptions,
+  convNormActivation,
+  type FoldableNorm,
+  type FoldedActivation,
+} from "./folding.js";
 export * from "./gated.js";
 export * from "./group-norm.js";
 export * from "./grouped-query-attention.js";

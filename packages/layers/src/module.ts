@@ -134,6 +134,11 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return () => this.#hooks.delete(entry);
   }
 
+  /** Whether hooks see its calls: then it must run as it is written. */
+  get isObserved(): boolean {
+    return this.#preHooks.size + this.#hooks.size > 0;
+  }
+
   /** Submodules that are fields of this one, by checkpoint name. */
   namedChildren(): [name: string, module: AnyModule][] {
     return [...owned(this as unknown as AnyModule)].filter(

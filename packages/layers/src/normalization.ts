@@ -12,6 +12,7 @@ import {
   tidy,
 } from "@ai/tensor";
 import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
+import type { ChannelStatistics, FoldableNorm } from "./folding.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter, StateCounter, StateTensor } from "./parameter.js";
@@ -32,7 +33,7 @@ export interface BatchNormOptions {
  * `(x − mean) / √(variance + epsilon) · weight + bias` for each channel, over all other axes.
  * In training the batch's own statistics are used and gathered (the variance by n − 1), in evaluation the gathered ones.
  */
-abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
+abstract class BatchNorm extends Module<[x: Tensor], Tensor> implements FoldableNorm {
   static override readonly checkpointNames: Readonly<Record<string, string>> = {
     runningMean: "running_mean",
     runningVariance: "running_var",
@@ -68,6 +69,14 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
       ? new StateTensor([numFeatures], { initializer: constant(1) })
       : undefined;
     this.numBatchesTracked = trackRunningStats ? new StateCounter() : undefined;
+  }
+
+  /** @internal */
+  get fixedStatistics(): ChannelStatistics | undefined {
+    const { runningMean: mean, runningVariance: variance, weight, bias, epsilon } = this;
+    return this.training || mean === undefined || variance === undefined
+      ? undefined
+      : { mean, variance, weight, bias, epsilon };
   }
 
   /** Normalizes the last axis of `x` `[..., numFeatures]`. */

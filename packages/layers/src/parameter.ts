@@ -41,6 +41,14 @@ export interface ParameterOptions extends StoredTensorOptions {
   readonly requiresGrad?: boolean;
 }
 
+/** What was computed from stored tensors, and from which of their versions. */
+interface Derived {
+  readonly sources: readonly StoredTensor[];
+  readonly versions: readonly number[];
+  readonly tensors: readonly Tensor[];
+  readonly releases: readonly (() => void)[];
+}
+
 /**
  * A tensor that a module owns across calls. Its shape is known at once; its values appear at first use,
  * when the module is asked for its parameters, or on load. Freed by {@link StoredTensor.dispose},
@@ -55,6 +63,7 @@ export abstract class StoredTensor {
   #release: (() => void) | undefined;
   #replaced = 0;
   #disposed = false;
+  #derived: Derived | undefined;
 
   constructor(shape: Shape, { initializer, dtype = "float32", checkpointPermutation }: StoredTensorOptions) {
     if (!shape.every((length) => Number.isInteger(length) && length >= 0))
@@ -101,6 +110,32 @@ export abstract class StoredTensor {
     return this.#replaced + (this.#tensor === undefined ? 0 : (dataVersion(this.#tensor) ?? 0));
   }
 
+  /**
+   * Tensors computed from these values and others, kept until any of them changes or these are freed.
+   * @param sources What they are computed from beside this.
+   * @param compute Makes them, unrecorded; they are the property of this object.
+   * @internal
+   */
+  derive(sources: readonly StoredTensor[], compute: () => Tensor[]): readonly Tensor[] {
+    const versions = [this, ...sources].map(({ version }) => version);
+    const known = this.#derived;
+    const isFresh =
+      known?.sources.length === sources.length &&
+      known.sources.every((source, index) => source === sources[index]) &&
+      known.versions.every((version, index) => version === versions[index]);
+    if (known !== undefined && isFresh) return known.tensors;
+    this.#forgetDerived();
+    const tensors = compute().map((tensor) => keep(tensor));
+    this.#derived = { sources, versions, tensors, releases: tensors.map(freeWhenCollected) };
+    return tensors;
+  }
+
+  #forgetDerived(): void {
+    for (const release of this.#derived?.releases ?? []) release();
+    dispose([...(this.#derived?.tensors ?? [])]);
+    this.#derived = undefined;
+  }
+
   /** Shape in a checkpoint. */
   get checkpointShape(): Shape {
     return this.checkpointPermutation?.map((axis) => this.shape[axis]) ?? this.shape;
@@ -144,6 +179,7 @@ export abstract class StoredTensor {
   }
 
   #free(): void {
+    this.#forgetDerived();
     this.#release?.();
     this.#release = undefined;
     if (this.#tensor !== undefined) dispose(this.#tensor);

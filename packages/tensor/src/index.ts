@@ -14,6 +14,7 @@ export {
   useDevice,
 } from "./device.js";
 export type { DType, TypedArray } from "./dtype.js";
+export { isRecording } from "./engine.js";
 export * from "./errors.js";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.js";
 export { type AdamwUpdateOptions, adamwUpdate } from "./kernels/adamw-update/adamw-update.js";

@@ -1,5 +1,5 @@
-import { BatchNorm2d, Conv2d, Module } from "@ai/layers";
-import { pad, relu6, silu, type Tensor } from "@ai/tensor";
+import { BatchNorm2d, Conv2d, convNormActivation, Module } from "@ai/layers";
+import { pad, type Tensor } from "@ai/tensor";
 
 /**
  * Where a convolution that halves a picture puts its padding: evenly (PyTorch), more at the end (TensorFlow on even
@@ -19,12 +19,6 @@ export interface ConvNormOptions {
   readonly padding?: StridePadding;
   readonly activation?: MobileActivation;
   readonly epsilon?: number;
-}
-
-/** Applies an activation by its name. @param x `[...]` @returns `[...]` */
-export function activateMobile(x: Tensor, activation: MobileActivation): Tensor {
-  if (activation === "none") return x;
-  return activation === "silu" ? silu(x) : relu6(x);
 }
 
 /** A convolution without bias, batch norm, and an activation: what mobile networks are made of. */
@@ -52,8 +46,11 @@ export class ConvNorm extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[batch, height, width, inChannels]` @returns `[batch, height / stride, width / stride, outChannels]` */
   protected forward(x: Tensor): Tensor {
-    const convolved = this.convolution.call(this.stridePadding === "symmetric" ? x : this.#pad(x));
-    return activateMobile(this.normalization.call(convolved), this.activation);
+    return convNormActivation(this.stridePadding === "symmetric" ? x : this.#pad(x), {
+      convolution: this.convolution,
+      norm: this.normalization,
+      activation: this.activation === "none" ? undefined : this.activation,
+    });
   }
 
   /** @returns `[batch, height + …, width + …, channels]` */

@@ -1,4 +1,4 @@
-import { BatchNorm2d, Conv2d, Linear, Module, Sequential } from "@ai/layers";
+import { BatchNorm2d, Conv2d, convNormActivation, Linear, Module, Sequential } from "@ai/layers";
 import { add, mean, pad, relu, stridedSlice, type Tensor } from "@ai/tensor";
 import { ImageModel, type ImageModelParts } from "../image-model.js";
 import type { CifarResNetConfig } from "./cifar-resnet.config.js";
@@ -23,8 +23,13 @@ class CifarBlock extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[batch, height, width, inChannels]` @returns `[batch, height / stride, width / stride, outChannels]` */
   protected forward(x: Tensor): Tensor {
-    const hidden = relu(this.bn1.call(this.conv1.call(x))); // [batch, height / stride, width / stride, outChannels]
-    return relu(add(this.bn2.call(this.conv2.call(hidden)), this.halves ? this.#shortcut(x) : x));
+    const hidden = convNormActivation(x, { convolution: this.conv1, norm: this.bn1, activation: "relu" }); // [batch, height / stride, width / stride, outChannels]
+    return relu(
+      add(
+        convNormActivation(hidden, { convolution: this.conv2, norm: this.bn2 }),
+        this.halves ? this.#shortcut(x) : x,
+      ),
+    );
   }
 
   /** Every second pixel, zeros as new channels on both sides. */
@@ -90,7 +95,7 @@ export class CifarResNet extends ImageModel {
   }
 
   protected embed(images: Tensor): Tensor {
-    const stem = relu(this.bn1.call(this.conv1.call(images))); // [batch, height, width, channels]
+    const stem = convNormActivation(images, { convolution: this.conv1, norm: this.bn1, activation: "relu" }); // [batch, height, width, channels]
     const features = this.layer3.call(this.layer2.call(this.layer1.call(stem))); // [batch, height / 4, width / 4, 4 · channels]
     return mean(features, { axes: [1, 2] }); // [batch, embeddingDim]
   }

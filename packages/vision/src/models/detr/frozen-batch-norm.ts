@@ -1,11 +1,11 @@
-import { constant, Module, StateTensor } from "@ai/layers";
+import { type ChannelStatistics, constant, type FoldableNorm, Module, StateTensor } from "@ai/layers";
 import { batchNorm, type Tensor } from "@ai/tensor";
 
 /**
  * Batch norm whose statistics and factors never change: `(x − mean) / √(variance + epsilon) · weight + bias`.
  * State: `weight`, `bias`, `running_mean`, `running_var`, all `[numFeatures]`.
  */
-export class FrozenBatchNorm2d extends Module<[x: Tensor], Tensor> {
+export class FrozenBatchNorm2d extends Module<[x: Tensor], Tensor> implements FoldableNorm {
   static override readonly checkpointNames: Readonly<Record<string, string>> = {
     runningMean: "running_mean",
     runningVariance: "running_var",
@@ -24,6 +24,12 @@ export class FrozenBatchNorm2d extends Module<[x: Tensor], Tensor> {
     this.bias = state(0);
     this.runningMean = state(0);
     this.runningVariance = state(1);
+  }
+
+  /** @internal */
+  get fixedStatistics(): ChannelStatistics {
+    const { runningMean: mean, runningVariance: variance, weight, bias } = this;
+    return { mean, variance, weight, bias, epsilon: 1e-5 };
   }
 
   /** @param x `[batch, height, width, numFeatures]` @returns the shape of `x` */

@@ -1,4 +1,13 @@
-import { BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, Sequential, type TensorModule } from "@ai/layers";
+import {
+  BatchNorm2d,
+  Conv2d,
+  convNormActivation,
+  Linear,
+  MaxPool2d,
+  Module,
+  Sequential,
+  type TensorModule,
+} from "@ai/layers";
 import { add, InputError, mean, relu, type Tensor } from "@ai/tensor";
 import { type FeatureStage, ImageModel, type ImageModelParts } from "../image-model.js";
 import type { ResNetBackboneConfig, ResNetConfig } from "./resnet.config.js";
@@ -45,8 +54,13 @@ class BasicBlock extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[batch, height, width, inChannels]` @returns `[batch, height / stride, width / stride, outChannels]` */
   protected forward(x: Tensor): Tensor {
-    const hidden = relu(this.bn1.call(this.conv1.call(x))); // [batch, height / stride, width / stride, outChannels]
-    return relu(add(this.bn2.call(this.conv2.call(hidden)), this.downsample?.call(x) ?? x));
+    const hidden = convNormActivation(x, { convolution: this.conv1, norm: this.bn1, activation: "relu" }); // [batch, height / stride, width / stride, outChannels]
+    return relu(
+      add(
+        convNormActivation(hidden, { convolution: this.conv2, norm: this.bn2 }),
+        this.downsample?.call(x) ?? x,
+      ),
+    );
   }
 }
 
@@ -75,9 +89,18 @@ class Bottleneck extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[batch, height, width, inChannels]` @returns `[batch, height / stride, width / stride, outChannels]` */
   protected forward(x: Tensor): Tensor {
-    const reduced = relu(this.bn1.call(this.conv1.call(x)));
-    const hidden = relu(this.bn2.call(this.conv2.call(reduced))); // [batch, height / stride, width / stride, outChannels / 4]
-    return relu(add(this.bn3.call(this.conv3.call(hidden)), this.downsample?.call(x) ?? x));
+    const reduced = convNormActivation(x, { convolution: this.conv1, norm: this.bn1, activation: "relu" });
+    const hidden = convNormActivation(reduced, {
+      convolution: this.conv2,
+      norm: this.bn2,
+      activation: "relu",
+    }); // [batch, height / stride, width / stride, outChannels / 4]
+    return relu(
+      add(
+        convNormActivation(hidden, { convolution: this.conv3, norm: this.bn3 }),
+        this.downsample?.call(x) ?? x,
+      ),
+    );
   }
 }
 
@@ -136,7 +159,9 @@ export class ResNetBackbone extends Module<[images: Tensor], Tensor[]> {
    * @throws ShapeError for another rank or number of channels.
    */
   protected forward(images: Tensor): Tensor[] {
-    let x = this.pool.call(relu(this.bn1.call(this.conv1.call(images)))); // [batch, height / 4, width / 4, embeddingSize]
+    let x = this.pool.call(
+      convNormActivation(images, { convolution: this.conv1, norm: this.bn1, activation: "relu" }),
+    ); // [batch, height / 4, width / 4, embeddingSize]
     return Object.values(this.layers).map((layer) => {
       x = layer.call(x);
       return x;

@@ -1,5 +1,5 @@
-import { BatchNorm2d, Conv2d, Linear, Module } from "@ai/layers";
-import { add, maxPool2d, mean, relu, type Tensor } from "@ai/tensor";
+import { BatchNorm2d, Conv2d, convNormActivation, Linear, Module } from "@ai/layers";
+import { add, maxPool2d, mean, type Tensor } from "@ai/tensor";
 import { ImageModel, type ImageModelParts } from "../image-model.js";
 import type { ResNet9Config } from "./resnet9.config.js";
 
@@ -16,7 +16,7 @@ class ConvBlock extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[batch, height, width, inChannels]` @returns `[batch, height, width, outChannels]` */
   protected forward(x: Tensor): Tensor {
-    return relu(this.bn.call(this.conv.call(x)));
+    return convNormActivation(x, { convolution: this.conv, norm: this.bn, activation: "relu" });
   }
 }
 
