@@ -4,7 +4,13 @@ import { type ClassifyImageOptions, loadImageClassifier } from "../tasks/image-c
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
-import { MODEL_HELP, type ModelFlags, modelOptions, withModelOptions } from "./model-options.js";
+import {
+  type ModelFlags,
+  modelHelp,
+  modelOptions,
+  withLabelOption,
+  withModelOptions,
+} from "./model-options.js";
 import { expandPictures } from "./picture-paths.js";
 
 /** What a picture is classified with unless the user says otherwise: ImageNet's 1000 classes, 47 MB. */
@@ -24,7 +30,7 @@ export function addClassify(program: Command): void {
     .command("classify")
     .description("say what pictures show")
     .argument("<pictures...>", "files, folders, patterns or URLs")
-    .option("--model <model>", MODEL_HELP, DEFAULT_CLASSIFIER)
+    .option("--model <model>", modelHelp("image-classification"), DEFAULT_CLASSIFIER)
     .option("--top-k <count>", "how many classes a picture, the best first", integer(1), 5)
     .option("--threshold <score>", "leave out classes with a lower score", number(0, 1))
     .addOption(
@@ -34,7 +40,7 @@ export function addClassify(program: Command): void {
       ]),
     )
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 8);
-  withCommonOptions(withModelOptions(command)).action(
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(
     async (pictures: readonly string[], flags: ClassifyFlags) => {
       const context = new CommandContext(flags);
       try {

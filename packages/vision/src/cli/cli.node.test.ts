@@ -135,6 +135,12 @@ it("trains, evaluates and uses a detector, drawing what it found", async () => {
     out: "drawn/lights/p3.png",
   });
   expect(await readdir(join(vision.folder, "drawn/lights"))).toHaveLength(6);
+
+  const explained = await vision.run(
+    ...["explain", "voc/JPEGImages/p0.png", "--task", "detect", "--model", "models/lights"],
+    ...["--method", "occlusion", "--window-size", "32", "--out", "drawn/light.png"],
+  );
+  expect(explained.stdout).toBe("voc/JPEGImages/p0.png: light by occlusion, drawn in drawn/light.png\n");
 });
 
 it("stops at Ctrl-C with a checkpoint, says how to go on, and ends as a run without a stop", async () => {
@@ -147,7 +153,7 @@ it("stops at Ctrl-C with a checkpoint, says how to go on, and ends as a run with
   const stopped = await finished;
   expect(stopped.code).toBe(130);
   const [, step, command] =
-    /^error: stopped from the keyboard after step (\d+), which is saved in models\/stopped\/checkpoints; go on with: npx @ai\/vision (.+)$/m.exec(
+    /^stopped from the keyboard after step (\d+), which is saved in models\/stopped\/checkpoints; go on with: npx @ai\/vision (.+)$/m.exec(
       stopped.stderr,
     ) ?? [];
   expect(Number(step)).toBeGreaterThanOrEqual(6);

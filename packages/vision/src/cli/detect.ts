@@ -4,11 +4,17 @@ import { type Detection, type DetectObjectsOptions, loadObjectDetector } from ".
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent, writeDrawing } from "./each-picture.js";
-import { MODEL_HELP, type ModelFlags, modelOptions, withModelOptions } from "./model-options.js";
+import {
+  type ModelFlags,
+  modelHelp,
+  modelOptions,
+  withLabelOption,
+  withModelOptions,
+} from "./model-options.js";
 import { drawingPaths, expandPictures } from "./picture-paths.js";
 
 /** What objects are found with unless the user says otherwise: COCO's 91 classes, 160 MB. */
-const DEFAULT_DETECTOR = "facebook/detr-resnet-50";
+export const DEFAULT_DETECTOR = "facebook/detr-resnet-50";
 
 interface DetectFlags extends CommonFlags, ModelFlags {
   readonly model: string;
@@ -28,7 +34,7 @@ export function addDetect(program: Command): void {
     .description("find objects in pictures")
     .argument("<pictures...>", "files, folders, patterns or URLs")
     .option("--out <path>", "draw the boxes: a PNG file for one picture, a folder for several")
-    .option("--model <model>", MODEL_HELP, DEFAULT_DETECTOR)
+    .option("--model <model>", modelHelp("object-detection"), DEFAULT_DETECTOR)
     .option("--threshold <score>", "leave out objects with a lower score", number(0, 1))
     .addOption(
       new Option("--suppression <name>", "what happens to a box that overlaps a better one").choices([
@@ -42,7 +48,7 @@ export function addDetect(program: Command): void {
     .option("--max-detections <count>", "how many objects a picture, the best ones", integer(1))
     .option("--classes <names...>", "only objects of these classes")
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 4);
-  withCommonOptions(withModelOptions(command)).action(
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(
     async (pictures: readonly string[], flags: DetectFlags) => {
       const context = new CommandContext(flags);
       try {

@@ -8,7 +8,13 @@ import { loadObjectDetector } from "../tasks/object-detection.js";
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, withCommonOptions } from "./common-options.js";
 import { percent } from "./each-picture.js";
-import { MODEL_HELP, type ModelFlags, modelOptions, withModelOptions } from "./model-options.js";
+import {
+  type ModelFlags,
+  modelHelp,
+  modelOptions,
+  withLabelOption,
+  withModelOptions,
+} from "./model-options.js";
 import { DATA_HELP, evaluationPart, type NamedSet, openData } from "./open-data.js";
 import { formatOption } from "./train.js";
 
@@ -23,7 +29,7 @@ export function addEvaluate(program: Command): void {
   const command = program
     .command("evaluate")
     .description("say how often a model is right on pictures whose classes or objects are known")
-    .argument("<model>", MODEL_HELP)
+    .argument("<model>", modelHelp("image-classification", "object-detection"))
     .argument("<data>", DATA_HELP)
     .addOption(formatOption())
     .addOption(
@@ -32,7 +38,7 @@ export function addEvaluate(program: Command): void {
       ),
     )
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1));
-  withCommonOptions(withModelOptions(command)).action(
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(
     async (model: string, path: string, flags: EvaluateFlags) => {
       const context = new CommandContext(flags);
       try {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { InputError } from "@ai/tensor";
 import type { Command } from "commander";
+import { visionModels } from "../tasks/own-models.js";
 import { given } from "./common-options.js";
 
 /** Options of commands that load a model. */
@@ -11,16 +12,26 @@ export interface ModelFlags {
   readonly revision?: string;
 }
 
-/** What a model may be, for the help. */
-export const MODEL_HELP = "a folder, a file of weights, a URL or a Hugging Face repository (owner/name)";
+/** What a model of some tasks may be, for the help. */
+export function modelHelp(...tasks: readonly string[]): string {
+  const names = Object.keys(visionModels).filter((name) =>
+    visionModels[name].tasks.some((task) => tasks.includes(task)),
+  );
+  const own = names.length === 0 ? "" : `${names.join(" or ")} (ours), `;
+  return `${own}a folder, a file of weights, a URL or a Hugging Face repository (owner/name)`;
+}
+
+/** Adds the option that names the classes of a model without names. */
+export function withLabelOption(command: Command): Command {
+  return command.option(
+    "--labels <file>",
+    "a text file with the names of the classes, one a line, for weights without them",
+  );
+}
 
 /** Adds the options of commands that load a model. */
 export function withModelOptions(command: Command): Command {
   return command
-    .option(
-      "--labels <file>",
-      "a text file with the names of the classes, one a line, for weights without them",
-    )
     .option("--config <file>", "a JSON file whose fields stand over those of config.json")
     .option("--weights-file <name>", "the file of the weights, where it is not called as usual")
     .option("--revision <name>", "branch, tag or commit of a repository");
@@ -44,7 +55,7 @@ export async function modelOptions({ labels, config, weightsFile, revision }: Mo
   return {
     ...(labels === undefined
       ? {}
-      : { labels: (await textOf("--labels", labels)).split(/\r?\n/).filter((line) => line.trim() !== "") }),
+      : { labels: (await textOf("--labels", labels)).replace(/\r?\n$/, "").split(/\r?\n/) }),
     ...(config === undefined ? {} : { config: parse(await textOf("--config", config), config) }),
     ...given({ weightsFile, revision }),
   };

@@ -4,6 +4,7 @@ import { addClassify } from "./classify.js";
 import { addDetect } from "./detect.js";
 import { addEvaluate } from "./evaluate.js";
 import { addExplain } from "./explain.js";
+import { addRead } from "./read.js";
 import { addTrain } from "./train.js";
 
 const EXAMPLES = `
@@ -28,6 +29,7 @@ export function visionProgram(): Command {
   addEvaluate(program);
   addClassify(program);
   addDetect(program);
+  addRead(program);
   addExplain(program);
   return program;
 }

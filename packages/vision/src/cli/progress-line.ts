@@ -30,7 +30,8 @@ export class ProgressLine {
   }
 
   clear(): void {
-    if (this.#drawn > 0) process.stderr.write(`\r${" ".repeat(this.#drawn)}\r`);
+    // what others drew, too
+    if (process.stderr.isTTY === true) process.stderr.write("\r\u001b[2K");
     this.#drawn = 0;
   }
 }

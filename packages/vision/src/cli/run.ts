@@ -29,11 +29,13 @@ function report(error: unknown, isDebug: boolean): number {
   // commander has said it already
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
   const isStopped = error instanceof InterruptedError;
-  const known = isStopped || isAiError(error) || isSystemError(error);
+  const known = isAiError(error) || isSystemError(error);
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(
-    known ? `error: ${message}\n` : `error: unexpected: ${message}; --debug shows where it came from\n`,
-  );
+  if (isStopped) process.stderr.write(`${message}\n`);
+  else
+    process.stderr.write(
+      known ? `error: ${message}\n` : `error: unexpected: ${message}; --debug shows where it came from\n`,
+    );
   if (isDebug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`);
   return isStopped ? INTERRUPTED_EXIT_CODE : 1;
 }
