@@ -116,7 +116,10 @@ export async function nodeProject() {
     timeoutSeconds: 120,
   });
   if (code !== 0) return [`node main.js: exit code ${code}\n${output}`];
-  return problemsOfLosses("node main.js", JSON.parse(output.trim().split("\n").at(-1)));
+  return [
+    ...problemsOfLosses("node main.js", JSON.parse(output.trim().split("\n").at(-1))),
+    ...(await problemsOfCommand(join(folder, "node_modules", ".bin", "vision"), ["--help"], { cwd: folder })),
+  ];
 }
 
 const MAIN =
