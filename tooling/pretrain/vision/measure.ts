@@ -21,6 +21,9 @@ const BATCH = 100;
 /** Detections below it hardly change an average precision; as `TrainedObjectDetector.evaluate` has it. */
 const LEAST_SCORE = 0.02;
 
+/** Above it no drawing has a detection that another device's rounding could turn over. */
+const SURE = 0.5;
+
 /** Share of the pictures whose best class is right. */
 async function accuracyOf(
   files: ModelBytes,
@@ -114,7 +117,7 @@ export async function answersOf(
       await classify.dispose();
     } else {
       const detect = await loadObjectDetector(files, { device: "cpu" });
-      const found = await detect(picture);
+      const found = await detect(picture, { threshold: SURE });
       store(
         `${name}.boxes`,
         [found.length, 4],

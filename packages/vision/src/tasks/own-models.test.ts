@@ -2,6 +2,7 @@ import { type Fixture, loadFixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
 import type { Picture } from "../preprocess/picture.js";
 import { loadImageClassifier } from "./image-classification.js";
+import { loadImageEmbedder } from "./image-embedding.js";
 import { loadObjectDetector } from "./object-detection.js";
 import { visionModels } from "./own-models.js";
 
@@ -49,7 +50,7 @@ describe.each(["cpu", "wasm"] as const)("models of ours by name (%s)", (device) 
     const fixture = await answersOf(name);
     const detect = await loadObjectDetector(name, { device });
     for (const [drawing, picture] of drawingsOf(fixture)) {
-      const found = await detect(picture);
+      const found = await detect(picture, { threshold: 0.5 });
       const [boxes, labels, scores] = ["boxes", "labels", "scores"].map((part) =>
         Array.from(fixture.host(`${drawing}.${part}`).values, Number),
       );
@@ -64,6 +65,17 @@ describe.each(["cpu", "wasm"] as const)("models of ours by name (%s)", (device) 
     }
     await detect.dispose();
   });
+});
+
+it("embed pictures, where they classify", async () => {
+  for (const name of named("image-feature-extraction")) {
+    const [[, picture]] = drawingsOf(await answersOf(name));
+    const embed = await loadImageEmbedder(name, { device: "wasm" });
+    const embedding = await embed(picture);
+    expect(embedding).toHaveLength(embed.info.embeddingDim);
+    expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
+    await embed.dispose();
+  }
 });
 
 it("lists the models of the task when a name is none", async () => {
