@@ -12,11 +12,12 @@ const USAGE_EXIT_CODE = 2;
  * @param words What stands behind the name of the program.
  */
 export async function runVision(words: readonly string[]): Promise<void> {
-  // a reader that has seen enough, such as `head`, is no failure
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
+  // a reader that has seen enough, such as `head`, is no failure; of progress it ends nothing
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (stream === process.stdout) process.exit();
+    });
   try {
     await visionProgram().parseAsync([...words], { from: "user" });
   } catch (error) {
