@@ -191,6 +191,12 @@ it("says in a sentence what is wrong, with an exit code of 2 for the command lin
     ],
     ["train classify notes.txt", 1, /^error: notes.txt: .*got another file; unpack it/],
     ["train detect halves", 1, /^error: halves: expected pictures with boxes, got .*; use train classify\n$/],
+    ["train classify halves/train --hold-out 200", 1, /one of 200 can be held out for tests, got 96; choose/],
+    [
+      "classify halves --threads 1 --device cpu",
+      1,
+      /^error: --threads: expected it with the device wasm, got it with cpu/,
+    ],
     ["evaluate mine halves", 1, /^error: .*expected a model, got "mine".*\n$/],
   ];
   const ends = await Promise.all(
@@ -201,6 +207,16 @@ it("says in a sentence what is wrong, with an exit code of 2 for the command lin
     expect(ends[index].stderr).toMatch(message);
     expect(ends[index].stderr).not.toMatch(/\n\s+at /);
   });
+  const [good, bad] = ["halves/test/left/0.png", "notes.txt"];
+  const some = await vision.run("classify", bad, good, "--model", "models/halves", "--json");
+  expect(some).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: readImage: notes.txt: .*\n$/),
+  });
+  expect(JSON.parse(some.stdout)).toMatchObject([
+    { file: bad, error: expect.stringContaining(bad) },
+    { file: good, classes: [{}, {}, {}, {}] },
+  ]);
   const debugged = await vision.run("train", "classify", "nowhere", "--debug");
   expect(debugged.stderr).toMatch(/InputError: nowhere: .*\n\s+at /);
 });

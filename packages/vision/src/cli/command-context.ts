@@ -1,5 +1,5 @@
 import type { TaskLoadOptions, TaskProgress } from "@ai/layers/tasks";
-import { type DeviceDescription, type DeviceName, useDevice } from "@ai/tensor";
+import { type DeviceDescription, type DeviceName, InputError, useDevice } from "@ai/tensor";
 import { type CommonFlags, given } from "./common-options.js";
 import { Interruption } from "./interruption.js";
 import { ProgressLine } from "./progress-line.js";
@@ -11,7 +11,12 @@ export class CommandContext {
   readonly #flags: CommonFlags;
 
   constructor(flags: CommonFlags) {
-    this.#flags = flags;
+    const { threads, device = threads === undefined ? undefined : "wasm" } = flags;
+    if (threads !== undefined && device !== "wasm")
+      throw new InputError(
+        `--threads: expected it with the device wasm, got it with ${device}; leave it out`,
+      );
+    this.#flags = { ...flags, ...given({ device }) };
     this.interruption = new Interruption((text) => this.note(text));
   }
 

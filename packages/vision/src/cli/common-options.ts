@@ -40,7 +40,11 @@ export function withCommonOptions(command: Command): Command {
         "cuda",
       ]),
     )
-    .option("--threads <count>", "threads of the device wasm; the cores there are when left out", integer(1))
+    .option(
+      "--threads <count>",
+      "threads of the device wasm, which is then used; the cores there are when left out",
+      integer(1),
+    )
     .option("--json", "print the result as JSON on standard output; all else goes to standard error")
     .option("--debug", "print where an error came from");
 }

@@ -74,9 +74,10 @@ async function evaluateClassifier(
       onProgress: context.count("evaluating"),
     });
     const { count, top1, top5, classes } = scores;
+    const hasFive = classify.info.labels.length > 5;
     context.result({ model, split: name, ...scores }, () =>
       [
-        `${count} pictures (${name}): top-1 ${percent(top1)}, top-5 ${percent(top5)}`,
+        `${count} pictures (${name}): top-1 ${percent(top1)}${hasFive ? `, top-5 ${percent(top5)}` : ""}`,
         ...classes.map((each) => `  ${percent(each.top1).padStart(7)}  ${each.label} (${each.count})`),
       ].join("\n"),
     );

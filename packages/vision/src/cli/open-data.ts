@@ -66,6 +66,10 @@ export function trainingParts(
       ...(test === undefined ? {} : { test: { name: "test", set: test } }),
     };
   if (holdOut === 0) return { train: { name: "all", set: whole } };
+  if (holdOut === 1 || whole.length < holdOut)
+    throw new InputError(
+      `${path}: expected at least 2 and so many pictures that one of ${holdOut} can be held out for tests, got ${whole.length}; choose another --hold-out, or 0 for no test`,
+    );
   const [{ training, validation: kept }] = kFoldSplit(whole.length, { folds: holdOut, seed });
   const part = (positions: Int32Array): PictureSet => {
     const subset = new SubsetDataset(whole, positions);
