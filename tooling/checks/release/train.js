@@ -3,7 +3,7 @@
 import { Linear, ReLU, Sequential } from "@ai/layers";
 import { AdamW, DataLoader, MSELoss, TensorDataset, Trainer } from "@ai/layers/training";
 import { manualSeed, tensor, useDevice } from "@ai/tensor";
-import { readImage } from "@ai/vision";
+import { loadImageClassifier, readImage } from "@ai/vision";
 
 /** A JPEG and a WebP of one pixel: their decoders come as WebAssembly inside the package. */
 const PICTURES = [
@@ -19,8 +19,21 @@ async function decodePictures() {
   }
 }
 
+/** A model of ours comes with the package: by name, here and in a worker, it reads a stroke as a one. */
+async function readDigit(device) {
+  const data = new Uint8Array(28 * 28);
+  for (let y = 5; y < 23; y++) data.fill(255, 28 * y + 13, 28 * y + 16);
+  for (const worker of [false, true]) {
+    const read = await loadImageClassifier("mnist-digits", { device, worker });
+    const [{ label }] = await read({ data, width: 28, height: 28, channels: 1 });
+    await read.dispose();
+    if (label !== "1") throw new Error(`mnist-digits reads ${label} with worker: ${worker}`);
+  }
+}
+
 export async function train(device) {
   await decodePictures();
+  await readDigit(device);
   await useDevice(device);
   manualSeed(1);
   const x = tensor([[0], [1], [2], [3]]);
