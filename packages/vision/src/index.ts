@@ -77,7 +77,7 @@ export {
   type EvaluateObjectDetectorOptions,
   evaluateObjectDetector,
 } from "./metrics/evaluate-object-detector.js";
-export * from "./models/index.js";
+export { LPRNET_SYMBOLS } from "./models/lprnet/lprnet-symbols.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export { type DrawBoxesOptions, type DrawnBox, drawBoxes } from "./postprocess/draw-boxes.js";
 export { drawRelevance, type RelevanceMap } from "./postprocess/draw-relevance.js";

@@ -14,8 +14,8 @@ import { resizeImage } from "../preprocess/resize-image.js";
 import { CIFAR_RESNET_FROM_DATA_PARALLEL } from "./cifar-resnet/cifar-resnet.config.js";
 import { CifarResNet } from "./cifar-resnet/cifar-resnet.js";
 import { FastestDet } from "./fastest-det/fastest-det.js";
-import { LPRNET_SYMBOLS } from "./lprnet/lprnet.config.js";
 import { LPRNet } from "./lprnet/lprnet.js";
+import { LPRNET_SYMBOLS } from "./lprnet/lprnet-symbols.js";
 
 const DATA =
   process.env.AI_SHARED_DATA ?? fileURLToPath(new URL("../../../../../shared/data", import.meta.url));

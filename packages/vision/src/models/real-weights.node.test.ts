@@ -11,8 +11,8 @@ import { CifarResNet } from "./cifar-resnet/cifar-resnet.js";
 import { EFFICIENTNET_FROM_PORT, EFFICIENTNET_SIZES } from "./efficientnet/efficientnet.config.js";
 import { EfficientNet } from "./efficientnet/efficientnet.js";
 import { FastestDet } from "./fastest-det/fastest-det.js";
-import { LPRNET_SYMBOLS } from "./lprnet/lprnet.config.js";
 import { LPRNet } from "./lprnet/lprnet.js";
+import { LPRNET_SYMBOLS } from "./lprnet/lprnet-symbols.js";
 
 const DATA =
   process.env.AI_SHARED_DATA ?? fileURLToPath(new URL("../../../../../shared/data", import.meta.url));

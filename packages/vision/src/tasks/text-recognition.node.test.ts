@@ -5,7 +5,7 @@ import { describeTaskInWorker } from "@ai/layers/testing";
 import { expect, it } from "vitest";
 import { bundleWorker } from "../../../../tooling/bundle-worker.mjs";
 import { openDataFiles } from "../datasets/data-files.js";
-import { LPRNET_SYMBOLS } from "../models/lprnet/lprnet.config.js";
+import { LPRNET_SYMBOLS } from "../models/lprnet/lprnet-symbols.js";
 import { readerCase } from "../testing/reader-case.js";
 import { loadTextRecognizer } from "./text-recognition.js";
 

@@ -1,4 +1,5 @@
 import { HuggingFaceConfig } from "../hugging-face-config.js";
+import { LPRNET_SYMBOLS } from "./lprnet-symbols.js";
 
 /** Sizes of an {@link LPRNet}. */
 export interface LPRNetConfig {
@@ -9,12 +10,6 @@ export interface LPRNetConfig {
   /** Channels of the blocks are `widthFactor` times the published 64, 128, 256; both 4 and they divide. Default 1. */
   readonly widthFactor?: number;
 }
-
-/** The 68 symbols of the published weights (Chinese number plates); the last one is the CTC blank. */
-export const LPRNET_SYMBOLS: readonly string[] = [
-  ..."京沪津渝冀晋蒙辽吉黑苏浙皖闽赣鲁豫鄂湘粤桂琼川贵云藏陕甘青宁新",
-  ..."0123456789ABCDEFGHJKLMNPQRSTUVWXYZIO-",
-];
 
 /**
  * Reads a `config.json` of `model_type` `lprnet`: `dropout`, `width_factor`, and the symbols as labels, 68 where there are
