@@ -81,6 +81,7 @@ export { LPRNET_SYMBOLS } from "./models/lprnet/lprnet-symbols.js";
 export { type ImagePreprocessing, models } from "./models/registry.js";
 export { type DrawBoxesOptions, type DrawnBox, drawBoxes } from "./postprocess/draw-boxes.js";
 export { drawRelevance, type RelevanceMap } from "./postprocess/draw-relevance.js";
+export type { GalleryCalibration } from "./postprocess/image-gallery.js";
 export * from "./postprocess/index.js";
 export type { ImageClass } from "./postprocess/rank-classes.js";
 export type { DrawableSource } from "./preprocess/canvas-source.js";
@@ -124,6 +125,17 @@ export {
   type LoadImageEmbedderOptions,
   loadImageEmbedder,
 } from "./tasks/image-embedding.js";
+export {
+  type CompareImageOptions,
+  type GallerySource,
+  type ImageRecognition,
+  type ImageRecognizerInfo,
+  type InstanceRecognition,
+  type LoadImageRecognizerOptions,
+  loadImageRecognizer,
+  type RecognitionCandidate,
+  type RecognizeImageOptions,
+} from "./tasks/image-recognition.js";
 export {
   type Detection,
   type DetectObjectsOptions,

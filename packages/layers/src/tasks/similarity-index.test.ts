@@ -69,9 +69,11 @@ it("puts equal ones in the order of adding, and knows nothing like zeros", () =>
 it("comes back from its bytes as it was, also without entries", async () => {
   const index = filled();
   for (const id of [0, 5, 499]) index.remove(id);
+  index.about = { model: "a", numbers: [1, 2] };
   for (const source of [await index.toBytes(), new Blob([(await index.toBytes()) as BlobPart])]) {
     const again = await SimilarityIndex.load<{ name: string }>(source);
     expect(again.entries()).toEqual(index.entries());
+    expect(again.about).toEqual(index.about);
     expect(again.search(vectors[20], { topK: 600 })).toEqual(index.search(vectors[20], { topK: 600 }));
     expect(again.add(vectors[0], { name: "ñ" })).toBe(500);
     again.remove(1);
@@ -114,7 +116,7 @@ it("refuses what is no vector, no JSON, no option and no index", async () => {
     const bytes = new TextEncoder().encode(text);
     return { dtype: "U8", shape: [bytes.length], bytes } as const;
   };
-  const metadata = { format: "ai-similarity-index", version: "1", next_id: "2" };
+  const metadata = { format: "ai-similarity-index", version: "1", next_id: "2", about: "null" };
   const files: [Parameters<typeof writeSafetensors>[0], Record<string, string>][] = [
     [{ vectors: float([2, 3]) }, {}],
     [{ vectors: float([2, 3]) }, metadata],

@@ -51,6 +51,8 @@ const SEARCH_RULES = {
 export class SimilarityIndex<Payload = unknown> {
   /** Numbers of a vector. */
   readonly dim: number;
+  /** Plain JSON about the whole, saved with it, such as the model that made the vectors. Null unless set. */
+  about: unknown = null;
   /** Unit vectors side by side; those of removed entries are overwritten by the last. */
   #vectors: Float32Array;
   #ids: number[] = [];
@@ -82,7 +84,7 @@ export class SimilarityIndex<Payload = unknown> {
    */
   add(vector: ArrayLike<number>, payload: Payload): number {
     const unit = this.#unit("add", vector);
-    assertJson(payload);
+    assertJson("add", payload);
     const slot = this.size;
     if ((slot + 1) * this.dim > this.#vectors.length) {
       const larger = new Float32Array(2 * this.#vectors.length);
@@ -171,6 +173,7 @@ export class SimilarityIndex<Payload = unknown> {
   /**
    * The index as the bytes of a safetensors file: `vectors` `[size, dim]` with length 1, `ids` `[size]`, and `payloads`,
    * the UTF-8 bytes of a JSON array.
+   * @throws InputError for an `about` that is no JSON, the signal's reason.
    */
   async toBytes({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
     return writeSafetensors(...this.#file(signal));
@@ -206,6 +209,7 @@ export class SimilarityIndex<Payload = unknown> {
       index.#slots.set(id, slot);
     });
     index.#nextId = Number(file.metadata.next_id);
+    index.about = parseJson("about", file.metadata.about);
     if (index.#slots.size !== count || index.#ids.some((id) => !(id >= 0 && id < index.#nextId)))
       throw notAnIndex(`ids of their own below ${index.#nextId}`, "others");
     return index;
@@ -222,7 +226,13 @@ export class SimilarityIndex<Payload = unknown> {
       ids: { dtype: "int32", shape: [this.size], values: Int32Array.from(this.#ids) },
       payloads: { dtype: "U8", shape: [payloads.length], bytes: payloads },
     } as const;
-    const metadata = { format: FORMAT, version: "1", next_id: String(this.#nextId) };
+    assertJson("save", this.about);
+    const metadata = {
+      format: FORMAT,
+      version: "1",
+      next_id: String(this.#nextId),
+      about: JSON.stringify(this.about),
+    };
     return [tensors, { metadata, ...(signal === undefined ? {} : { signal }) }];
   }
 
@@ -271,15 +281,15 @@ export class SimilarityIndex<Payload = unknown> {
   }
 }
 
-function assertJson(payload: unknown): void {
+function assertJson(method: string, value: unknown): void {
   let reason: string;
   try {
-    if (JSON.stringify(payload) !== undefined) return;
-    reason = typeof payload;
+    if (JSON.stringify(value) !== undefined) return;
+    reason = typeof value;
   } catch (error) {
     reason = (error as Error).message;
   }
-  throw new InputError(`SimilarityIndex.add: expected a payload that is plain JSON, got none (${reason})`);
+  throw new InputError(`SimilarityIndex.${method}: expected plain JSON, got something else (${reason})`);
 }
 
 function notAnIndex(expected: string, got: string): WeightsError {
@@ -308,14 +318,19 @@ function storedSizes(file: SafetensorsFile): [dim: number, count: number] {
   return [dim, count];
 }
 
-function parsePayloads({ values }: HostEntry, count: number): unknown[] {
-  const text = new TextDecoder().decode(Uint8Array.from(values as Int32Array));
-  let payloads: unknown;
+function parseJson(name: string, text = ""): unknown {
   try {
-    payloads = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    throw notAnIndex("payloads as JSON", (error as Error).message);
+    throw notAnIndex(`${name} as JSON`, (error as Error).message);
   }
+}
+
+function parsePayloads({ values }: HostEntry, count: number): unknown[] {
+  const payloads = parseJson(
+    "payloads",
+    new TextDecoder().decode(Uint8Array.from(values as ArrayLike<number>)),
+  );
   if (!Array.isArray(payloads) || payloads.length !== count)
     throw notAnIndex(
       `${count} payloads`,

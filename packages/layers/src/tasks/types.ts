@@ -127,10 +127,14 @@ export interface ExplainableTask<Types extends TaskTypes> {
   ): Promise<Types["explanation"]>;
 }
 
-/** The methods of a task, as functions of one argument and options. */
+/** The methods of a task, as functions of one argument (left out where it may be undefined) and options. */
 export type MethodsOf<Methods> = {
   readonly [Name in keyof Methods]: Methods[Name] extends TaskMethod
-    ? (argument: Methods[Name]["argument"], options?: TaskWorkOptions) => Promise<Methods[Name]["result"]>
+    ? (
+        ...given: undefined extends Methods[Name]["argument"]
+          ? [argument?: Methods[Name]["argument"], options?: TaskWorkOptions]
+          : [argument: Methods[Name]["argument"], options?: TaskWorkOptions]
+      ) => Promise<Methods[Name]["result"]>
     : never;
 };
 
@@ -242,6 +246,14 @@ export interface TaskDefinition<Types extends TaskTypes> {
   checkInput(operation: string, input: unknown): void;
   /** Turns an input that only its own thread can read (a canvas, a video) into one that can be sent to a worker. */
   toSendable?(input: Types["input"]): Types["input"] | Promise<Types["input"]>;
+  /** Does for the arguments of methods what `toSendable` does for inputs. */
+  readonly toSendableArgument?: {
+    readonly [Name in keyof Types["methods"]]?: Types["methods"][Name] extends TaskMethod
+      ? (
+          argument: Types["methods"][Name]["argument"],
+        ) => Types["methods"][Name]["argument"] | Promise<Types["methods"][Name]["argument"]>
+      : never;
+  };
   /** Where the domain's worker is. */
   readonly worker: TaskWorkerSource;
   /** Loads the model. What it made before it throws, it frees. */

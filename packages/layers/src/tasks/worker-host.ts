@@ -136,7 +136,12 @@ class WorkerHost<Types extends TaskTypes> implements TaskHost<Types> {
   }
 
   async method(name: string, argument: unknown, work: HostWork): Promise<unknown> {
-    const { item, buffers } = sendable(name, argument);
+    const makers = this.#definition.toSendableArgument as
+      | Readonly<Record<string, ((argument: unknown) => unknown) | undefined>>
+      | undefined;
+    const made = makers?.[name] === undefined ? argument : await makers[name](argument);
+    const { item, buffers } = sendable(name, made);
+    work.signal?.throwIfAborted();
     return this.#ask({ kind: "method", name, argument: item }, work, buffers);
   }
 

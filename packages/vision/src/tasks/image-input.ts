@@ -31,15 +31,17 @@ export function checkImageInput(operation: string, input: unknown): asserts inpu
   );
 }
 
+/** A path that is relative to the page as a URL, which is not relative to the worker's file. */
+export function pageAddress(path: string): string {
+  const page = globalThis.location?.href;
+  const isRelative = !/^(?:[a-z][a-z\d+.-]+:\/\/|blob:|data:)/i.test(path);
+  return isRelative && page !== undefined && typeof process === "undefined" ? new URL(path, page).href : path;
+}
+
 /** A picture in a form that a worker can read as well as this page. */
 export function imageToSendable(input: ImageSource): ImageSource | Promise<ImageSource> {
   if (isDrawable(input)) return readImage(input);
-  const page = globalThis.location?.href;
-  const isRelative = typeof input === "string" && !/^(?:[a-z][a-z\d+.-]+:\/\/|blob:|data:)/i.test(input);
-  // relative to the page, not to the worker's file
-  return isRelative && page !== undefined && typeof process === "undefined"
-    ? new URL(input, page).href
-    : input;
+  return typeof input === "string" ? pageAddress(input) : input;
 }
 
 /** The preprocessing of a model: its `preprocessor_config.json`, else what is usual for its architecture. */

@@ -6,4 +6,5 @@ void serveTasks({
   "object-detection": async () => (await import("./object-detection.js")).objectDetection,
   "image-to-text": async () => (await import("./text-recognition.js")).textRecognition,
   "image-feature-extraction": async () => (await import("./image-embedding.js")).imageEmbedding,
+  "instance-recognition": async () => (await import("./image-recognition.js")).instanceRecognition,
 });
