@@ -1,10 +1,11 @@
 import { describeTask } from "@ai/layers/testing";
 import { useDevice } from "@ai/tensor";
+import { describeEachDevice } from "@ai/tensor/testing";
 import { beforeAll, expect, it } from "vitest";
 import { boxIou } from "../postprocess/boxes.js";
 import { wavePicture } from "../testing/classifier-case.js";
 import { detectorCase, detectorFiles } from "../testing/detector-case.js";
-import { loadObjectDetector } from "./object-detection.js";
+import { type Detection, loadObjectDetector } from "./object-detection.js";
 
 describeTask("loadObjectDetector", await detectorCase());
 
@@ -12,6 +13,28 @@ const files = await detectorFiles();
 const picture = wavePicture(1, 61, 40);
 
 beforeAll(() => useDevice("cpu"));
+
+describeEachDevice("detect", (device) => {
+  it("finds on each device what it finds on the CPU", async () => {
+    const answers: Detection[][] = [];
+    for (const where of ["cpu", device] as const) {
+      const deviceOptions = { allowSoftwareAdapter: true };
+      const detect = await loadObjectDetector(files, { device: where, deviceOptions });
+      answers.push(await detect(picture, { threshold: 0.01, maxDetections: 5 }));
+      await detect.dispose();
+    }
+    expect(answers[0]).toHaveLength(5);
+    const near = (values: readonly number[], digits: number): unknown[] =>
+      values.map((value) => expect.closeTo(value, digits));
+    expect(answers[1]).toEqual(
+      answers[0].map(({ score, box, ...rest }) => ({
+        ...rest,
+        score: near([score], 5)[0],
+        box: near(box, 3),
+      })),
+    );
+  });
+});
 
 it("keeps boxes in the original picture, and honours each option", async () => {
   const detect = await loadObjectDetector(files, { device: "cpu", labels: ["a", "b"] });
