@@ -10,7 +10,7 @@ import {
   type ResizeRule,
   readPreprocessorConfig,
 } from "./preprocessor-config.js";
-import { resizeImage } from "./resize-image.js";
+import { resizeImage, resizeToWindow } from "./resize-image.js";
 
 /** What a model is given for a batch of pictures. */
 export interface PreprocessedImages {
@@ -95,25 +95,26 @@ function reverseChannels(picture: Picture): Picture {
 }
 
 /** Resizes and crops one picture. */
-function place(picture: Picture, steps: PreprocessSteps): { picture: Picture; transform: PictureTransform } {
-  let result = picture;
+function place(
+  picture: Picture,
+  { resize, resample, centerCrop }: PreprocessSteps,
+): { picture: Picture; transform: PictureTransform } {
   let transform = identityTransform(picture);
-  if (steps.resize !== undefined) {
-    const size = resizedSize(picture, steps.resize);
-    result = resizeImage(picture, { ...size, resample: steps.resample });
-    transform = thenTransform(transform, {
-      scaleX: size.width / picture.width,
-      scaleY: size.height / picture.height,
-    });
-  }
-  if (steps.centerCrop !== undefined) {
-    const { width, height } = steps.centerCrop;
-    const left = centerStart(result.width, width);
-    const top = centerStart(result.height, height);
-    result = cropImage(result, { left, top, width, height });
-    transform = thenTransform(transform, { offsetX: -left, offsetY: -top });
-  }
-  return { picture: result, transform };
+  const { width, height } = resize === undefined ? picture : resizedSize(picture, resize);
+  if (resize !== undefined)
+    transform = thenTransform(transform, { scaleX: width / picture.width, scaleY: height / picture.height });
+  const crop = centerCrop && {
+    left: centerStart(width, centerCrop.width),
+    top: centerStart(height, centerCrop.height),
+    width: centerCrop.width,
+    height: centerCrop.height,
+  };
+  if (crop !== undefined) transform = thenTransform(transform, { offsetX: -crop.left, offsetY: -crop.top });
+  const size = { width, height, resample };
+  const part = resize && crop && resizeToWindow(picture, size, crop);
+  if (part !== undefined) return { picture: part, transform };
+  const resized = resize === undefined ? picture : resizeImage(picture, size);
+  return { picture: crop === undefined ? resized : cropImage(resized, crop), transform };
 }
 
 /** Python's `round`: halves go to the even neighbour. */

@@ -55,12 +55,20 @@ export function writeLevels(
   start = 0,
   rowLength = width * channels,
 ): void {
+  const [red, green, blue] = tables;
   for (let row = 0; row < height; row++) {
     let at = start + row * rowLength;
     const end = (row + 1) * width * channels;
-    for (let source = row * width * channels; source < end; source += channels)
-      for (let channel = 0; channel < channels; channel++)
-        target[at++] = tables[channel][data[source + channel]];
+    if (channels === 3)
+      for (let source = row * width * 3; source < end; source += 3, at += 3) {
+        target[at] = red[data[source]];
+        target[at + 1] = green[data[source + 1]];
+        target[at + 2] = blue[data[source + 2]];
+      }
+    else
+      for (let source = row * width * channels; source < end; source += channels)
+        for (let channel = 0; channel < channels; channel++)
+          target[at++] = tables[channel][data[source + channel]];
   }
 }
 

@@ -99,6 +99,15 @@ describe("convertChannels", () => {
   });
 });
 
+it.each([0, 1])("convertChannels drops alpha of any number of pixels, %i bytes into a buffer", (offset) => {
+  for (const width of [1, 4, 7, 9]) {
+    const bytes = Uint8Array.from({ length: offset + width * 4 }, (_, index) => (index * 37) % 251);
+    const picture: Picture = { data: bytes.subarray(offset), width, height: 1, channels: 4 };
+    const expected = [...picture.data].filter((_, index) => index % 4 !== 3);
+    expect([...convertChannels(picture, 3).data]).toEqual(expected);
+  }
+});
+
 describeEachDevice("imageToTensor", () => {
   it("normalises one picture and several", async () => {
     const picture: Picture = {

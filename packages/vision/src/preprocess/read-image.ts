@@ -70,7 +70,7 @@ export async function readImage(source: ImageSource, options: ReadImageOptions =
   const { data, width, height } = convertChannels(picture, channels);
   const isOwn = data !== (source as { data?: unknown }).data && data.buffer.byteLength === data.byteLength;
   return {
-    data: isOwn ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : Uint8Array.from(data),
+    data: isOwn ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data),
     width,
     height,
     channels,

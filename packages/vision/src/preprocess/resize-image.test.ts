@@ -1,9 +1,10 @@
 import { InputError } from "@ai/tensor";
 import { type Fixture, loadFixture } from "@ai/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cropImage } from "./crop-image.js";
 import type { Picture, PictureChannels } from "./picture.js";
 import { RESAMPLES, type Resample } from "./resample-filters.js";
-import { resizeImage } from "./resize-image.js";
+import { resizeImage, resizeToWindow } from "./resize-image.js";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -40,6 +41,22 @@ describe("resizeImage", () => {
         differing: -1,
       });
     }
+  });
+
+  it.each(["bilinear", "bicubic"] as const)("computes only a part of it with %s", (resample) => {
+    const picture = stored("noise/source");
+    for (const size of [
+      { width: 40, height: 33 },
+      { width: 9, height: 7 },
+    ]) {
+      const window = { left: 2, top: 1, width: 5, height: 6 };
+      const part = resizeToWindow(picture, { ...size, resample }, window);
+      expect(part).toEqual(cropImage(resizeImage(picture, { ...size, resample }), window));
+    }
+    const outside = { left: 5, top: 0, width: 5, height: 6 };
+    expect(resizeToWindow(picture, { width: 9, height: 7, resample }, outside)).toBeUndefined();
+    const kept = { left: 0, top: 0, width: 5, height: 6 };
+    expect(resizeToWindow(picture, { width: 16, height: 7, resample }, kept)).toBeUndefined();
   });
 
   it("copies a picture that has the size already", () => {
