@@ -113,6 +113,10 @@ export async function openSourceFiles(
   if (names.includes(text)) return { files: await ownFiles(text, ownModels, context) };
   const isUrl = hasScheme(text);
   const kind = isUrl ? undefined : await kindOfPath(text);
+  if (kind === undefined && Object.hasOwn(ownModels, text))
+    throw new InputError(
+      `${operation}: expected a model for ${task}, got ${text}, which is for ${ownModels[text].tasks.join(", ")}; load it with that task${names.length === 0 ? "" : ` or take ${names.join(" or ")}`}`,
+    );
   const split = splitFile(text);
   if (split !== undefined && (isUrl || kind === "file" || (!inNode() && kind === undefined)))
     return { files: await openModelFiles(split.folder, options), weightsFile: split.file };

@@ -83,4 +83,7 @@ it("lists the models of the task when a name is none", async () => {
   await expect(loadImageClassifier("mnist", { device: "cpu" })).rejects.toThrow(
     new RegExp(`expected a model, got "mnist".*there (?:is|are) ${names}`),
   );
+  await expect(loadImageClassifier("bccd-cells", { device: "cpu" })).rejects.toThrow(
+    "expected a model for image-classification, got bccd-cells, which is for object-detection",
+  );
 });
