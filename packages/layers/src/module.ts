@@ -90,7 +90,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
    */
   call(...inputs: Inputs): Output {
     const caller = active;
-    if (caller === undefined || this.#root !== caller.#root) this.#prepare();
+    if ((caller === undefined || this.#root !== caller.#root) && !this.#isPrepared()) this.#prepare();
     const name =
       caller !== undefined && this.#root === caller.#root
         ? relative(caller.#path, this.#path)
@@ -328,6 +328,22 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
       this.#prepare();
   }
 
+  /** Whether every module below belongs to this one and has its values: a walk without names, as each call begins with it. */
+  #isPrepared(): boolean {
+    const seen = new Set<object>();
+    const visit = (value: unknown): boolean => {
+      if (typeof value !== "object" || value === null) return true;
+      if (value instanceof StoredTensor) return value.derived || !value.needsValue;
+      if (value instanceof Module) {
+        if (value.#root !== this) return false;
+      } else if (!Array.isArray(value) && !isPlainObject(value)) return true;
+      if (seen.has(value)) return true;
+      seen.add(value);
+      return Object.values(value).every(visit);
+    };
+    return visit(this);
+  }
+
   /** Tells every module below its path from here, and draws the values that are not there yet. */
   #prepare(generator = defaultGenerator(), redraw = false): void {
     const drawn = new Set<StateTarget>();
@@ -374,6 +390,8 @@ function relative(from: string, path: string): string {
 
 /** A tensor of the result, alone or in arrays and plain objects, that is one of the inputs or a parameter becomes a tensor of its own, so that its owner may dispose it. */
 function detach<Output>(output: Output, inputs: readonly unknown[]): Output {
+  const isOwn = isTensor(output) && !output.kept && !inputs.includes(output);
+  if (isOwn && inputs.every((input) => isTensor(input) || typeof input !== "object")) return output;
   const owners = new Set(inputs.flatMap(tensorsIn));
   const own = (value: unknown): unknown => {
     if (isTensor(value)) return value.kept || owners.has(value) ? reshape(value, value.shape) : value;
