@@ -81,6 +81,24 @@ it("trains, evaluates, classifies and explains, as people and as programs read i
   expect(Buffer.from(drawn.data).equals(Buffer.from(half("left", 0).data))).toBe(false);
 });
 
+it("recognizes what it was taught by a few examples", async () => {
+  const model = ["--model", "models/halves", "--json"];
+  const taught = await vision.run("teach", "halves", "--gallery", "halves.safetensors", ...model);
+  expect(JSON.parse(taught.stdout)).toMatchObject({
+    gallery: "halves.safetensors",
+    labels: CLASSES.map((label) => ({ label, count: 24 })),
+    calibration: { accuracy: expect.any(Number) },
+  });
+  const found = await vision.run(
+    ...["recognize", "halves/test/right/1.png", "--gallery", "halves.safetensors", "--top-k", "2", ...model],
+  );
+  expect(JSON.parse(found.stdout)).toMatchObject([
+    { file: "halves/test/right/1.png", candidates: [{ label: "right" }, {}] },
+  ]);
+  const again = await vision.run("teach", "halves", "--gallery", "halves.safetensors", ...model);
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/add to it with --extend/) });
+});
+
 it("trains, evaluates and uses a detector, drawing what it found", async () => {
   const voc = join(vision.folder, "voc");
   for (const folder of ["Annotations", "JPEGImages", "ImageSets/Main"])

@@ -5,6 +5,7 @@ import { addDetect } from "./detect.js";
 import { addEvaluate } from "./evaluate.js";
 import { addExplain } from "./explain.js";
 import { addRead } from "./read.js";
+import { addRecognize, addTeach } from "./recognize.js";
 import { addTrain } from "./train.js";
 
 const EXAMPLES = `
@@ -13,6 +14,8 @@ Examples:
   npx @ai/vision evaluate models/mine pictures
   npx @ai/vision classify photo.jpg --model models/mine
   npx @ai/vision detect photo.jpg --out boxes.png
+  npx @ai/vision teach mugs --gallery mugs.safetensors
+  npx @ai/vision recognize photo.jpg --gallery mugs.safetensors
   npx @ai/vision explain photo.jpg --model models/mine --out heat.png`;
 
 /** The command line of `@ai/vision`; parsing throws a `CommanderError` where it is wrong. */
@@ -30,6 +33,8 @@ export function visionProgram(): Command {
   addClassify(program);
   addDetect(program);
   addRead(program);
+  addTeach(program);
+  addRecognize(program);
   addExplain(program);
   return program;
 }
