@@ -2,7 +2,6 @@
  * Runs the checks: `pnpm check` all of them, `pnpm check NAME…` the named ones. A check gives a list of problems,
  * or ends a command with an exit code. `npm test` counts each as one test.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { problemsOfCommand, workspaceTool } from "./commands.mjs";
@@ -20,11 +19,13 @@ const tool =
   () =>
     problemsOfCommand(workspaceTool(name), args);
 
-/** The binary of the WebAssembly kernels is committed: it must be what its source gives. */
+/** The binaries of the WebAssembly kernels are committed: they must be what their sources give. */
 async function wasmBinary() {
-  const builder = join(ROOT, "packages/tensor/wasm/build.mjs");
-  if (!existsSync(builder)) throw new SkippedCheck("packages/tensor/wasm/build.mjs does not exist yet");
-  return problemsOfCommand(process.execPath, [builder, "--check"]);
+  const builders = ["tensor", "vision"].map((name) => join(ROOT, `packages/${name}/wasm/build.mjs`));
+  const problems = await Promise.all(
+    builders.map((builder) => problemsOfCommand(process.execPath, [builder, "--check"])),
+  );
+  return problems.flat();
 }
 
 /** In this order: what is quick first; the build before what reads `dist`. */

@@ -123,7 +123,8 @@ function roundHalfEven(value: number): number {
   return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
-function resizedSize({ width, height }: PictureSize, rule: ResizeRule): PictureSize {
+/** Height and width that a rule brings a picture of a size to. */
+export function resizedSize({ width, height }: PictureSize, rule: ResizeRule): PictureSize {
   if ("maxHeight" in rule) {
     const scale = Math.min(rule.maxHeight / height, rule.maxWidth / width);
     return atLeastOne(Math.trunc(height * scale), Math.trunc(width * scale));

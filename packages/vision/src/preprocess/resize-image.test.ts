@@ -1,6 +1,6 @@
 import { InputError } from "@ai/tensor";
 import { type Fixture, loadFixture } from "@ai/tensor/testing";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { cropImage } from "./crop-image.js";
 import type { Picture, PictureChannels } from "./picture.js";
 import { RESAMPLES, type Resample } from "./resample-filters.js";
@@ -57,6 +57,27 @@ describe("resizeImage", () => {
     expect(resizeToWindow(picture, { width: 9, height: 7, resample }, outside)).toBeUndefined();
     const kept = { left: 0, top: 0, width: 5, height: 6 };
     expect(resizeToWindow(picture, { width: 16, height: 7, resample }, kept)).toBeUndefined();
+  });
+
+  it.each(RESAMPLES)("gives the same where there is no WebAssembly, with %s", async (resample) => {
+    const data = Uint8Array.from({ length: 130 * 90 * 3 }, (_, index) => (index * 7919) >> 3);
+    const picture: Picture = { data, width: 130, height: 90, channels: 3 };
+    const sizes = [
+      [31, 20],
+      [130, 20],
+      [31, 90],
+      [300, 260],
+    ];
+    const resizeAll = (resize: typeof resizeImage) =>
+      sizes.map(([width, height]) => resize(picture, { width, height, resample }));
+    const expected = resizeAll(resizeImage);
+    vi.resetModules();
+    vi.stubGlobal("WebAssembly", undefined);
+    try {
+      expect(resizeAll((await import("./resize-image.js")).resizeImage)).toEqual(expected);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it("copies a picture that has the size already", () => {

@@ -9,6 +9,7 @@ import {
   resampleWeights,
   WEIGHT_BITS,
 } from "./resample-filters.js";
+import { resizeRgb } from "./resize-rgb.js";
 
 /** Options of {@link resizeImage}. */
 export interface ResizeOptions {
@@ -144,24 +145,23 @@ function resizeFiltered(
 /** Rows, then columns; an axis without weights stays. */
 function resizePasses(
   picture: Picture,
-  {
-    horizontal,
-    vertical,
-  }: { readonly horizontal: ResampleWeights | undefined; readonly vertical: ResampleWeights | undefined },
+  weights: { readonly horizontal?: ResampleWeights; readonly vertical?: ResampleWeights },
 ): Picture {
   const { channels } = picture;
+  const { horizontal, vertical } = weights;
   const width = horizontal?.starts.length ?? picture.width;
   const height = vertical?.starts.length ?? picture.height;
-  let { data } = picture;
-  let offset = 0;
-  if (horizontal !== undefined) {
-    const last = height - 1;
-    offset = vertical?.starts[0] ?? 0;
-    const end = vertical === undefined ? height : vertical.starts[last] + vertical.counts[last];
-    const rows = picture.data.subarray(offset * picture.width * channels, end * picture.width * channels);
-    data = resizeRows(rows, picture.width, channels, end - offset, horizontal);
-  }
-  if (vertical !== undefined) data = resizeColumns(data, width * channels, offset, vertical);
+  const first = vertical?.starts[0] ?? 0;
+  const end = vertical === undefined ? height : vertical.starts[height - 1] + vertical.counts[height - 1];
+  const rows = { first, count: end - first };
+  const rgb = channels === 3 ? resizeRgb(picture, rows, weights) : undefined;
+  if (rgb !== undefined) return { data: rgb, width, height, channels };
+  let data: Picture["data"] = picture.data.subarray(
+    first * picture.width * channels,
+    end * picture.width * channels,
+  );
+  if (horizontal !== undefined) data = resizeRows(data, picture.width, channels, rows.count, horizontal);
+  if (vertical !== undefined) data = resizeColumns(data, width * channels, first, vertical);
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels };
 }
 
@@ -184,26 +184,12 @@ function resizeRows(
       const firstWeight = column * taps;
       const count = counts[column];
       const target = (row * width + column) * channels;
-      if (channels === 3) {
-        let red = HALF;
-        let green = HALF;
-        let blue = HALF;
-        for (let tap = 0, at = source; tap < count; tap++, at += 3) {
-          const weight = weights[firstWeight + tap];
-          red = (red + Math.imul(input[at], weight)) | 0;
-          green = (green + Math.imul(input[at + 1], weight)) | 0;
-          blue = (blue + Math.imul(input[at + 2], weight)) | 0;
-        }
-        output[target] = red >> WEIGHT_BITS;
-        output[target + 1] = green >> WEIGHT_BITS;
-        output[target + 2] = blue >> WEIGHT_BITS;
-      } else
-        for (let channel = 0; channel < channels; channel++) {
-          let sum = HALF;
-          for (let tap = 0, at = source + channel; tap < count; tap++, at += channels)
-            sum = (sum + Math.imul(input[at], weights[firstWeight + tap])) | 0;
-          output[target + channel] = sum >> WEIGHT_BITS;
-        }
+      for (let channel = 0; channel < channels; channel++) {
+        let sum = HALF;
+        for (let tap = 0, at = source + channel; tap < count; tap++, at += channels)
+          sum = (sum + Math.imul(input[at], weights[firstWeight + tap])) | 0;
+        output[target + channel] = sum >> WEIGHT_BITS;
+      }
     }
   }
   return output;
