@@ -24,7 +24,7 @@ import {
   tanh,
 } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertTensor, formatShape } from "./checks.js";
-import type { ActivationLayer, FoldedActivation } from "./folding.js";
+import { type ActivationLayer, type FoldedActivation, keepsForward } from "./folding.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -32,8 +32,8 @@ import { Parameter } from "./parameter.js";
 /** `max(x, 0)`. */
 export class ReLU extends Module<[x: Tensor], Tensor> implements ActivationLayer {
   /** @internal */
-  get foldedActivation(): FoldedActivation {
-    return "relu";
+  get foldedActivation(): FoldedActivation | undefined {
+    return keepsForward(this, ReLU) ? "relu" : undefined;
   }
 
   /** @param x `[...]` @returns `[...]` */
@@ -96,8 +96,8 @@ export class Softmax extends Module<[x: Tensor], Tensor> {
 /** `min(max(x, 0), 6)`. */
 export class ReLU6 extends Module<[x: Tensor], Tensor> implements ActivationLayer {
   /** @internal */
-  get foldedActivation(): FoldedActivation {
-    return "relu6";
+  get foldedActivation(): FoldedActivation | undefined {
+    return keepsForward(this, ReLU6) ? "relu6" : undefined;
   }
 
   /** @param x `[...]` @returns `[...]` */
@@ -123,8 +123,8 @@ export class SELU extends Module<[x: Tensor], Tensor> {
  */
 export class SiLU extends Module<[x: Tensor], Tensor> implements ActivationLayer {
   /** @internal */
-  get foldedActivation(): FoldedActivation {
-    return "silu";
+  get foldedActivation(): FoldedActivation | undefined {
+    return keepsForward(this, SiLU) ? "silu" : undefined;
   }
 
   /** @param x `[...]` @returns `[...]` */

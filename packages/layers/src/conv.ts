@@ -6,6 +6,7 @@ import {
   type FoldedConvolution,
   type FoldingConvolution,
   foldNormalization,
+  keepsForward,
 } from "./folding.js";
 import type { AnyModule } from "./module.js";
 
@@ -46,6 +47,7 @@ export class Conv2d extends ConvNd implements FoldingConvolution {
    * @internal
    */
   callNormalized(x: Tensor, norm: AnyModule, activation?: FoldedActivation): Tensor | undefined {
+    if (!keepsForward(this, Conv2d)) return undefined;
     const folded = foldNormalization(this as unknown as AnyModule & ConvNd, norm);
     if (folded === undefined) return undefined;
     this.#folded = { ...folded, activation };

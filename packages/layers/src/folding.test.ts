@@ -1,7 +1,27 @@
-import { dispose, memory, read, relu, sum, type Tensor, tensor, valueAndGrad } from "@ai/tensor";
+import {
+  dispose,
+  memory,
+  mul,
+  read,
+  relu,
+  ShapeError,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  valueAndGrad,
+} from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { expect, it } from "vitest";
-import { BatchNorm2d, Conv2d, convNormActivation, ReLU, Sequential } from "./index.js";
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  Conv2d,
+  convNormActivation,
+  ReLU,
+  Sequential,
+} from "./index.js";
 
 /** Numbers without a pattern that a swapped axis would keep. */
 const numbers = (length: number, seed: number): Float32Array =>
@@ -129,4 +149,39 @@ it("leaves training and gradients as they are", async () => {
   expect(Array.from(await read(norm.runningMean!.value))).not.toEqual(statistics);
   dispose([x, value, ...grads]);
   model.dispose();
+});
+
+it("calls what a subclass does instead, and lets a norm that does not fit say so", async () => {
+  class Doubled extends Conv2d {
+    protected override forward(x: Tensor): Tensor {
+      return tidy(() => mul(super.forward(x), 2));
+    }
+  }
+  class Ignored extends BatchNorm2d {
+    protected override forward(x: Tensor): Tensor {
+      return mul(x, 1);
+    }
+  }
+  class Negative extends ReLU {
+    protected override forward(x: Tensor): Tensor {
+      return mul(x, -1);
+    }
+  }
+  const x = input();
+  for (const parts of [
+    [new Doubled(4, 6, 3), new BatchNorm2d(6), new ReLU()],
+    [new Conv2d(4, 6, 3), new Ignored(6), new ReLU()],
+    [new Conv2d(4, 6, 3), new BatchNorm2d(6), new Negative()],
+  ]) {
+    const model = new Sequential(...parts).eval();
+    const expected = tidy(() => parts.reduce((result, layer) => layer.call(result), x));
+    expectClose(await take(model.call(x)), await take(expected));
+    model.dispose();
+  }
+  for (const norm of [new BatchNorm2d(1), new BatchNorm1d(6), new BatchNorm3d(6)]) {
+    const model = new Sequential(new Conv2d(4, 6, 3), norm).eval();
+    expect(() => model.call(x)).toThrow(ShapeError);
+    model.dispose();
+  }
+  dispose(x);
 });

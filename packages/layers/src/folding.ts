@@ -31,8 +31,8 @@ export interface FoldingConvolution extends Module<[x: Tensor], Tensor> {
 
 /** An activation as a layer, which a convolution before it may apply. */
 export interface ActivationLayer {
-  /** Its name. */
-  readonly foldedActivation: FoldedActivation;
+  /** Its name; undefined where a subclass does something else. */
+  readonly foldedActivation: FoldedActivation | undefined;
 }
 
 /** What a normalization does to each channel, whatever the batch: `(x − mean) / √(variance + epsilon) · weight + bias`. */
@@ -64,6 +64,12 @@ export interface FoldedConvolution {
   readonly bias: Tensor;
 }
 
+/** Whether a module computes what `layer` does: a subclass with a `forward` of its own must be called. */
+export function keepsForward(module: AnyModule, layer: { readonly prototype: AnyModule }): boolean {
+  const forwardOf = (owner: AnyModule): unknown => (owner as unknown as { forward: unknown }).forward;
+  return forwardOf(module) === forwardOf(layer.prototype);
+}
+
 function statisticsOf(norm: AnyModule): ChannelStatistics | undefined {
   return (norm as AnyModule & Partial<FoldableNorm>).fixedStatistics;
 }
@@ -82,6 +88,7 @@ export function foldNormalization(
     return undefined;
   const { mean, variance, weight, bias, epsilon } = statistics;
   const sources = [mean, variance, weight, bias, convolution.bias].filter((source) => source !== undefined);
+  if (mean.shape[0] !== convolution.weight.shape.at(-1)) return undefined; // the norm says so itself
   if (!convolution.weight.hasValue || !sources.every(({ hasValue }) => hasValue)) return undefined;
   const [filter, offset] = convolution.weight.derive(sources, () =>
     noGrad(() =>

@@ -12,7 +12,7 @@ import {
   tidy,
 } from "@ai/tensor";
 import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
-import type { ChannelStatistics, FoldableNorm } from "./folding.js";
+import { type ChannelStatistics, type FoldableNorm, keepsForward } from "./folding.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter, StateCounter, StateTensor } from "./parameter.js";
@@ -33,7 +33,7 @@ export interface BatchNormOptions {
  * `(x − mean) / √(variance + epsilon) · weight + bias` for each channel, over all other axes.
  * In training the batch's own statistics are used and gathered (the variance by n − 1), in evaluation the gathered ones.
  */
-abstract class BatchNorm extends Module<[x: Tensor], Tensor> implements FoldableNorm {
+abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
   static override readonly checkpointNames: Readonly<Record<string, string>> = {
     runningMean: "running_mean",
     runningVariance: "running_var",
@@ -69,14 +69,6 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> implements Foldable
       ? new StateTensor([numFeatures], { initializer: constant(1) })
       : undefined;
     this.numBatchesTracked = trackRunningStats ? new StateCounter() : undefined;
-  }
-
-  /** @internal */
-  get fixedStatistics(): ChannelStatistics | undefined {
-    const { runningMean: mean, runningVariance: variance, weight, bias, epsilon } = this;
-    return this.training || mean === undefined || variance === undefined
-      ? undefined
-      : { mean, variance, weight, bias, epsilon };
   }
 
   /** Normalizes the last axis of `x` `[..., numFeatures]`. */
@@ -142,7 +134,16 @@ export class BatchNorm1d extends BatchNorm {
  * `num_batches_tracked`.
  * @see Ioffe, Szegedy (2015), "Batch normalization", https://arxiv.org/abs/1502.03167
  */
-export class BatchNorm2d extends BatchNorm {
+export class BatchNorm2d extends BatchNorm implements FoldableNorm {
+  /** @internal */
+  get fixedStatistics(): ChannelStatistics | undefined {
+    const { runningMean: mean, runningVariance: variance, weight, bias, epsilon } = this;
+    const depends = this.training || !keepsForward(this, BatchNorm2d);
+    return depends || mean === undefined || variance === undefined
+      ? undefined
+      : { mean, variance, weight, bias, epsilon };
+  }
+
   /**
    * @param x `[batch, height, width, numFeatures]`
    * @returns the shape of `x`
