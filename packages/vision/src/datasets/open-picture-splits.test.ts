@@ -122,6 +122,16 @@ describe("openPictureSplits", () => {
     );
     expect(counts(mnist)).toEqual({ train: 2, test: 1 });
     expect(await mnist.splits.test!.get(0)).toMatchObject({ label: 9, picture: { width: 1 } });
+    const emnist = await openPictureSplits(
+      files({
+        "emnist-letters-train-images-idx3-ubyte": idx([2, 1, 1], [5, 6]),
+        "emnist-letters-train-images-idx3-ubyte.gz": "the same, packed",
+        "emnist-letters-train-labels-idx1-ubyte": idx([2], [3, 4]),
+        "emnist-letters-test-images-idx3-ubyte": idx([1, 1, 1], [7]),
+        "emnist-letters-test-labels-idx1-ubyte": idx([1], [9]),
+      }),
+    );
+    expect(counts(emnist)).toEqual({ train: 2, test: 1 });
   });
 
   it("refuses what it cannot tell, and stops when told", async () => {
@@ -139,6 +149,19 @@ describe("openPictureSplits", () => {
       ],
       [pictures("images/a/1.png", "images/b/1.png"), /folders called train, val or test below images/],
       [{ "train-images-idx3-ubyte": idx([1, 1, 1], [0]) }, /expected train-labels-idx1-ubyte beside/],
+      [
+        Object.fromEntries(
+          ["digits", "letters"].flatMap((name) => [
+            [`${name}-images-idx3-ubyte`, idx([1, 1, 1], [0])],
+            [`${name}-labels-idx1-ubyte`, idx([1], [0])],
+          ]),
+        ),
+        /one file of pictures for the part all, got digits-images-idx3-ubyte and letters-images/,
+      ],
+      [
+        { "annotations.json": String.raw`{"images": [{"file_name": "shots\q.png"}]}` },
+        /^openPictureSplits: .*annotations.json: expected file_name as JSON writes text, got "shots\\q.png"/,
+      ],
     ];
     for (const [content, message] of cases) {
       const format = Object.keys(content)[0].startsWith("images/") ? ({ format: "yolo" } as const) : {};

@@ -186,10 +186,7 @@ async function openCoco(files: DataFiles, signal?: AbortSignal): Promise<Opened>
   const parts = groupBySplit(files.name, found, cocoSplit);
   const known = new Set(files.paths);
   const open = async (path: string): Promise<PictureDataset> => {
-    const text = await readTextOf(files, path, signal);
-    const name: unknown = JSON.parse(/"file_name"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1] ?? "null");
-    if (typeof name !== "string")
-      throw new InputError(`${files.name}/${path}: expected images with file_name, got none`);
+    const name = firstFileName(await readTextOf(files, path, signal), `${files.name}/${path}`);
     const folder = pictureFolder(known, name, path);
     return cocoDataset(files, { annotations: path, folder, ...withSignal(signal) });
   };
@@ -207,6 +204,23 @@ async function openCoco(files: DataFiles, signal?: AbortSignal): Promise<Opened>
         `openPictureSplits: ${files.name}: expected the same categories in every part, got ${first.classes.join(", ")} and ${classes.join(", ")}`,
       );
   return { classes: first.classes, splits };
+}
+
+/** The first picture that a COCO file names. @throws InputError without one, or for one that is no JSON. */
+function firstFileName(text: string, file: string): string {
+  const written = /"file_name"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
+  if (written === undefined)
+    throw new InputError(
+      `openPictureSplits: ${file}: expected images with file_name, got none; give a file of COCO's instances`,
+    );
+  try {
+    return JSON.parse(written) as string;
+  } catch (cause) {
+    throw new InputError(
+      `openPictureSplits: ${file}: expected file_name as JSON writes text, got ${written}; write a backslash as \\\\`,
+      { cause },
+    );
+  }
 }
 
 /** Where a COCO file's pictures are. */
@@ -301,15 +315,25 @@ async function openCifar(files: DataFiles, numClasses: 10 | 100): Promise<Opened
 
 async function openIdx(files: DataFiles): Promise<Opened> {
   const splits: Partial<Record<PictureSplit, PackedPictures>> = {};
+  const found = new Map<PictureSplit, string>();
+  const known = new Set(files.paths);
   for (const path of files.paths) {
     const [, , prefix, kind] = IDX.exec(path) ?? [];
-    if (kind !== "images") continue;
+    // beside an unpacked file, the packed one is the same
+    if (kind !== "images" || (path.endsWith(".gz") && known.has(path.slice(0, -3)))) continue;
+    const split = splitOf(prefix.split(/[-_.]/).at(-1) ?? "") ?? "all"; // emnist-letters-train: train
+    const other = found.get(split);
+    if (other !== undefined)
+      throw new InputError(
+        `openPictureSplits: ${files.name}: expected one file of pictures for the part ${split}, got ${other} and ${path}; give a folder with one data set, its files named train and test`,
+      );
+    found.set(split, path);
     const labels = path.replace(/images(?=[-.]idx)/, "labels").replace("idx3", "idx1");
-    if (!files.paths.includes(labels))
+    if (!known.has(labels))
       throw new InputError(
         `openPictureSplits: ${files.name}: expected ${labels} beside ${path}, got no such file`,
       );
-    splits[splitOf(prefix) ?? "all"] = await mnistDataset({
+    splits[split] = await mnistDataset({
       images: await files.read(path),
       labels: await files.read(labels),
     });
