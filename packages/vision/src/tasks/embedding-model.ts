@@ -5,12 +5,13 @@ import {
   textOption,
   type WorkContext,
 } from "@ai/layers/tasks";
-import { InputError, type ModelSource, read, tidy } from "@ai/tensor";
+import { type ModelSource, read, tidy } from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
 import { type ImagePreprocessing, models } from "../models/registry.js";
 import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
+import { assertFinite } from "./finite-output.js";
 import { readImagePreprocessing } from "./image-input.js";
 import { oneSizeBatches } from "./one-size-batches.js";
 import { visionModels } from "./own-models.js";
@@ -84,10 +85,7 @@ export async function loadEmbeddingModel(
           const output = tidy(() => model.call(preprocess(batch).pixelValues, { output: "embedding" })); // [batch, embeddingDim]
           try {
             const values = Float32Array.from(await read(output));
-            if (!values.every(Number.isFinite))
-              throw new InputError(
-                `${operation}: expected finite embeddings, got others from ${architecture}; its weights or its preprocessing do not fit`,
-              );
+            assertFinite(operation, values, { what: "embeddings", architecture });
             for (let start = 0; start < values.length; start += embeddingDim)
               embeddings.push(values.slice(start, start + embeddingDim));
           } finally {

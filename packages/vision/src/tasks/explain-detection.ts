@@ -71,7 +71,7 @@ async function objectOf(
   operation: string,
 ): Promise<BoxCandidate> {
   assertTarget(operation, target, labels);
-  const [found] = await findCandidates(detector, [picture], LOWEST_SCORE);
+  const [found] = await findCandidates(detector, [picture], { scoreThreshold: LOWEST_SCORE, operation });
   if (typeof target === "number") {
     const all = selectDetections(found, { ...usual, threshold: LOWEST_SCORE });
     if (target < all.length) return all[target];

@@ -6,10 +6,13 @@ import type { ImagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import { boxToOriginal, type PictureTransform } from "../preprocess/picture-transform.js";
 import { readerOf } from "./detection-readers.js";
+import { assertFinite } from "./finite-output.js";
 
 /** A detector and how pictures are made ready for it. */
 export interface Detector {
   readonly model: DetectionModel;
+  /** Its name in the registry. */
+  readonly architecture: string;
   readonly preprocess: ImagePreprocessor;
 }
 
@@ -31,9 +34,9 @@ export function seenSize({
 
 /** All that a model sees with at least a score in pictures of one size. */
 export async function findCandidates(
-  { model, preprocess }: Detector,
+  { model, architecture, preprocess }: Detector,
   pictures: readonly Picture[],
-  scoreThreshold: number,
+  { scoreThreshold, operation }: { readonly scoreThreshold: number; readonly operation: string },
 ): Promise<PictureCandidates[]> {
   const reader = readerOf(model);
   const { transforms, tensors, inputSize } = tidy(() => {
@@ -46,6 +49,7 @@ export async function findCandidates(
   });
   try {
     const values = (await Promise.all(tensors.map((tensor) => read(tensor)))) as Float32Array[];
+    for (const part of values) assertFinite(operation, part, { what: "scores and boxes", architecture });
     const strides = model.parts.stages.map(({ stride }) => stride);
     const shapes = tensors.map(({ shape }) => shape.slice(1));
     return transforms.map((transform, index) => {
@@ -90,13 +94,17 @@ export function selectDetections(
 export async function findBoxes(
   detector: Detector,
   pictures: readonly Picture[],
-  { signal, ...options }: SelectBoxesOptions & { readonly signal?: AbortSignal },
+  {
+    operation,
+    signal,
+    ...options
+  }: SelectBoxesOptions & { readonly operation: string; readonly signal?: AbortSignal },
 ): Promise<BoxCandidate[][]> {
   const results = new Array<BoxCandidate[]>(pictures.length);
   for (const batch of batchesOf(pictures, detector.preprocess.steps)) {
     signal?.throwIfAborted();
     const chosen = batch.map((index) => pictures[index]);
-    const found = await findCandidates(detector, chosen, options.threshold);
+    const found = await findCandidates(detector, chosen, { scoreThreshold: options.threshold, operation });
     found.forEach((picture, place) => {
       results[batch[place]] = selectDetections(picture, options);
     });

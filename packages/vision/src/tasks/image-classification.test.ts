@@ -25,3 +25,14 @@ it("takes labels and preprocessing as options, and refuses labels of another num
     /expected 3 labels, one for each score of the model, got 1/,
   );
 });
+
+it("refuses weights that give no numbers", async () => {
+  const preprocessing = {
+    image_processor_type: "ViTImageProcessor",
+    size: 16,
+    image_std: [1e-40, 1e-40, 1e-40],
+  };
+  const classify = await loadImageClassifier(await classifierFiles(), { device: "cpu", preprocessing });
+  await expect(classify(wavePicture(1))).rejects.toThrow(/classify.*expected finite scores/);
+  await classify.dispose();
+});

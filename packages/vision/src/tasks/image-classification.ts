@@ -10,13 +10,14 @@ import {
   type TaskLoadOptions,
   type TaskTypes,
 } from "@ai/layers/tasks";
-import { InputError, type ModelSource, read, sigmoid, softmax, tidy } from "@ai/tensor";
+import { InputError, type ModelSource, read, sigmoid, softmax, type Tensor, tidy } from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
 import { type ImageClass, rankClasses } from "../postprocess/rank-classes.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
 import { classIndex, explainImage, type ImageExplanation } from "./explain-image.js";
+import { assertFinite } from "./finite-output.js";
 import { checkImageInput, imageToSendable } from "./image-input.js";
 import { LABELED_MODEL_OPTIONS, type LoadLabeledModelOptions, loadLabeledModel } from "./labeled-model.js";
 import { oneSizeBatches } from "./one-size-batches.js";
@@ -62,6 +63,15 @@ export interface ImageClassification extends TaskTypes {
   readonly explanation: ImageExplanation;
 }
 
+type Activation = "softmax" | "sigmoid" | "none";
+
+/** What makes scores of the model's numbers, `[batch, classes]`. */
+const ACTIVATIONS: Readonly<Record<Activation, (raw: Tensor) => Tensor>> = {
+  softmax: (raw) => softmax(raw),
+  sigmoid: (raw) => sigmoid(raw),
+  none: (raw) => raw,
+};
+
 /** How many numbers the model gives for a picture. */
 function numClassesOf(model: ImageModel): number {
   const { classifiers } = model.parts;
@@ -106,15 +116,13 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
       const usual = config.problem_type === "multi_label_classification" ? "sigmoid" : "softmax";
       const scoresOf = async (
         pictures: readonly Picture[],
-        activation: string,
+        { activation, operation }: { readonly activation: Activation; readonly operation: string },
       ): Promise<ArrayLike<number>> => {
-        const scores = tidy(() => {
-          const raw = model.call(preprocess(pictures).pixelValues); // [batch, classes]
-          if (activation === "none") return raw;
-          return activation === "softmax" ? softmax(raw) : sigmoid(raw);
-        });
+        const scores = tidy(() => ACTIVATIONS[activation](model.call(preprocess(pictures).pixelValues))); // [batch, classes]
         try {
-          return await read(scores);
+          const values = (await read(scores)) as Float32Array;
+          assertFinite(operation, values, { what: "scores", architecture });
+          return values;
         } finally {
           scores.dispose();
         }
@@ -122,7 +130,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
       return {
         info: { architecture, labels, preprocessing: steps },
         prepare: (input, _options, { signal }) => readImage(input, { signal }),
-        async run(pictures, { topK, threshold, activation }, { signal }) {
+        async run(pictures, { topK, threshold, activation }, { operation, signal }) {
           const chosen = activation ?? usual;
           const rank = {
             topK,
@@ -131,7 +139,7 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
           const results: ImageClass[][] = [];
           for (const batch of oneSizeBatches(pictures, steps)) {
             signal.throwIfAborted();
-            const scores = Array.from(await scoresOf(batch, chosen)); // [batch, classes]
+            const scores = Array.from(await scoresOf(batch, { activation: chosen, operation })); // [batch, classes]
             for (let start = 0; start < scores.length; start += labels.length)
               results.push(rankClasses(scores.slice(start, start + labels.length), labels, rank));
           }

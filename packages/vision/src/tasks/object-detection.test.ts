@@ -70,3 +70,14 @@ it("keeps boxes in the original picture, and honours each option", async () => {
   expect(soft.at(-1)!.score).toBeLessThan(softer.at(-1)!.score);
   await detect.dispose();
 });
+
+it("refuses weights that give no numbers", async () => {
+  const preprocessing = {
+    image_processor_type: "ViTImageProcessor",
+    size: { height: 24, width: 32 },
+    image_std: [1e-40, 1e-40, 1e-40],
+  };
+  const detect = await loadObjectDetector(files, { device: "cpu", preprocessing });
+  await expect(detect(picture)).rejects.toThrow(/detect.*expected finite scores and boxes/);
+  await detect.dispose();
+});

@@ -176,14 +176,21 @@ export const objectDetection = /* @__PURE__ */ defineTask<ObjectDetection>(() =>
         },
         async run(pictures, options, { operation, signal }) {
           const selection = selectionOf(operation, options, info);
-          const found = await findBoxes({ model, preprocess }, pictures, { ...selection, signal });
+          const detector = { model, architecture, preprocess };
+          const found = await findBoxes(detector, pictures, { ...selection, operation, signal });
           return found.map((boxes) =>
             boxes.map(({ label, score, box }) => ({ label: labels[label], index: label, score, box })),
           );
         },
         async explain(input, target, options, work) {
           const picture = await readImage(input, { signal: work.signal });
-          const explained = { model, preprocess, labels, usual: selectionOf(work.operation, UNSAID, info) };
+          const explained = {
+            model,
+            architecture,
+            preprocess,
+            labels,
+            usual: selectionOf(work.operation, UNSAID, info),
+          };
           return explainDetection(explained, { picture, target }, options, work);
         },
         dispose: () => model.dispose(),

@@ -51,3 +51,14 @@ it("refuses to read symbols that have no names", async () => {
   expect(readText.info.symbols).toEqual([..."abcdef"]);
   await readText.dispose();
 });
+
+it("refuses weights that give no numbers", async () => {
+  const preprocessing = {
+    image_processor_type: "ViTImageProcessor",
+    size: { height: 24, width: 94 },
+    image_std: [1e-40, 1e-40, 1e-40],
+  };
+  const readText = await loadTextRecognizer(await readerFiles(), { device: "cpu", preprocessing });
+  await expect(readText(wavePicture(1))).rejects.toThrow(/readText.*expected finite scores/);
+  await readText.dispose();
+});

@@ -27,6 +27,7 @@ import type { Picture } from "../preprocess/picture.js";
 import { boxToOriginal, type PictureTransform } from "../preprocess/picture-transform.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
+import { assertFinite } from "./finite-output.js";
 import { checkImageInput, imageToSendable } from "./image-input.js";
 import { LABELED_MODEL_OPTIONS, type LoadLabeledModelOptions, loadLabeledModel } from "./labeled-model.js";
 import { oneSizeBatches } from "./one-size-batches.js";
@@ -110,15 +111,16 @@ export interface TextRecognition extends TaskTypes {
 /** A model in the hands of the task. */
 interface Reader {
   readonly model: TextRecognitionModel;
+  readonly architecture: string;
   readonly preprocess: ImagePreprocessor;
   readonly labels: readonly string[];
 }
 
 /** What is read in pictures of one size, and where their pixels went. */
 async function readPictures(
-  { model, preprocess, labels }: Reader,
+  { model, architecture, preprocess, labels }: Reader,
   pictures: readonly Picture[],
-  beamSize: number,
+  { beamSize, operation }: { readonly beamSize: number; readonly operation: string },
 ): Promise<
   { readonly reading: SymbolReading; readonly transform: PictureTransform; readonly step: number }[]
 > {
@@ -128,6 +130,7 @@ async function readPictures(
   });
   try {
     const values = (await read(scores)) as Float32Array; // [batch, positions, symbols]
+    assertFinite(operation, values, { what: "scores", architecture });
     const [, positions, classes]: readonly number[] = scores.shape;
     const { blank } = model.parts;
     return transforms.map((transform, index) => {
@@ -153,11 +156,12 @@ async function explainCharacter(
   context: WorkContext,
 ): Promise<CharacterExplanation> {
   const { model, preprocess, labels } = reader;
-  const [{ reading }] = await readPictures(reader, [picture], 1);
+  const { operation } = context;
+  const [{ reading }] = await readPictures(reader, [picture], { beamSize: 1, operation });
   const found = reading.symbols[target];
   if (found === undefined)
     throw new InputError(
-      `${context.operation}: expected a target below the ${reading.symbols.length} characters that are read, got ${JSON.stringify(target)}`,
+      `${operation}: expected a target below the ${reading.symbols.length} characters that are read, got ${JSON.stringify(target)}`,
     );
   context.signal.throwIfAborted();
   const { x, transform } = tidy(() => {
@@ -208,17 +212,18 @@ export const textRecognition = /* @__PURE__ */ defineTask<TextRecognition>(() =>
         );
       const count = model.numClasses;
       const labels = labelsOf(context.operation, config, { count, labels: options.labels });
-      const reader: Reader = { model, preprocess, labels };
+      const reader: Reader = { model, architecture, preprocess, labels };
       const { steps } = preprocess;
       const symbols = labels.filter((_, index) => index !== model.parts.blank);
       return {
         info: { architecture, symbols, preprocessing: steps },
         prepare: (input, _options, { signal }) => readImage(input, { signal }),
-        async run(pictures, { beamSize }, { signal }) {
+        async run(pictures, { beamSize }, { operation, signal }) {
           const results: RecognizedText[] = [];
           for (const batch of oneSizeBatches(pictures, steps)) {
             signal.throwIfAborted();
-            for (const { reading, transform, step } of await readPictures(reader, batch, beamSize)) {
+            const readings = await readPictures(reader, batch, { beamSize, operation });
+            for (const { reading, transform, step } of readings) {
               const characters = reading.symbols.map(({ symbol, score, position }): RecognizedCharacter => {
                 const [left, , right] = boxToOriginal(
                   [position * step, 0, (position + 1) * step, 1],

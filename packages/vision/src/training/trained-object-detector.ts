@@ -45,7 +45,9 @@ export class TrainedObjectDetector {
     ]);
     const { scoreThreshold = 0.05, iouThreshold = 0.6, maxDetections = 300 } = options;
     this.model.eval();
-    const [found] = await findBoxes({ model: this.model, preprocess: this.#preprocess }, [picture], {
+    const detector = { model: this.model, architecture: "pointDetector", preprocess: this.#preprocess };
+    const [found] = await findBoxes(detector, [picture], {
+      operation: "TrainedObjectDetector.detect",
       threshold: scoreThreshold,
       iouThreshold,
       maxDetections,
