@@ -46,7 +46,7 @@ export async function cocoDataset(source: DataSource, options: CocoDatasetOption
   const files = await openDataFiles(source, signal === undefined ? {} : { signal });
   if (!files.paths.includes(path))
     throw new InputError(`cocoDataset: ${files.name}: expected the file ${path}, got none of that name`);
-  const name = `${files.name}/${path}`;
+  const name = `cocoDataset: ${files.name}/${path}`;
   const content = parse(await readTextOf(files, path, signal), name);
   const categories = [...content.categories].sort((a, b) => a.id - b.id);
   const labels = new Map(categories.map(({ id }, label) => [id, label]));

@@ -197,12 +197,12 @@ describe("yoloDataset", () => {
       { label: 0, box: [0, 0, 18.5, 14.5] },
     ]);
     expect((await data.get(1)).boxes).toEqual([]);
-    const wrong = yoloDataset(files({ ...content, "labels/train/b.txt": "0 1 2\n" }), {
-      images: "images/train",
-    });
-    await expect(wrong).rejects.toThrow(
-      /labels\/train\/b.txt: expected "class x y width height" in line 1, got "0 1 2"/,
-    );
+    for (const line of ["0 1 2", "4000000000 0.5 0.5 1 1"]) {
+      const wrong = files({ ...content, "labels/train/b.txt": `${line}\n` });
+      await expect(yoloDataset(wrong, { images: "images/train" })).rejects.toThrow(
+        `yoloDataset: files/labels/train/b.txt: expected "class x y width height" with a class below 100000 in line 1, got "${line}"`,
+      );
+    }
     await expect(yoloDataset(files(content), { images: "images/train", classes: ["a"] })).rejects.toThrow(
       /a class below 1/,
     );

@@ -91,13 +91,22 @@ describe("openPictureSplits", () => {
       expect(named.classes).toEqual(["cup", "plate"]);
       expect((await named.splits.train!.get(0)).boxes).toMatchObject([{ label: 1, box: [2, 1, 6, 3] }]);
     }
-    expect(parseYoloNames("names:\n  0: cup # small\n\n  2: 'a b'\nnc: 3", true)).toEqual([
-      "cup",
-      "1",
-      "a b",
-    ]);
-    expect(parseYoloNames("names:\n- cup\n- plate\ntrain: x", true)).toEqual(["cup", "plate"]);
-    expect(parseYoloNames("cup\nplate\n", false)).toEqual(["cup", "plate"]);
+  });
+
+  it("reads YOLO's names in each form, and refuses numbers that no data set has", () => {
+    const names = (yaml: string) => parseYoloNames(yaml, true, "set/data.yaml");
+    expect(names("names:\n  0: cup # small\n\n  2: 'a b'\nnc: 3")).toEqual(["cup", "1", "a b"]);
+    expect(names("names:\n- cup\n- plate\ntrain: x")).toEqual(["cup", "plate"]);
+    expect(names("names: {1: car, 0: driver's seat}\nnc: 2")).toEqual(["driver's seat", "car"]);
+    expect(names(`names: {\n  0: "a, b}",\n  '1': car,\n}\n`)).toEqual(["a, b}", "car"]);
+    expect(names("nc: 2")).toBeUndefined();
+    expect(parseYoloNames("cup\nplate\n", false, "set/classes.txt")).toEqual(["cup", "plate"]);
+    for (const text of ["names:\n  4000000000: x\n", "names: {4000000000: x}"])
+      expect(() => names(text)).toThrow(
+        "openPictureSplits: set/data.yaml: expected numbers of classes below 100000, got 4000000000: x; number them from 0 on",
+      );
+    for (const text of ["names: {car: 0}", "names: {0: car"])
+      expect(() => names(text)).toThrow(/data.yaml: expected names as \{0: person, 1: car\}, got/);
   });
 
   it("finds CIFAR's and MNIST's files", async () => {

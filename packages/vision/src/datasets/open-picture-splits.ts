@@ -294,7 +294,8 @@ function labelFolder({ paths }: DataFiles, images: string): string {
 async function namesFor(files: DataFiles, signal?: AbortSignal): Promise<readonly string[] | undefined> {
   for (const path of files.paths) {
     if (!/(^|\/)(classes\.txt|[^/]+\.(names|ya?ml))$/.test(path)) continue;
-    const names = parseYoloNames(await readTextOf(files, path, signal), /\.ya?ml$/.test(path));
+    const text = await readTextOf(files, path, signal);
+    const names = parseYoloNames(text, /\.ya?ml$/.test(path), `${files.name}/${path}`);
     if (names !== undefined) return names;
   }
   return undefined;

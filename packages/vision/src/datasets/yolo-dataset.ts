@@ -11,6 +11,7 @@ import {
   type PictureDatasetOptions,
   type PictureRecord,
 } from "./picture-dataset.js";
+import { MAX_CLASSES } from "./yolo-names.js";
 
 /** Options of {@link yoloDataset}. */
 export interface YoloDatasetOptions extends PictureDatasetOptions {
@@ -51,7 +52,7 @@ export async function yoloDataset(source: DataSource, options: YoloDatasetOption
     signal?.throwIfAborted();
     const file = `${startOf(labels)}${path.slice(start.length).replace(/\.\w+$/, ".txt")}`;
     const lines = known.has(file)
-      ? parseLines(await readTextOf(files, file, signal), `${files.name}/${file}`, given?.length)
+      ? parseLines(await readTextOf(files, file, signal), `yoloDataset: ${files.name}/${file}`, given?.length)
       : [];
     for (const [label] of lines) highest = Math.max(highest, label);
     records.push({ path, boxes: (picture) => lines.map((line) => boxOf(line, picture)) });
@@ -64,7 +65,7 @@ export async function yoloDataset(source: DataSource, options: YoloDatasetOption
 
 type Line = readonly [label: number, x: number, y: number, width: number, height: number];
 
-function parseLines(text: string, name: string, numClasses = Number.POSITIVE_INFINITY): Line[] {
+function parseLines(text: string, name: string, numClasses = MAX_CLASSES): Line[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];
     const fields = line.trim().split(/\s+/);
@@ -78,7 +79,7 @@ function parseLines(text: string, name: string, numClasses = Number.POSITIVE_INF
       label >= numClasses
     )
       throw new InputError(
-        `${name}: expected "class x y width height"${Number.isFinite(numClasses) ? ` with a class below ${numClasses}` : ""} in line ${index + 1}, got ${JSON.stringify(line.slice(0, 60))}`,
+        `${name}: expected "class x y width height" with a class below ${numClasses} in line ${index + 1}, got ${JSON.stringify(line.slice(0, 60))}`,
       );
     return [values as unknown as Line];
   });
