@@ -1,6 +1,6 @@
 /**
- * What `npm start` and `npm test` call. With only Node and npm present it installs the workspace with the pinned
- * pnpm, builds what is needed and runs the main job or the tests. It uses nothing outside Node's own modules.
+ * What `npm start`, `npm run demo` and `npm test` call. With only Node and npm present it installs the workspace with the pinned
+ * pnpm, builds what is needed and runs the main job, the demo or the tests. It uses nothing outside Node's own modules.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -77,6 +77,10 @@ const JOBS = {
       await step("Building the packages", pnpm, build);
       return run(pnpm, ["--filter", "@ai/quickstart", "start", ...options]);
     },
+  },
+  demo: {
+    install: ["--filter", "ai-monorepo", "--filter", "@ai/demo-vision..."],
+    run: (pnpm, options) => run(pnpm, ["--filter", "@ai/demo-vision", "serve", ...options]),
   },
   test: {
     install: [],

@@ -1,0 +1,31 @@
+import { byId, make } from "./page.js";
+import { showError } from "./sentences.js";
+
+/** Pictures of ours to try, by file name: in `public/samples`. */
+const SAMPLES: Readonly<Record<string, string>> = {
+  "ship.jpg": "Ship",
+  "plane.jpg": "Plane",
+  "truck.jpg": "Truck",
+  "blood.jpg": "Blood cells",
+};
+
+/** Buttons with small pictures; a press uses the picture. */
+export function showSamples(use: (file: Blob, name: string) => void): void {
+  byId("samples").append(
+    ...Object.entries(SAMPLES).map(([file, name]) => {
+      const address = new URL(`samples/${file}`, document.baseURI).href;
+      const image = make("img");
+      Object.assign(image, { src: address, alt: "", width: 72, height: 54, loading: "lazy" });
+      const button = make("button", "sample", image, make("span", "", name));
+      button.type = "button";
+      button.onclick = async () => {
+        try {
+          use(await (await fetch(address)).blob(), name);
+        } catch (error) {
+          showError(error);
+        }
+      };
+      return button;
+    }),
+  );
+}
