@@ -1,9 +1,11 @@
-import type { AnyModule } from "@ai/layers";
+import type { AnyModule, Parameter } from "@ai/layers";
 import {
   AdamW,
   DataLoader,
   type EpochRecord,
   type FitOptions,
+  LambdaLR,
+  type LearningRateSchedule,
   MappedDataset,
   OneCycleLR,
   Trainer,
@@ -22,6 +24,12 @@ export interface FitFromScratch<Sample extends VisionSample, Batch, Model extend
   readonly collate: (samples: readonly Sample[]) => Batch;
   readonly computeLoss: NonNullable<TrainerOptions<Batch, Model>["computeLoss"]>;
   readonly metrics?: TrainerOptions<Batch, Model>["metrics"];
+  /** Parameters with a largest learning rate of their own, whose cycle begins with an epoch; the rest has `learningRate`. */
+  readonly slower?: {
+    readonly parameters: readonly Parameter[];
+    readonly learningRate: number;
+    readonly startEpoch: number;
+  };
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -35,7 +43,7 @@ export interface FitFromScratch<Sample extends VisionSample, Batch, Model extend
 }
 
 /**
- * Trains a model on augmented pictures under AdamW and one cycle of the learning rate. The model stays the caller's; when
+ * Trains a model on augmented pictures under AdamW and one cycle of the learning rates. The model stays the caller's; when
  * training fails it is disposed.
  * @returns how each epoch went
  */
@@ -43,8 +51,14 @@ export async function fitFromScratch<Sample extends VisionSample, Batch, Model e
   parts: FitFromScratch<Sample, Batch, Model>,
 ): Promise<readonly EpochRecord[]> {
   const { model, pictures, validation, collate, epochs, batchSize, learningRate, weightDecay, seed } = parts;
-  const { callbacks, signal, resumeFrom, metrics } = parts;
-  const optimizer = new AdamW(model.parameters(), { learningRate, weightDecay });
+  const { callbacks, signal, resumeFrom, metrics, slower } = parts;
+  const slow = new Set(slower?.parameters);
+  const rest = { parameters: model.parameters().filter((parameter) => !slow.has(parameter)) };
+  const groups =
+    slower === undefined
+      ? [rest]
+      : [rest, { parameters: slower.parameters, options: { learningRate: slower.learningRate } }];
+  const optimizer = new AdamW(groups, { learningRate, weightDecay });
   try {
     const loader = new DataLoader(new MappedDataset(pictures, parts.augment), {
       batchSize,
@@ -57,11 +71,7 @@ export async function fitFromScratch<Sample extends VisionSample, Batch, Model e
       model,
       optimizer,
       computeLoss: parts.computeLoss,
-      schedule: new OneCycleLR(optimizer, {
-        maxLearningRate: learningRate,
-        totalSteps: epochs * loader.length!,
-        increasingShare: parts.increasingShare,
-      }),
+      schedule: scheduleOf(optimizer, parts, loader.length!),
       ...(metrics === undefined ? {} : { metrics }),
     });
     const { history } = await trainer.fit(loader, {
@@ -80,4 +90,27 @@ export async function fitFromScratch<Sample extends VisionSample, Batch, Model e
   } finally {
     optimizer.dispose();
   }
+}
+
+function scheduleOf<Sample extends VisionSample, Batch, Model extends AnyModule>(
+  optimizer: AdamW,
+  { slower, epochs, learningRate, increasingShare }: FitFromScratch<Sample, Batch, Model>,
+  stepsPerEpoch: number,
+): LearningRateSchedule {
+  const totalSteps = epochs * stepsPerEpoch;
+  if (slower === undefined)
+    return new OneCycleLR(optimizer, { maxLearningRate: learningRate, totalSteps, increasingShare });
+  // what was frozen begins gently too: full steps at once would undo what it has learnt
+  const starts = [0, slower.startEpoch * stepsPerEpoch];
+  return new LambdaLR(optimizer, {
+    factor: (step, group) => cycle(step - starts[group], totalSteps - starts[group], increasingShare),
+  });
+}
+
+/** Factor of the learning rate: up in a line, down in half a cosine; 0 outside. */
+function cycle(step: number, steps: number, increasingShare: number): number {
+  if (step < 0 || step >= steps) return 0;
+  const top = Math.floor(increasingShare * steps);
+  if (step < top) return (step + 1) / (top + 1);
+  return (1 + Math.cos((Math.PI * (step - top)) / (steps - top))) / 2;
 }

@@ -1,4 +1,16 @@
+export {
+  type FineTuneImageClassifierOptions,
+  fineTuneImageClassifier,
+} from "./fine-tune-image-classifier.js";
 export type { PictureSet } from "./picture-set.js";
+export type { PretrainedSource } from "./pretrained-image-model.js";
+export {
+  type ClassAccuracy,
+  type TaughtImageRecognizer,
+  type TeachImageRecognizerOptions,
+  type TeachingProgress,
+  teachImageRecognizer,
+} from "./teach-image-recognizer.js";
 export {
   type ImageBatch,
   type TrainImageClassifierOptions,

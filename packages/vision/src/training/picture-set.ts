@@ -126,13 +126,21 @@ function fitPicture(picture: Picture, { width, height }: SampleSize): Picture {
   return resizeImage(rgb, { width, height, resample: "bilinear" });
 }
 
-/** Pictures with a class each; a sample without one of the set's is an InputError. */
+/** Pictures of one size with a class each; a sample without one of the set's is an InputError. */
 export function classSamples(source: PictureSet, size: SampleSize): KeptSamples<ClassSample> {
+  return placedSamples(source, (picture) => fitPicture(picture, size));
+}
+
+/** Pictures that `place` has brought into form, with a class each. */
+export function placedSamples(
+  source: PictureSet,
+  place: (picture: Picture) => Picture,
+): KeptSamples<ClassSample> {
   const count = source.classes.length;
   return new KeptSamples(source, ({ picture, label }, index) => {
     if (label === undefined || !(label >= 0 && label < count))
       throw new InputError(`picture ${index}: expected a label in [0, ${count}), got ${String(label)}`);
-    return { label, picture: fitPicture(picture, size) };
+    return { label, picture: place(picture) };
   });
 }
 

@@ -1,6 +1,6 @@
 import { halfPrecision } from "@ai/layers";
 import type { EpochRecord } from "@ai/layers/training";
-import { type ModelFolder, saveModelFolder } from "@ai/tensor";
+import { invertMapping, type ModelFolder, mapWeights, saveModelFolder, type WeightMapping } from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
 import { assertOptionNames } from "../preprocess/checks.js";
 
@@ -22,6 +22,7 @@ export class TrainedImageClassifier {
   readonly preprocessing: Readonly<Record<string, unknown>>;
   /** How each epoch went. */
   readonly epochs: readonly EpochRecord[];
+  readonly #mapping: WeightMapping;
 
   /** @internal */
   constructor(parts: {
@@ -30,9 +31,12 @@ export class TrainedImageClassifier {
     readonly classes: readonly string[];
     readonly preprocessing: Readonly<Record<string, unknown>>;
     readonly epochs: readonly EpochRecord[];
+    /** How a checkpoint's names become the model's: it is saved under those of the checkpoint. Default none. */
+    readonly mapping?: WeightMapping;
   }) {
-    const { model, config, classes, preprocessing, epochs } = parts;
+    const { model, config, classes, preprocessing, epochs, mapping = [] } = parts;
     this.model = model;
+    this.#mapping = mapping;
     this.preprocessing = preprocessing;
     this.epochs = epochs;
     this.config = {
@@ -62,7 +66,9 @@ export class TrainedImageClassifier {
   async files(options: Omit<SaveClassifierOptions, "signal"> = {}): Promise<ModelFolder> {
     assertOptionNames("TrainedImageClassifier.files", options, ["float16", "card"]);
     const { float16 = false, card } = options;
-    const state = await this.model.stateDict();
+    const own = await this.model.stateDict();
+    const state =
+      this.#mapping.length === 0 ? own : await mapWeights(own, invertMapping(this.#mapping)).hosts();
     return {
       config: this.config,
       tensors: float16 ? halfPrecision(state) : state,
