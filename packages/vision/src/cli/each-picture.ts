@@ -63,7 +63,9 @@ export async function eachPicture(
   }
   context.finish(reports);
   if (reports.every((report) => "error" in report))
-    throw new InputError(`expected pictures that can be read, got none of ${files.length}`);
+    throw new InputError(
+      `${files.length} pictures: expected some that can be read, got none; the errors above say why`,
+    );
 }
 
 /** Writes a picture as a PNG file, with the folders above it. */

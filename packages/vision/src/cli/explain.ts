@@ -134,7 +134,7 @@ async function explainObjects(
   const { target = "0", opacity, model = DEFAULT_DETECTOR, out } = flags;
   if (!/^\d+$/.test(target))
     throw new InputError(
-      `--target: expected the place of an object, from 0 on, got ${JSON.stringify(target)}`,
+      `--target: expected the place of an object, from 0 on, got ${JSON.stringify(target)}; 0 is the object that detect finds best`,
     );
   const files = await expandPictures(words);
   drawingPaths(files, out); // before a model is downloaded

@@ -29,8 +29,17 @@ describeEachDevice(
       }
       expect(await classify.explain(picture, 1)).toEqual(await classify.explain(picture, "dog"));
       await expectNoLeak(() => classify.explain(picture, 0, { method: "occlusion", windowSize: 8 }));
-      for (const options of [{ steps: 3 }, { windowSize: 3, method: "integrated-gradients" as const }])
-        await expect(classify.explain(picture, "dog", options)).rejects.toThrow(InputError);
+      for (const [options, wrong] of [
+        [{ steps: 3 }, "steps with integrated-gradients, got it with grad-cam"],
+        [
+          { windowSize: 3, method: "integrated-gradients" as const },
+          "windowSize with occlusion, got it with integrated-gradients",
+        ],
+      ] as const) {
+        const explained = classify.explain(picture, "dog", options);
+        await expect(explained).rejects.toThrow(InputError);
+        await expect(explained).rejects.toThrow(`: expected ${wrong}; leave it out`);
+      }
       await classify.dispose();
     });
   },

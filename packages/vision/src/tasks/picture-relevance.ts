@@ -91,9 +91,13 @@ export async function pictureRelevance(
   const { model, x, target, gradCamLayer: layer, attention, transform } = answer;
   const method = asked ?? (layer === undefined ? "integrated-gradients" : "grad-cam");
   if (steps !== null && method !== "integrated-gradients")
-    throw new InputError(`${operation}: expected steps with integrated-gradients, got it with ${method}`);
+    throw new InputError(
+      `${operation}: expected steps with integrated-gradients, got it with ${method}; leave it out`,
+    );
   if (windowSize !== null && method !== "occlusion")
-    throw new InputError(`${operation}: expected windowSize with occlusion, got it with ${method}`);
+    throw new InputError(
+      `${operation}: expected windowSize with occlusion, got it with ${method}; leave it out`,
+    );
   const common: Common = { signal, onProgress: ({ done, total }) => progress(done, total) };
   const explained = { ...common, target };
   let explanation: Pick<Explanation, "values" | "shape" | "scores">;
