@@ -328,20 +328,26 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
       this.#prepare();
   }
 
-  /** Whether every module below belongs to this one and has its values: a walk without names, as each call begins with it. */
+  /** Whether every module below belongs to this one and has its values: a walk without names or copies, as each call begins with it. */
   #isPrepared(): boolean {
     const seen = new Set<object>();
-    const visit = (value: unknown): boolean => {
+    const isReady = (value: unknown): boolean => {
       if (typeof value !== "object" || value === null) return true;
       if (value instanceof StoredTensor) return value.derived || !value.needsValue;
-      if (value instanceof Module) {
+      if (Array.isArray(value)) {
+        for (const element of value) if (!isReady(element)) return false;
+        return true;
+      }
+      if (#root in value) {
         if (value.#root !== this) return false;
-      } else if (!Array.isArray(value) && !isPlainObject(value)) return true;
-      if (seen.has(value)) return true;
-      seen.add(value);
-      return Object.values(value).every(visit);
+        if (seen.has(value)) return true;
+        seen.add(value);
+      } else if (!isPlainObject(value)) return true;
+      const fields = value as Readonly<Record<string, unknown>>;
+      for (const name in fields) if (!isReady(fields[name])) return false;
+      return true;
     };
-    return visit(this);
+    return isReady(this);
   }
 
   /** Tells every module below its path from here, and draws the values that are not there yet. */
