@@ -86,3 +86,14 @@ describeEachDevice("imagePreprocessor", () => {
     expect(() => keeps([])).toThrow(/at least one picture/);
   });
 });
+
+it("refuses a line that would grow to a giant, before it grows", () => {
+  const line: Picture = { data: new Uint8Array(3_000_000), width: 1, height: 1_000_000, channels: 3 };
+  const preprocess = imagePreprocessor({
+    image_processor_type: "CLIPImageProcessor",
+    size: { shortest_edge: 256 },
+    crop_size: 224,
+  });
+  expect(() => preprocess(line)).toThrow(InputError);
+  expect(() => preprocess(line)).toThrow(/at most 67108864 pixels .* got 256 × 256000000 of 1 × 1000000/);
+});

@@ -22,6 +22,9 @@ export interface PreprocessedImages {
   readonly transforms: readonly PictureTransform[];
 }
 
+/** As many as `readImage` takes unless told otherwise. */
+const MAX_RESIZED_PIXELS = 2 ** 26;
+
 /** Turns pictures into what a model is given. */
 export interface ImagePreprocessor {
   (pictures: Picture | readonly Picture[]): PreprocessedImages;
@@ -34,6 +37,7 @@ export interface ImagePreprocessor {
  * processors: ViT, DeiT, ConvNext, EfficientNet, MobileNetV1, MobileNetV2, MobileViT, Bit, CLIP, Detr. Pictures become RGB first.
  * @param config The file's content.
  * @returns A function that makes `pixelValues` `[batch, height, width, channels]` of one or several pictures.
+ * It throws an InputError for a picture that would have more than 2²⁶ pixels after resizing.
  * @throws InputError for a processor, field or value that is not supported; the message names it.
  * @example
  * const preprocess = imagePreprocessor({ image_processor_type: "ViTImageProcessor", size: 224 });
@@ -123,8 +127,19 @@ function roundHalfEven(value: number): number {
   return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
-/** Height and width that a rule brings a picture of a size to. */
-export function resizedSize({ width, height }: PictureSize, rule: ResizeRule): PictureSize {
+/**
+ * Height and width that a rule brings a picture of a size to.
+ * @throws InputError for more than 2²⁶ pixels: a line of one pixel's width would grow by its length.
+ */
+export function resizedSize(picture: PictureSize, rule: ResizeRule): PictureSize {
+  const size = ruledSize(picture, rule);
+  if (size.width * size.height <= MAX_RESIZED_PIXELS) return size;
+  throw new InputError(
+    `imagePreprocessor: expected a picture of at most ${MAX_RESIZED_PIXELS} pixels after resizing, got ${size.width} × ${size.height} of ${picture.width} × ${picture.height}; cut out the part that matters`,
+  );
+}
+
+function ruledSize({ width, height }: PictureSize, rule: ResizeRule): PictureSize {
   if ("maxHeight" in rule) {
     const scale = Math.min(rule.maxHeight / height, rule.maxWidth / width);
     return atLeastOne(Math.trunc(height * scale), Math.trunc(width * scale));
