@@ -36,6 +36,8 @@ it("says of each character what, how sure and where, greedily and by beams", asy
     height: 24,
   });
   expect(relevance).toHaveLength(188 * 24);
+  for (const target of ["0", "length", -1, 0.5, null, 99])
+    await expect(readText.explain(picture, target as never)).rejects.toThrow(/readText: expected a target/);
   await readText.dispose();
 });
 

@@ -157,6 +157,10 @@ async function explainCharacter(
 ): Promise<CharacterExplanation> {
   const { model, preprocess, labels } = reader;
   const { operation } = context;
+  if (!Number.isInteger(target) || target < 0)
+    throw new InputError(
+      `${operation}: expected a target as the place of a character from 0, got ${JSON.stringify(target)}`,
+    );
   const [{ reading }] = await readPictures(reader, [picture], { beamSize: 1, operation });
   const found = reading.symbols[target];
   if (found === undefined)
