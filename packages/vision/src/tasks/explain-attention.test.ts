@@ -18,7 +18,7 @@ beforeAll(() => useDevice("cpu"));
 it("rolls out the attention of a ViT's class token, and gives the class's score", async () => {
   const files = await attentionFiles("vit");
   const classify = await loadImageClassifier(files, { device: "cpu" });
-  const [scores] = await classify([picture], { activation: "none" });
+  const [scores] = await classify([picture]);
   const explanation = await classify.explain(picture, "dog", { method });
   expect(explanation).toMatchObject({ method, label: "dog", index: 1, width: 24, height: 24 });
   expect(explanation.score).toBeCloseTo(scores.find(({ label }) => label === "dog")!.score, 5);

@@ -13,12 +13,12 @@ describeEachDevice(
   (device) => {
     it("gives a map over the original picture by each method, to be drawn over it", async () => {
       const classify = await loadImageClassifier(files, { device });
-      const [raw] = await classify([picture], { activation: "none" });
+      const [answer] = await classify([picture]);
       for (const method of ["grad-cam", "integrated-gradients", "occlusion"] as const) {
         const explanation = await classify.explain(picture, "dog", { method });
         const { relevance, score, ...rest } = explanation;
         expect(rest).toEqual({ method, label: "dog", index: 1, width: 20, height: 14 });
-        expect(score).toBeCloseTo(raw.find(({ label }) => label === "dog")!.score, 4);
+        expect(score).toBeCloseTo(answer.find(({ label }) => label === "dog")!.score, 5);
         expect(relevance).toHaveLength(20 * 14);
         const largest = Math.max(...relevance.map(Math.abs));
         // Grad-CAM of a class that nothing speaks for is 0 everywhere

@@ -1,9 +1,10 @@
 import type { AnyModule } from "@ai/layers";
 import type { WorkContext } from "@ai/layers/tasks";
-import { dispose, InputError } from "@ai/tensor";
+import { dispose, InputError, read, type Tensor, tidy } from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
 import type { ImagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
+import { assertFinite } from "./finite-output.js";
 import {
   type AttentionFlow,
   type ExplainImageOptions,
@@ -11,12 +12,15 @@ import {
   pictureRelevance,
 } from "./picture-relevance.js";
 
-/** Which parts of a picture speak for a class. */
+/**
+ * Which parts of a picture speak for a class: what moves the model's number for it, before softmax, after which other
+ * classes would count too.
+ */
 export interface ImageExplanation {
   readonly method: ImageExplanationMethod;
   readonly label: string;
   readonly index: number;
-  /** The model's number for the class, before softmax. */
+  /** What the classifier answers for the class where nothing is asked otherwise, in [0, 1]. */
   readonly score: number;
   /** Size of the original picture. */
   readonly width: number;
@@ -30,6 +34,9 @@ export interface ExplainedClassifier {
   readonly model: ImageModel;
   readonly preprocess: ImagePreprocessor;
   readonly labels: readonly string[];
+  readonly architecture: string;
+  /** Makes scores of the model's numbers, `[batch, classes]`. */
+  readonly activate: (raw: Tensor) => Tensor;
 }
 
 /** The place of a class among the labels. @throws InputError for one that there is not. */
@@ -57,7 +64,7 @@ function attentionOf({ parts }: ImageModel, [, height, width]: readonly number[]
 
 /** Explains why a class gets the score that it gets. @throws InputError for a method or option that the model has not. */
 export async function explainImage(
-  { model, preprocess, labels }: ExplainedClassifier,
+  { model, architecture, preprocess, labels, activate }: ExplainedClassifier,
   { picture, index }: { readonly picture: Picture; readonly index: number },
   options: Required<ExplainImageOptions>,
   context: WorkContext,
@@ -65,7 +72,11 @@ export async function explainImage(
   const images = preprocess([picture]);
   const x = images.pixelValues;
   try {
-    const { method, score, relevance } = await pictureRelevance(
+    const output = tidy(() => activate(model.call(x))); // [1, classes]
+    const scores = (await read(output).finally(() => output.dispose())) as Float32Array;
+    assertFinite(context.operation, scores, { what: "scores", architecture });
+    context.signal.throwIfAborted();
+    const { method, relevance } = await pictureRelevance(
       {
         model: model as unknown as AnyModule,
         x,
@@ -78,7 +89,7 @@ export async function explainImage(
       context,
     );
     const { width, height } = picture;
-    return { method, label: labels[index], index, score, width, height, relevance };
+    return { method, label: labels[index], index, score: scores[index], width, height, relevance };
   } finally {
     dispose([x, ...(images.pixelMask === undefined ? [] : [images.pixelMask])]);
   }

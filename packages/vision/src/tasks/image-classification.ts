@@ -148,7 +148,8 @@ export const imageClassification = /* @__PURE__ */ defineTask<ImageClassificatio
         async explain(input, target, options, work) {
           const index = classIndex(work.operation, target, labels);
           const picture = await readImage(input, { signal: work.signal });
-          return explainImage({ model, preprocess, labels }, { picture, index }, options, work);
+          const explained = { model, architecture, preprocess, labels, activate: ACTIVATIONS[usual] };
+          return explainImage(explained, { picture, index }, options, work);
         },
         dispose: () => model.dispose(),
       };
