@@ -1,11 +1,14 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { digest, values } from "../workloads/inputs.mjs";
+import { visionInput } from "../workloads/vision-inputs.mjs";
 import { bertModel } from "./onnx-bert.mjs";
 import { mobilenetModel } from "./onnx-mobilenet.mjs";
 import { onnxGraph } from "./onnx-model.mjs";
 
 export const whyNot = ({ kind }) => {
   if (kind.startsWith("train-")) return "it does not train";
-  return kind in MODELS ? undefined : `its engine here has no ${kind}`;
+  return kind in MODELS || kind === "forward-picture" ? undefined : `its engine here has no ${kind}`;
 };
 
 /** A right-hand matrix that stays the same is a constant of the graph, so that the library may pack it beforehand. */
@@ -76,10 +79,26 @@ function convModel({ batch, size, channels, filters, kernel, stride, padding }) 
 
 const MODELS = { gemm: gemmModel, conv: convModel, bert: bertModel, mobilenet: mobilenetModel };
 
+/** A network of workloads/vision-files.mjs; what it gives is channels first and becomes channels last. */
+async function pictureModel({ folder, model, size }) {
+  return {
+    graph: await readFile(join(folder, "theirs", model, "onnx", "model.onnx")),
+    inputs: { pixel_values: [1, 3, size, size] },
+    feeds: [channelsFirst(visionInput(size), 1, size * size, 3)],
+    toOurs: (array, [batch, channels]) =>
+      channelsFirst(array, batch, channels, array.length / (batch * channels)),
+  };
+}
+
 /** Prepares a workload on either build of ONNX Runtime. */
 export async function prepareSession({ InferenceSession, Tensor }, workload, sessionOptions) {
-  const { feeds, toOurs = (array) => array, ...model } = MODELS[workload.kind](workload);
-  const session = await InferenceSession.create(onnxGraph(model), sessionOptions);
+  const isPicture = workload.kind === "forward-picture";
+  const {
+    feeds,
+    toOurs = (array) => array,
+    ...model
+  } = isPicture ? await pictureModel(workload) : MODELS[workload.kind](workload);
+  const session = await InferenceSession.create(model.graph ?? onnxGraph(model), sessionOptions);
   const named = Object.fromEntries(
     Object.entries(model.inputs).map(([name, shape], index) => [
       name,
@@ -89,7 +108,7 @@ export async function prepareSession({ InferenceSession, Tensor }, workload, ses
   return {
     async run(wanted) {
       const [output] = Object.values(await session.run(named));
-      return wanted ? digest(toOurs(output.data)) : undefined;
+      return wanted ? digest(toOurs(output.data, output.dims)) : undefined;
     },
     dispose: () => session.release(),
   };

@@ -76,6 +76,14 @@ GROUPS.vision = [
   ...classifier("cifar10-small", 32, "tiny"),
   ...classifier("mobilenet-v2", 224, "photo"),
   {
+    name: "forward fastest-det 352",
+    kind: "forward-picture",
+    model: "fastest-det",
+    size: 352,
+    peers: ["onnxruntime-web", "onnxruntime-node"],
+    files: "vision",
+  },
+  {
     name: "decode JPEG of 1 megapixel",
     kind: "decode-picture",
     picture: "megapixel",

@@ -5,11 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveSafetensors, useDevice } from "@ai/tensor";
 import { models, writeJpeg } from "@ai/vision";
+import { fastestDetGraph } from "./fastest-det-graph.mjs";
 import { values } from "./inputs.mjs";
 import { mobileNetGraph, resNet9Graph } from "./vision-graphs.mjs";
 import { drawPicture } from "./vision-inputs.mjs";
 
-const IMAGENET = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+const IMAGENET = {
+  image_mean: [0.485, 0.456, 0.406],
+  image_std: [0.229, 0.224, 0.225],
+  do_normalize: true,
+  rescale_factor: 1 / 255,
+};
 
 /** Classifiers by the name of their folder: our `config.json`, theirs where it must differ, and the graph. */
 const CLASSIFIERS = {
@@ -25,6 +31,7 @@ const CLASSIFIERS = {
       size: { shortest_edge: 256 },
       crop_size: { height: 224, width: 224 },
       do_center_crop: true,
+      ...IMAGENET,
     },
   },
   "cifar10-small": {
@@ -35,9 +42,30 @@ const CLASSIFIERS = {
     config: { model_type: "resnet9", width: 16 },
     // Transformers.js has no ResNet9: any classifier of convolutions takes the graph
     theirConfig: { model_type: "resnet" },
-    preprocessing: { image_processor_type: "ViTImageProcessor", size: { height: 32, width: 32 } },
+    preprocessing: {
+      image_processor_type: "ViTImageProcessor",
+      size: { height: 32, width: 32 },
+      ...IMAGENET,
+    },
   },
 };
+
+/** Detectors, in the same way; Transformers.js has none of this kind, so ONNX Runtime runs the graph by itself. */
+const DETECTORS = {
+  "fastest-det": {
+    size: 352,
+    classes: 80,
+    entry: models.fastestDet,
+    graph: fastestDetGraph,
+    config: { model_type: "fastest_det" },
+    preprocessing: {
+      image_processor_type: "MobileViTImageProcessor",
+      size: { height: 352, width: 352 },
+      do_center_crop: false,
+    },
+  },
+};
+const MODELS = { ...CLASSIFIERS, ...DETECTORS };
 
 /** Values that keep activations near 1, so that classes differ. */
 function fill(state) {
@@ -59,8 +87,8 @@ function fill(state) {
   );
 }
 
-async function writeClassifier(folder, name) {
-  const { entry, graph, config, theirConfig = {}, preprocessing, ...sizes } = CLASSIFIERS[name];
+async function writeModel(folder, name) {
+  const { entry, graph, config, theirConfig = {}, preprocessing, ...sizes } = MODELS[name];
   const id2label = Object.fromEntries(
     Array.from({ length: sizes.classes }, (_, index) => [index, `class ${index}`]),
   );
@@ -69,15 +97,7 @@ async function writeClassifier(folder, name) {
   const state = fill(await model.stateDict());
   model.dispose();
   const files = {
-    "preprocessor_config.json": {
-      ...preprocessing,
-      ...IMAGENET,
-      do_resize: true,
-      do_rescale: true,
-      do_normalize: true,
-      rescale_factor: 1 / 255,
-      resample: 2,
-    },
+    "preprocessor_config.json": { do_resize: true, do_rescale: true, resample: 2, ...preprocessing },
   };
   for (const [side, content] of Object.entries({ ours, theirs: { ...ours, ...theirConfig } })) {
     const target = join(folder, side, name);
@@ -97,7 +117,7 @@ const PICTURES = { tiny: [32, 32], photo: [640, 480], megapixel: [1216, 832] };
  * Writes pictures and models; those of `names`, or all.
  * @returns the folder, and a function that removes it.
  */
-export async function writeVisionFiles(names = [...Object.keys(PICTURES), ...Object.keys(CLASSIFIERS)]) {
+export async function writeVisionFiles(names = [...Object.keys(PICTURES), ...Object.keys(MODELS)]) {
   await useDevice("cpu");
   const folder = await mkdtemp(join(tmpdir(), "ai-bench-vision-"));
   for (const [name, [width, height]] of Object.entries(PICTURES).filter(([name]) => names.includes(name)))
@@ -105,7 +125,7 @@ export async function writeVisionFiles(names = [...Object.keys(PICTURES), ...Obj
       join(folder, `${name}.jpg`),
       await writeJpeg(drawPicture(width, height), { quality: 90 }),
     );
-  for (const name of Object.keys(CLASSIFIERS).filter((name) => names.includes(name)))
-    await writeClassifier(folder, name);
+  for (const name of Object.keys(MODELS).filter((name) => names.includes(name)))
+    await writeModel(folder, name);
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }

@@ -2,7 +2,7 @@
 import { onnxGraph } from "../engines/onnx-model.mjs";
 
 /** Gathers nodes and the weights that they name; each method returns the name of its result. */
-class GraphBuilder {
+export class GraphBuilder {
   #state;
   #nodes = [];
   #constants = {};
@@ -50,6 +50,7 @@ class GraphBuilder {
   add = (a, b) => this.#node("Add", [a, b]);
   concat = (parts) => this.#node("Concat", parts, { axis: 1 });
   reshape = (x, shape) => this.#node("Reshape", [x, this.#constant(`shape ${shape}`, [shape.length], shape)]);
+  expand = (x, shape) => this.#node("Expand", [x, this.#constant(`shape ${shape}`, [shape.length], shape)]);
   transpose = (x, perm) => this.#node("Transpose", [x], { perm });
 
   relu6(x) {
