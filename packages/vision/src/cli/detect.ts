@@ -68,7 +68,7 @@ async function detectInPictures(
   const { signal } = context;
   const files = await expandPictures(words);
   const { threshold, suppression, iouThreshold, maxDetections, classes, batchSize, out } = flags;
-  const paths = out === undefined ? undefined : drawingPaths(files, out);
+  const paths = out === undefined ? undefined : await drawingPaths(files, out);
   const detect = await loadObjectDetector(flags.model, {
     ...context.loadOptions,
     ...(await modelOptions(flags)),

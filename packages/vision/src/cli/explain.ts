@@ -84,7 +84,7 @@ async function drawEach(
     work,
   }: { readonly out: string; readonly work: (named: NamedPicture, path: string) => Promise<object> },
 ): Promise<void> {
-  const paths = drawingPaths(files, out);
+  const paths = await drawingPaths(files, out);
   const each: EachPicture = {
     batchSize: 1,
     work: async ([named]) => {
@@ -104,7 +104,7 @@ async function explainClasses(
   const { signal } = context;
   const { target, opacity, model = DEFAULT_CLASSIFIER, out } = flags;
   const files = await expandPictures(words);
-  drawingPaths(files, out); // before a model is downloaded
+  await drawingPaths(files, out); // before a model is downloaded
   const classify = await loadImageClassifier(model, {
     ...context.loadOptions,
     ...(await modelOptions(flags)),
@@ -137,7 +137,7 @@ async function explainObjects(
       `--target: expected the place of an object, from 0 on, got ${JSON.stringify(target)}; 0 is the object that detect finds best`,
     );
   const files = await expandPictures(words);
-  drawingPaths(files, out); // before a model is downloaded
+  await drawingPaths(files, out); // before a model is downloaded
   const detect = await loadObjectDetector(model, { ...context.loadOptions, ...(await modelOptions(flags)) });
   try {
     await drawEach(context, files, {

@@ -14,6 +14,9 @@ async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   return found === undefined ? undefined : found.isDirectory() ? "folder" : "file";
 }
 
+/** Whether there is a file or folder. */
+export const isThere = async (path: string): Promise<boolean> => (await kindOf(path)) !== undefined;
+
 /**
  * The pictures that are meant by paths, folders (all below), patterns such as `shots/*.png`, and URLs.
  * @throws InputError for one that means no picture.
@@ -44,9 +47,32 @@ export async function expandPictures(words: readonly string[]): Promise<string[]
 
 /**
  * Where the drawing of each picture goes: one picture to the file `out`, or into the folder `out`, which several need.
- * @throws InputError for several pictures and one file, or a file that is no PNG.
+ * @throws InputError for several pictures and one file, a file that is no PNG, or a drawing in place of a picture.
  */
-export function drawingPaths(pictures: readonly string[], out: string): string[] {
+export async function drawingPaths(pictures: readonly string[], out: string): Promise<string[]> {
+  const paths = chooseDrawingPaths(pictures, out);
+  const read = new Map<string, string>();
+  for (const picture of pictures) {
+    const file = await identityOf(picture);
+    if (file !== undefined) read.set(file, picture);
+  }
+  for (const path of paths) {
+    const picture = read.get((await identityOf(path)) ?? "");
+    if (picture !== undefined)
+      throw new InputError(
+        `--out: expected another place than that of the pictures, got ${path}, where the drawing would replace ${picture}; choose another folder or file`,
+      );
+  }
+  return paths;
+}
+
+/** The file itself, by whatever path or link it is reached; undefined where there is none. */
+async function identityOf(path: string): Promise<string | undefined> {
+  const found = isUrl(path) ? undefined : await stat(path, { bigint: true }).catch(() => undefined);
+  return found === undefined ? undefined : `${found.dev} ${found.ino}`;
+}
+
+function chooseDrawingPaths(pictures: readonly string[], out: string): string[] {
   const extension = extname(out).toLowerCase();
   if (extension !== "" && extension !== ".png" && /^\.(jpe?g|webp|gif|bmp|tiff?)$/.test(extension))
     throw new InputError(`--out: expected a PNG file or a folder, got ${out}; name it .png`);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import {
   checkpoints,
@@ -10,6 +10,7 @@ import {
 import { InputError } from "@ai/tensor";
 import type { CommandContext } from "./command-context.js";
 import { InterruptedError } from "./interruption.js";
+import { isThere } from "./picture-paths.js";
 
 /** What a training is asked for beside its own options. */
 export interface TrainingRunOptions {
@@ -21,13 +22,14 @@ export interface TrainingRunOptions {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
+/** What this class writes below `checkpoints`, and what a training that was killed leaves there. */
+const CHECKPOINT = /^(\.tmp-\d+-\d+-)?step-\d{10,}(-epoch-\d+)?$/;
+const SETTINGS = "settings.json";
+
 /** Where a model goes unless the user says otherwise. */
 export function defaultOut(data: string): string {
   return join("models", basename(data, extname(data)) || "model");
 }
-
-const isThere = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined)) !== undefined;
 
 /** A training with its checkpoints, which Ctrl-C leaves in a state to go on from. */
 export class TrainingRun {
@@ -45,15 +47,15 @@ export class TrainingRun {
 
   /**
    * Makes the folder ready.
-   * @throws InputError for a folder with another run or a finished model, or a run that had other settings.
+   * @throws InputError for a folder with another run, a finished model or files of somebody else, or a run that had
+   * other settings.
    */
   static async start(context: CommandContext, options: TrainingRunOptions): Promise<TrainingRun> {
     const { out, resume, overwrite, settings } = options;
     const run = new TrainingRun(context, out);
     const saved = await listCheckpoints(run.#folder);
-    const settingsFile = join(run.#folder, "settings.json");
     if (resume && saved.length > 0) {
-      assertSame(JSON.parse(await readFile(settingsFile, "utf8")) as Record<string, unknown>, settings);
+      assertSame(await run.#settings(), settings);
       return run;
     }
     if (!overwrite && saved.length > 0)
@@ -64,11 +66,48 @@ export class TrainingRun {
       throw new InputError(
         `${out}: expected a folder without a model, got one with config.json; choose another --out, or replace it with --overwrite`,
       );
+    if (!overwrite) await run.#assertNothingToLose();
     if (resume) context.note(`no checkpoint in ${run.#folder} yet: starts from the beginning`);
-    await rm(run.#folder, { recursive: true, force: true });
+    await run.#removeCheckpoints();
     await mkdir(run.#folder, { recursive: true });
-    await writeFile(settingsFile, `${JSON.stringify(settings, undefined, 2)}\n`);
+    await writeFile(join(run.#folder, SETTINGS), `${JSON.stringify(settings, undefined, 2)}\n`);
     return run;
+  }
+
+  /** The settings of the training that is there. @throws InputError for none, or a damaged file. */
+  async #settings(): Promise<Record<string, unknown>> {
+    const file = join(this.#folder, SETTINGS);
+    try {
+      const settings: unknown = JSON.parse(await readFile(file, "utf8"));
+      if (typeof settings === "object" && settings !== null && "train" in settings)
+        return settings as Record<string, unknown>;
+    } catch (cause) {
+      throw new InputError(
+        `--resume: expected the settings of a training in ${file}, got ${(cause as Error).message}; start again with --overwrite`,
+        { cause },
+      );
+    }
+    throw new InputError(
+      `--resume: expected the settings of a training in ${file}, got other JSON; choose another --out`,
+    );
+  }
+
+  /** @throws InputError for a folder that holds more than the settings of a training that saved nothing. */
+  async #assertNothingToLose(): Promise<void> {
+    const names = await namesIn(this.#folder);
+    const isOurs = names.includes(SETTINGS) && (await this.#settings().catch(() => undefined)) !== undefined;
+    const others = names.filter((name) => !(isOurs && name === SETTINGS));
+    if (others.length > 0)
+      throw new InputError(
+        `${this.#folder}: expected an empty folder or checkpoints that can be read, got ${others.slice(0, 3).join(", ")}; choose another --out, or start again with --overwrite, which deletes the checkpoints of earlier trainings`,
+      );
+  }
+
+  /** Leaves what others have put there. */
+  async #removeCheckpoints(): Promise<void> {
+    for (const name of await namesIn(this.#folder))
+      if (name === SETTINGS || CHECKPOINT.test(name))
+        await rm(join(this.#folder, name), { recursive: true, force: true });
   }
 
   /** Folder of the checkpoints, for `resumeFrom`. */
@@ -118,8 +157,14 @@ export class TrainingRun {
 
   /** The model is saved: its checkpoints are of no more use. */
   async finish(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#removeCheckpoints();
+    if ((await namesIn(this.#folder)).length === 0) await rmdir(this.#folder);
   }
+}
+
+/** Names of the files and folders in a folder; none where it is missing. */
+async function namesIn(folder: string): Promise<string[]> {
+  return (await isThere(folder)) ? readdir(folder) : [];
 }
 
 /** What the user wrote, so that it can be written again. */
