@@ -66,6 +66,7 @@ describe("package directions", () => {
 
   it.each([
     ["packages/layers/src/linear.ts", 'import { matMul } from "@ai/tensor";'],
+    ["packages/layers/src/linear.ts", 'const fs = await import(/* webpackIgnore: true */ "node:fs");'],
     ["packages/tensor/src/engine.ts", 'import { engine } from "@tensorflow/tfjs-core";'],
     ["packages/vision/src/models/clip/clip.ts", 'import { load } from "@ai/text";'],
     ["apps/quickstart/src/main.ts", 'import { Trainer } from "@ai/layers";'],
@@ -75,6 +76,7 @@ describe("package directions", () => {
 
   it.each([
     ["packages/tensor/src/add.ts", 'import { Linear } from "@ai/layers";', /may not import @ai\/layers/],
+    ["packages/tensor/src/add.ts", 'const fs = await import("node:fs");', /webpackIgnore: true/],
     [
       "packages/layers/src/linear.ts",
       'import { tensor } from "@tensorflow/tfjs-core";',

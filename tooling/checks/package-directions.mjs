@@ -1,4 +1,4 @@
-/** Who may import whom, and that nobody reaches into another package's files. The drawing is in ARCHITECTURE.md. */
+/** Who may import whom, that nobody reaches into another package's files. The drawing is in ARCHITECTURE.md. */
 import { posix } from "node:path";
 import ts from "typescript";
 import { listPackages, readSources } from "./files.mjs";
@@ -60,19 +60,31 @@ function packageProblem(path, owner, specifier, exports) {
     : `only files that match ${rule.only} may import @ai/${imported}`;
 }
 
+/** webpack stops at a module of Node's unless told to leave it: pages never come there. */
+const BUNDLED_NODE_MODULE = /\bimport\(\s*(["'`])(node:[^"'`]+)\1/g;
+
+function nodeImportProblems({ path, text }) {
+  if (!/^packages\/[^/]+\/src\//.test(path) || /\.test\.ts$|\/testing\//.test(path)) return [];
+  return [...text.matchAll(BUNDLED_NODE_MODULE)].map(
+    ([, , specifier]) =>
+      `${path}: ${JSON.stringify(specifier)}: bundlers of pages stop here; write import(/* webpackIgnore: true */ ${JSON.stringify(specifier)})`,
+  );
+}
+
 /**
  * The problems of one file.
  * @param exports Public entries by package: `{ tensor: ["@ai/tensor", "@ai/tensor/testing"] }`.
  */
 export function problemsOf({ path, text }, exports) {
   const owner = /^packages\/([^/]+)\//.exec(path)?.[1];
-  return importsOf(text).flatMap((specifier) => {
+  const ofImports = importsOf(text).flatMap((specifier) => {
     let problem;
     if (specifier.startsWith(".")) problem = relativeProblem(path, owner, specifier);
     else if (specifier.startsWith("@tensorflow/")) problem = tfjsProblem(path, specifier);
     else if (specifier.startsWith("@ai/")) problem = packageProblem(path, owner, specifier, exports);
     return problem === undefined ? [] : [`${path}: ${JSON.stringify(specifier)}: ${problem}`];
   });
+  return [...ofImports, ...nodeImportProblems({ path, text })];
 }
 
 /** Public entries of each package. */

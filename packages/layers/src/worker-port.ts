@@ -56,7 +56,7 @@ export async function openPort<Request, Answer>(
   starter: string,
 ): Promise<WorkerPort<Request, Answer>> {
   if (typeof process !== "undefined" && process.versions?.node !== undefined) {
-    const { parentPort } = await import("node:worker_threads");
+    const { parentPort } = await import(/* webpackIgnore: true */ "node:worker_threads");
     if (parentPort !== null)
       return {
         post: (answer, buffers = []) => parentPort.postMessage(answer, buffers),

@@ -115,8 +115,8 @@ export async function saveAdapter(
     throw new InputError("saveAdapter: expected Node, got a browser; take the bytes of writeAdapter");
   const { config, tensors } = await collect("saveAdapter", model, options);
   const { signal } = options;
-  const { mkdir, writeFile } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { mkdir, writeFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   try {
     await mkdir(folder, { recursive: true });
     await saveSafetensors(join(folder, WEIGHTS), tensors, {

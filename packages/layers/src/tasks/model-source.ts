@@ -25,7 +25,7 @@ const hasScheme = (text: string): boolean =>
 
 async function kindOfPath(path: string): Promise<"folder" | "file" | undefined> {
   if (!inNode()) return undefined;
-  const { stat } = await import("node:fs/promises");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return undefined;
   return found.isDirectory() ? "folder" : "file";
@@ -35,7 +35,7 @@ async function bytesOf(content: URL | Uint8Array | string, signal: AbortSignal):
   if (content instanceof Uint8Array) return content;
   if (typeof content === "string") return new TextEncoder().encode(content);
   if (content.protocol === "file:") {
-    const { readFile } = await import("node:fs/promises");
+    const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
     return readFile(content, { signal });
   }
   const response = await fetch(content, { signal });

@@ -17,7 +17,7 @@ async function makeWorker<Types extends TaskTypes>(
 ): Promise<AnyWorker> {
   if (worker !== true) return worker();
   if (inNode()) {
-    const { Worker: NodeThread } = await import("node:worker_threads");
+    const { Worker: NodeThread } = await import(/* webpackIgnore: true */ "node:worker_threads");
     return new NodeThread(new URL(source.file, source.base)) as unknown as AnyWorker;
   }
   if (typeof Worker === "undefined")

@@ -29,8 +29,10 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     throw new InputError(
       "storage: expected Node for writing files, got another environment; pass { storage }",
     );
-  const { mkdir, open, readdir, readFile, rename, rm } = await import("node:fs/promises");
-  const { basename, dirname, join } = await import("node:path");
+  const { mkdir, open, readdir, readFile, rename, rm } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  );
+  const { basename, dirname, join } = await import(/* webpackIgnore: true */ "node:path");
   let serial = 0;
 
   const temporary = (path: string): string =>

@@ -4,8 +4,8 @@ import { isFileName } from "./file-names.js";
 
 /** A file of this machine, opened for each read; it must stay the file that it was. */
 export async function fileSource(path: string): Promise<ByteSource> {
-  const { open, stat } = await import("node:fs/promises");
-  const { dirname, join } = await import("node:path");
+  const { open, stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { dirname, join } = await import(/* webpackIgnore: true */ "node:path");
   const stamp = async (): Promise<{ size: number; mark: string }> => {
     try {
       const { size, mtimeMs, ino } = await stat(path);

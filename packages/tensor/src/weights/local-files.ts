@@ -9,8 +9,8 @@ import type { FileProvider, ModelFile } from "./model-files.js";
 
 /** A folder of this machine (Node). */
 export async function folderFiles(folder: string): Promise<FileProvider> {
-  const { stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory())
     throw new WeightsError(

@@ -45,7 +45,7 @@ function parseHubPage(url: URL): { id: string; revision?: string } | undefined {
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  const { stat } = await import("node:fs/promises");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
@@ -69,7 +69,7 @@ async function providerOf(model: ModelSource, options: OpenModelOptions): Promis
       if (page !== undefined) return hub(page.id, page.revision);
       notHub("a URL");
       if (url.protocol !== "file:") return urlFiles(url);
-      return folderFiles((await import("node:url")).fileURLToPath(url));
+      return folderFiles((await import(/* webpackIgnore: true */ "node:url")).fileURLToPath(url));
     }
     const isLocal = !inBrowser() && (!isRepositoryId(text) || (await isFolder(text)));
     if (isLocal) {

@@ -173,9 +173,9 @@ async function inFolder(source: WeightsSource): Promise<{ folder: string; file: 
   const isPath = typeof source === "string" && !/^[a-z][a-z\d+.-]+:\/\//i.test(source);
   const isFileUrl = (typeof source === "string" || source instanceof URL) && /^file:/i.test(String(source));
   if (!isPath && !isFileUrl) return undefined;
-  const { stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
-  const { fileURLToPath } = await import("node:url");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
+  const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url");
   const folder = isFileUrl ? fileURLToPath(String(source)) : (source as string);
   const kind = await stat(folder).catch(() => undefined);
   if (!kind?.isDirectory()) return undefined;
@@ -203,7 +203,7 @@ export async function readSafetensors(
   signal?.throwIfAborted();
   const found = await inFolder(source);
   if (found !== undefined) {
-    const { join } = await import("node:path");
+    const { join } = await import(/* webpackIgnore: true */ "node:path");
     return readSafetensors(join(found.folder, found.file), signal === undefined ? {} : { signal });
   }
   const opened = await openSource(source, signal);

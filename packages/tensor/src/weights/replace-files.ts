@@ -22,8 +22,8 @@ export async function replaceFiles(
       `${operation}: expected Node, got a browser; take the bytes of ${operation.replace(/^save/, "write")}`,
     );
   signal?.throwIfAborted();
-  const { open, rename, rm } = await import("node:fs/promises");
-  const { dirname } = await import("node:path");
+  const { open, rename, rm } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { dirname } = await import(/* webpackIgnore: true */ "node:path");
   const mark = `${globalThis.process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
   const written: string[] = [];
   let current = "";

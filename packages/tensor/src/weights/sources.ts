@@ -30,7 +30,7 @@ export async function openSource(source: WeightsSource, signal?: AbortSignal): P
     const url =
       source instanceof URL ? source : new URL(source, inBrowser() ? globalThis.location.href : undefined);
     if (url.protocol !== "file:") return remoteSource(url, signal);
-    const { fileURLToPath } = await import("node:url");
+    const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url");
     return fileSource(fileURLToPath(url));
   }
   if (typeof source === "string") return fileSource(source);

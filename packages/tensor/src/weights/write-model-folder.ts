@@ -116,8 +116,8 @@ export async function saveModelFolder(
     throw new InputError("saveModelFolder: expected Node, got a browser; take the bytes of writeModelFolder");
   options.signal?.throwIfAborted();
   const planned = planFolder("saveModelFolder", model, options);
-  const { mkdir } = await import("node:fs/promises");
-  const { dirname, join } = await import("node:path");
+  const { mkdir } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { dirname, join } = await import(/* webpackIgnore: true */ "node:path");
   for (const path of new Set(planned.map(({ name }) => dirname(join(folder, name)))))
     await mkdir(path, { recursive: true });
   await savePlanned("saveModelFolder", folder, planned, options.signal);

@@ -132,10 +132,12 @@ export async function savePlanned(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const isNode = typeof globalThis.process?.versions?.node === "string";
-  const join = isNode ? (await import("node:path")).join : (...parts: string[]) => parts.join("/");
+  const join = isNode
+    ? (await import(/* webpackIgnore: true */ "node:path")).join
+    : (...parts: string[]) => parts.join("/");
   const files = planned.map(({ name, pieces }): FileToWrite => ({ path: join(folder, name), pieces }));
   await replaceFiles(operation, files, signal);
-  const { readdir, rm } = await import("node:fs/promises");
+  const { readdir, rm } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const kept = new Set(planned.map(({ name }) => name));
   for (const name of await readdir(folder))
     if (isWeightsFile(name) && !kept.has(name)) await rm(join(folder, name));

@@ -70,7 +70,7 @@ function blobRanges(blob: Blob): Ranges {
 }
 
 async function fileRanges(path: string): Promise<Ranges> {
-  const { open, stat } = await import("node:fs/promises");
+  const { open, stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile())
     throw new InputError(

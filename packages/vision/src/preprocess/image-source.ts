@@ -103,8 +103,8 @@ async function readBody(response: Response, name: string, options: SourceOptions
 }
 
 async function readFileAt(source: string | URL, options: SourceOptions): Promise<NamedBytes> {
-  const { readFile, stat } = await import("node:fs/promises");
-  const { fileURLToPath } = await import("node:url");
+  const { readFile, stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { fileURLToPath } = await import(/* webpackIgnore: true */ "node:url");
   const text = String(source);
   const path = text.startsWith("file:") ? fileURLToPath(text) : text;
   try {

@@ -211,7 +211,7 @@ function canShare(): boolean {
 async function allowRelaxedSimd(binary: Uint8Array<ArrayBuffer>): Promise<boolean> {
   if (WebAssembly.validate(binary)) return true;
   if (typeof process === "undefined" || process.versions?.node === undefined) return false;
-  const { setFlagsFromString } = await import("node:v8");
+  const { setFlagsFromString } = await import(/* webpackIgnore: true */ "node:v8");
   setFlagsFromString("--experimental-wasm-relaxed-simd");
   return WebAssembly.validate(binary);
 }

@@ -64,7 +64,7 @@ const isNode = (): boolean => typeof process !== "undefined" && process.versions
 
 async function startWorker(data: object, { ready, left, lost }: WorkerEvents): Promise<WorkerHandle> {
   if (isNode()) {
-    const { Worker } = await import("node:worker_threads");
+    const { Worker } = await import(/* webpackIgnore: true */ "node:worker_threads");
     // not a require(): tools would take the bundle for CommonJS
     const source = `const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads"); (${WORKER_BODY})(workerData, (message) => parentPort.postMessage(message));`;
     // no inherited flags: a loader or an inspector of the program would start in each worker
@@ -103,7 +103,7 @@ async function startWorker(data: object, { ready, left, lost }: WorkerEvents): P
 /** Threads that are used when nobody says how many: the cores, at most 8. */
 export async function defaultThreads(): Promise<number> {
   if (!isNode()) return Math.min(MOST_DEFAULT_THREADS, globalThis.navigator?.hardwareConcurrency ?? 1);
-  const { availableParallelism } = await import("node:os");
+  const { availableParallelism } = await import(/* webpackIgnore: true */ "node:os");
   return Math.min(MOST_DEFAULT_THREADS, availableParallelism());
 }
 

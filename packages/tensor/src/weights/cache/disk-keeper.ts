@@ -10,8 +10,10 @@ const PREFIX = "models--";
 
 /** Lists and prunes a cache folder in the layout of the Python library. */
 export async function diskKeeper(cacheFolder: string): Promise<CacheKeeper> {
-  const { lstat, readdir, readFile, readlink, rm, rmdir, stat } = await import("node:fs/promises");
-  const { basename, dirname, join, resolve } = await import("node:path");
+  const { lstat, readdir, readFile, readlink, rm, rmdir, stat } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  );
+  const { basename, dirname, join, resolve } = await import(/* webpackIgnore: true */ "node:path");
   const folderOf = (id: string): string => join(cacheFolder, repositoryFolder(id));
   const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 

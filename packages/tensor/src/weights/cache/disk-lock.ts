@@ -26,9 +26,9 @@ export async function withLock<Result>(
   task: () => Promise<Result>,
   signal: AbortSignal | undefined,
 ): Promise<Result> {
-  const { mkdir, open, readFile, rm, utimes } = await import("node:fs/promises");
-  const { hostname } = await import("node:os");
-  const { dirname } = await import("node:path");
+  const { mkdir, open, readFile, rm, utimes } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { hostname } = await import(/* webpackIgnore: true */ "node:os");
+  const { dirname } = await import(/* webpackIgnore: true */ "node:path");
   const mine = JSON.stringify({ host: hostname(), pid: globalThis.process.pid, id: crypto.randomUUID() });
   await mkdir(dirname(path), { recursive: true });
   let seen = { content: "", mark: "", since: 0 };
@@ -74,7 +74,7 @@ export async function withLock<Result>(
 }
 
 async function markOf(path: string): Promise<string> {
-  const { stat } = await import("node:fs/promises");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const found = await stat(path).catch(() => undefined);
   return found === undefined ? "" : `${found.ino} ${found.mtimeMs}`;
 }
@@ -90,7 +90,7 @@ function parseOwner(content: string): { host: string; pid: number } | undefined 
 
 /** Removes a dead lock, and only that: another waiter may have broken it and taken it already. */
 async function breakLock(path: string, content: string): Promise<void> {
-  const { link, readFile, rename, rm } = await import("node:fs/promises");
+  const { link, readFile, rename, rm } = await import(/* webpackIgnore: true */ "node:fs/promises");
   const aside = `${path}.${crypto.randomUUID()}`;
   try {
     await rename(path, aside);

@@ -27,7 +27,7 @@ function parseWriter(name: string, prefix: string): { host: string; pid: number 
 }
 
 async function hostLabel(): Promise<string> {
-  const { hostname } = await import("node:os");
+  const { hostname } = await import(/* webpackIgnore: true */ "node:os");
   return (
     hostname()
       .replace(/[^\w.-]/g, "_")
@@ -37,8 +37,8 @@ async function hostLabel(): Promise<string> {
 
 /** Whether nobody writes an `.incomplete` file any more, so that it can be taken over or removed. */
 export async function isAbandoned(folder: string, name: string): Promise<boolean> {
-  const { stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   const writer = parseWriter(name, name.split(".", 1)[0]);
   const isOurs = writer !== undefined && writer.host === (await hostLabel());
   if (writer?.pid === NOBODY || (isOurs && !isAlive(writer.pid))) return true;
@@ -52,8 +52,10 @@ export async function isAbandoned(folder: string, name: string): Promise<boolean
  * a file of its own name; taking one over renames it, which only one can do. So no lock is needed for correctness.
  */
 export async function openPartial(folder: string, etag: string): Promise<DiskPartial> {
-  const { mkdir, open, readdir, rename, rm, stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { mkdir, open, readdir, rename, rm, stat } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  );
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   await mkdir(folder, { recursive: true });
   const host = await hostLabel();
   const random = crypto.randomUUID().slice(0, 8);

@@ -20,8 +20,8 @@ function diskError(where: string, error: unknown): unknown {
 
 /** All files under a folder, as paths with `/`; links count as what they lead to. */
 export async function filesUnder(folder: string): Promise<KeptFile[]> {
-  const { readdir, stat } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { readdir, stat } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   const files: KeptFile[] = [];
   const visit = async (prefix: string): Promise<void> => {
     const entries = await readdir(join(folder, prefix), { withFileTypes: true }).catch(() => []);
@@ -40,8 +40,10 @@ export async function filesUnder(folder: string): Promise<KeptFile[]> {
 
 /** Writes a small file so that others see the old or the new one, never half of it. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const { mkdir, readFile, rename, rm, writeFile } = await import("node:fs/promises");
-  const { dirname } = await import("node:path");
+  const { mkdir, readFile, rename, rm, writeFile } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  );
+  const { dirname } = await import(/* webpackIgnore: true */ "node:path");
   if ((await readFile(path, "utf8").catch(() => undefined)) === text) return;
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
@@ -64,8 +66,10 @@ export async function diskStore(
   id: string,
   useLinks: boolean,
 ): Promise<RepositoryStore> {
-  const { copyFile, mkdir, readFile, rename, rm, stat, symlink } = await import("node:fs/promises");
-  const { dirname, join, relative } = await import("node:path");
+  const { copyFile, mkdir, readFile, rename, rm, stat, symlink } = await import(
+    /* webpackIgnore: true */ "node:fs/promises"
+  );
+  const { dirname, join, relative } = await import(/* webpackIgnore: true */ "node:path");
   const folder = join(cacheFolder, repositoryFolder(id));
   const locks = join(cacheFolder, ".locks", repositoryFolder(id));
   const pointerOf = (commit: string, path: string): string =>

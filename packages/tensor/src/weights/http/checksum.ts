@@ -30,7 +30,7 @@ export async function createHasher(algorithm: Checksum["algorithm"], size: numbe
 }
 
 async function nodeHasher(algorithm: Checksum["algorithm"]): Promise<Hasher> {
-  const { createHash } = await import("node:crypto");
+  const { createHash } = await import(/* webpackIgnore: true */ "node:crypto");
   const hash = createHash(algorithm === "sha256" ? "sha256" : "sha1");
   return {
     update(bytes) {

@@ -47,21 +47,21 @@ function isTrue(text: string | undefined): boolean {
 
 /** `~` and `$NAME` as the Python library replaces them. */
 async function expand(path: string): Promise<string> {
-  const { homedir } = await import("node:os");
+  const { homedir } = await import(/* webpackIgnore: true */ "node:os");
   return path
     .replace(/^~(?=$|[/\\])/, () => homedir())
     .replace(/\$(?:(\w+)|\{(\w+)\})/g, (text, plain, braced) => environment()[plain ?? braced] ?? text);
 }
 
 async function homeFolder(): Promise<string> {
-  const { join } = await import("node:path");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   const { HF_HOME, XDG_CACHE_HOME } = environment();
   return expand(HF_HOME || join(XDG_CACHE_HOME || join("~", ".cache"), "huggingface"));
 }
 
 /** The cache folder of the options, else of the environment, as the Python library finds it (Node). */
 export async function cacheFolderOf({ cacheFolder }: CacheOptions): Promise<string> {
-  const { join, resolve } = await import("node:path");
+  const { join, resolve } = await import(/* webpackIgnore: true */ "node:path");
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = environment();
   return resolve(
     await expand(cacheFolder || HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(await homeFolder(), "hub")),
@@ -79,8 +79,8 @@ async function ownToken(): Promise<string | undefined> {
   const { HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH } = environment();
   const named = (HF_TOKEN || HUGGING_FACE_HUB_TOKEN)?.trim();
   if (named) return named;
-  const { readFile } = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
+  const { join } = await import(/* webpackIgnore: true */ "node:path");
   const path = HF_TOKEN_PATH ? await expand(HF_TOKEN_PATH) : join(await homeFolder(), "token");
   try {
     return (await readFile(path, "utf8")).trim() || undefined;
