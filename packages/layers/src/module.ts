@@ -6,7 +6,6 @@ import {
   RandomGenerator,
   type ReadOptions,
   readSafetensors,
-  reshape,
   type Shape,
   saveSafetensors,
   type Tensor,
@@ -16,6 +15,7 @@ import {
   withinLayer,
 } from "@ai/tensor";
 import { nameLayer } from "./layer-error.js";
+import { detach, isPlainObject } from "./module-output.js";
 import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
 import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
 import { type HalfPrecision, halfPrecision } from "./quantization/half-precision.js";
@@ -27,7 +27,7 @@ import {
   type StateDict,
   type StateTarget,
 } from "./state-dict.js";
-import { type InputDescription, type ModuleSummary, summarize, tensorsIn } from "./summary.js";
+import { type InputDescription, type ModuleSummary, summarize } from "./summary.js";
 
 /** Options of {@link Module.save}. */
 export interface SaveOptions extends WriteOptions {
@@ -381,10 +381,6 @@ function* ownedIn(name: string, value: unknown): Generator<[name: string, value:
     for (const [key, element] of Object.entries(value)) yield* ownedIn(join(name, key), element);
 }
 
-function isPlainObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
 function join(path: string, name: string): string {
   return path === "" || name === "" ? path + name : `${path}.${name}`;
 }
@@ -392,23 +388,4 @@ function join(path: string, name: string): string {
 /** A path as seen from a caller above it; whole when it is not below. */
 function relative(from: string, path: string): string {
   return from !== "" && path.startsWith(`${from}.`) ? path.slice(from.length + 1) : path;
-}
-
-/** A tensor of the result, alone or in arrays and plain objects, that is one of the inputs or a parameter becomes a tensor of its own, so that its owner may dispose it. */
-function detach<Output>(output: Output, inputs: readonly unknown[]): Output {
-  const isOwn = isTensor(output) && !output.kept && !inputs.includes(output);
-  if (isOwn && inputs.every((input) => isTensor(input) || typeof input !== "object")) return output;
-  const owners = new Set(inputs.flatMap(tensorsIn));
-  const own = (value: unknown): unknown => {
-    if (isTensor(value)) return value.kept || owners.has(value) ? reshape(value, value.shape) : value;
-    if (Array.isArray(value)) return tensorsIn(value).some(isForeign) ? value.map(own) : value;
-    if (!isPlainObject(value) || !tensorsIn(value).some(isForeign)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, own(part)]));
-  };
-  const isForeign = (value: Tensor): boolean => value.kept || owners.has(value);
-  return own(output) as Output;
-}
-
-function isTensor(value: unknown): value is Tensor {
-  return typeof value === "object" && value !== null && "dataId" in value;
 }
