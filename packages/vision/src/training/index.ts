@@ -22,4 +22,8 @@ export {
   trainObjectDetector,
 } from "./train-object-detector.js";
 export { type SaveClassifierOptions, TrainedImageClassifier } from "./trained-image-classifier.js";
-export { TrainedObjectDetector } from "./trained-object-detector.js";
+export {
+  type DetectTrainedOptions,
+  type SaveDetectorOptions,
+  TrainedObjectDetector,
+} from "./trained-object-detector.js";

@@ -1,7 +1,8 @@
-import { memory, useDevice } from "@ai/tensor";
+import { memory, useDevice, writeModelFolder } from "@ai/tensor";
 import { beforeAll, expect, it } from "vitest";
 import type { LabeledBox } from "../augment/sample.js";
 import { readPointDetectorConfig } from "../models/point-detector/point-detector.config.js";
+import { loadObjectDetector } from "../tasks/object-detection.js";
 import type { PictureSet } from "./picture-set.js";
 import { trainObjectDetector } from "./train-object-detector.js";
 
@@ -46,7 +47,26 @@ it("learns to find squares, and describes its model", { timeout: 240_000 }, asyn
   const metrics = await trained.evaluate(squares(12));
   expect(metrics.averagePrecision50).toBeGreaterThan(0.8);
   expect(readPointDetectorConfig(trained.config)).toMatchObject({ ...MODEL, numClasses: 2 });
-  await expect(trained.save("nowhere", { float16: true } as never)).rejects.toThrow(/got one named float16/);
+  const half = await writeModelFolder(await trained.files({ float16: true }));
+  const whole = await writeModelFolder(await trained.files());
+  const bytesOf = (files: Map<string, Uint8Array>) => files.get("model.safetensors")!.length;
+  expect(bytesOf(half)).toBeLessThan(0.7 * bytesOf(whole));
+  const { picture } = await squares(1).get(0);
+  const found = await trained.detect(picture, { threshold: 0.3 });
+  expect(found.length).toBeLessThan((await trained.detect(picture)).length);
+  const detect = await loadObjectDetector(half, { device: "wasm" });
+  const answers = await detect(picture, { threshold: 0.3 });
+  expect(answers.map(({ index, score }) => ({ label: index, score }))).toEqual(
+    found.map(({ label, score }) => ({ label, score: expect.closeTo(score, 2) })),
+  );
+  await detect.dispose();
+  await expect(trained.detect(picture, { scoreThreshold: 1 } as never)).rejects.toThrow(
+    /got one named scoreThreshold/,
+  );
+  await expect(trained.detect(picture, { threshold: 2 })).rejects.toThrow(
+    /threshold as a number in \[0, 1\]/,
+  );
+  await expect(trained.save("nowhere", { half: true } as never)).rejects.toThrow(/got one named half/);
   trained.dispose();
   expect(memory().numTensors).toBe(before);
 });
