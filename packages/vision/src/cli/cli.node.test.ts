@@ -81,12 +81,26 @@ it("trains, evaluates, classifies and explains, as people and as programs read i
   expect(Buffer.from(drawn.data).equals(Buffer.from(half("left", 0).data))).toBe(false);
 });
 
+it("teaches a pretrained model other classes", async () => {
+  const taught = await vision.run(
+    ...["train", "classify", "halves", "--from", "models/halves", "--epochs", "2", "--frozen-epochs", "1"],
+    ...["--out", "models/taught", "--float16", "--json"],
+  );
+  expect(taught).toMatchObject({ code: 0 });
+  expect(JSON.parse(taught.stdout)).toMatchObject({ model: "models/taught", scores: { top5: 1 } });
+  const wrong = await vision.run("train", "classify", "halves", "--from", "models/halves", "--size", "8");
+  expect(wrong).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: --size: expected it without --from/),
+  });
+});
+
 it("recognizes what it was taught by a few examples", async () => {
   const model = ["--model", "models/halves", "--json"];
   const taught = await vision.run("teach", "halves", "--gallery", "halves.safetensors", ...model);
   expect(JSON.parse(taught.stdout)).toMatchObject({
     gallery: "halves.safetensors",
-    labels: CLASSES.map((label) => ({ label, count: 24 })),
+    classes: CLASSES.map((label) => ({ label, examples: 24, tested: 6 })),
     calibration: { accuracy: expect.any(Number) },
   });
   const found = await vision.run(
@@ -96,7 +110,7 @@ it("recognizes what it was taught by a few examples", async () => {
     { file: "halves/test/right/1.png", candidates: [{ label: "right" }, {}] },
   ]);
   const again = await vision.run("teach", "halves", "--gallery", "halves.safetensors", ...model);
-  expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/add to it with --extend/) });
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/replace it with --overwrite/) });
 });
 
 it("trains, evaluates and uses a detector, drawing what it found", async () => {

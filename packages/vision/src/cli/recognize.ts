@@ -1,28 +1,28 @@
-import { rm, stat } from "node:fs/promises";
 import { InputError } from "@ai/tensor";
 import { type Command, Option } from "commander";
-import {
-  type ImageRecognition,
-  loadImageRecognizer,
-  type RecognizeImageOptions,
-} from "../tasks/image-recognition.js";
+import type { PictureFormat } from "../datasets/open-picture-splits.js";
+import { type ImageRecognition, loadImageRecognizer } from "../tasks/image-recognition.js";
+import { teachImageRecognizer } from "../training/teach-image-recognizer.js";
 import { DEFAULT_CLASSIFIER } from "./classify.js";
 import { CommandContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
 import { type ModelFlags, modelHelp, modelOptions, withModelOptions } from "./model-options.js";
-import { openData } from "./open-data.js";
-import { expandPictures } from "./picture-paths.js";
+import { DATA_HELP, openData } from "./open-data.js";
+import { expandPictures, isThere } from "./picture-paths.js";
+import { formatOption } from "./train.js";
 
 interface GalleryFlags extends CommonFlags, ModelFlags {
   readonly gallery: string;
   readonly model: string;
-  readonly method?: RecognizeImageOptions["method"];
+  readonly method?: "nearest" | "prototype";
   readonly neighbors?: number;
 }
 
 interface TeachFlags extends GalleryFlags {
-  readonly extend?: boolean;
+  readonly format?: PictureFormat;
+  readonly examples?: number;
+  readonly seed: number;
   readonly overwrite?: boolean;
 }
 
@@ -50,9 +50,15 @@ export function addTeach(program: Command): void {
     program
       .command("teach")
       .description("teach a recognizer by a few pictures in a folder a label; nothing is trained")
-      .argument("<data>", "a folder or .tar archive with a folder of pictures a label")
+      .argument("<data>", DATA_HELP)
       .requiredOption("--gallery <file>", "where to save what was taught (.safetensors)")
-      .option("--extend", "add to the gallery that is there")
+      .addOption(formatOption())
+      .option(
+        "--examples <count>",
+        "teach so many of each label and test with the others; all are taught when left out",
+        integer(1),
+      )
+      .option("--seed <number>", "which are taught follows from it", integer(0), 0)
       .option("--overwrite", "replace the gallery that is there"),
   ).action(async (path: string, flags: TeachFlags) => {
     const context = new CommandContext(flags);
@@ -91,47 +97,53 @@ export function addRecognize(program: Command): void {
 
 async function teach(context: CommandContext, path: string, flags: TeachFlags): Promise<void> {
   const { signal } = context;
-  const { gallery, model, extend = false, overwrite = false, method, neighbors } = flags;
-  const isThere = (await stat(gallery).catch(() => undefined)) !== undefined;
-  if (isThere && !extend && !overwrite)
+  const { gallery, model, method, neighbors, seed } = flags;
+  if (flags.overwrite !== true && (await isThere(gallery)))
     throw new InputError(
-      `${gallery}: expected no such file yet, got one; add to it with --extend, or use --overwrite`,
+      `${gallery}: expected no such file yet, got one; name another, or replace it with --overwrite`,
     );
-  const { splits, classes, annotations, format } = await openData(path, { format: undefined, signal });
+  const { splits, annotations, format } = await openData(path, { format: flags.format, signal });
   const data = splits.train ?? splits.all;
   if (annotations !== "classes" || data === undefined)
     throw new InputError(`${path}: expected pictures in a folder a label, got ${format}`);
-  const recognize = await loadImageRecognizer(model, {
-    ...context.loadOptions,
-    ...(await modelOptions(flags)),
-    ...(isThere && extend ? { gallery } : {}),
+  const { revision, ...options } = await modelOptions(flags);
+  const { recognize, ...report } = await teachImageRecognizer(data, {
+    from: model,
+    load: { ...context.loadOptions, ...options, ...given({ revision }) },
+    examples: flags.examples ?? largestClass(data.labels),
+    ...given({ validation: splits.test ?? splits.validation, method, neighbors }),
+    seed,
+    onProgress: ({ phase, done, total }) => context.count(phase)({ done, total }),
+    signal,
   });
   try {
-    const count = context.count("pictures");
-    for (let index = 0; index < data.length; index++) {
-      const { picture, label } = await data.get(index);
-      await recognize.add({ label: classes[label ?? -1], pictures: picture }, { signal });
-      count({ done: index + 1, total: data.length });
-    }
-    const labels = await recognize.labels(undefined);
-    const canMeasure = labels.length > 1 && labels.some((each) => each.count > 1);
-    const calibration = canMeasure
-      ? await recognize.calibrate(given({ method, neighbors }), { signal })
-      : undefined;
-    if (overwrite) await rm(gallery, { force: true });
     await recognize.save(gallery, { signal });
-    context.result({ gallery, model, labels, calibration }, () =>
+    const { accuracy, calibration, classes } = report;
+    context.result({ gallery, model, ...report }, () =>
       [
-        ...labels.map((each) => `  ${each.label} (${each.count})`),
+        ...classes.map(({ label, examples, tested, right }) => {
+          const score = tested === 0 ? "" : `, ${right} of ${tested} others right`;
+          return `  ${label}: ${examples} examples${score}`;
+        }),
+        ...(accuracy === undefined
+          ? []
+          : [`${percent(accuracy)} right of the pictures that were not taught`]),
         calibration === undefined
-          ? "not measured what is unknown: that needs two labels, one with two pictures"
-          : `the others know ${percent(calibration.accuracy)} of the examples; similar from ${calibration.threshold.toFixed(3)} on`,
+          ? "not measured what is unknown: that needs two examples of a label"
+          : `unknown below a similarity of ${calibration.threshold.toFixed(3)}`,
         `saved in ${gallery}`,
       ].join("\n"),
     );
   } finally {
     await recognize.dispose();
   }
+}
+
+/** How many pictures the class with most has. */
+function largestClass(labels: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return Math.max(...counts.values());
 }
 
 async function recognizePictures(
@@ -142,7 +154,7 @@ async function recognizePictures(
   const { signal } = context;
   const { gallery, model, method, neighbors, threshold, topK, batchSize } = flags;
   const files = await expandPictures(words);
-  if ((await stat(gallery).catch(() => undefined)) === undefined)
+  if (!(await isThere(gallery)))
     throw new InputError(`${gallery}: expected a gallery, got nothing there; make one with teach`);
   const recognize = await loadImageRecognizer(model, {
     ...context.loadOptions,
