@@ -10,6 +10,9 @@ import type { View } from "./views/view.js";
 /** A hidden page gets none: looking then waits until it is seen again. */
 const nextFrame = (): Promise<number> => new Promise(requestAnimationFrame);
 
+/** Milliseconds after which a user wonders. */
+const MOMENT = 300;
+
 /** Asks the view in front for its answer: to a picture once, to the camera again and again, never twice at a time. */
 export class Looking {
   readonly #stage: Stage;
@@ -95,13 +98,28 @@ export class Looking {
       const shot = this.#shot;
       if (shot === undefined || view === undefined || !view.isReady) return;
       const device = view.device!;
-      const model = await view.look(shot);
+      const model = await this.#patiently(view.look(shot));
+      byId("stage").dataset.answered = shot.name;
       if (this.#view === view) this.#timings.add(device, { read: shot.milliseconds, model });
     } catch (error) {
       // a model that was replaced meanwhile owes no answer
       if (this.#isAskedAgain || isAbort(error)) return;
       this.#camera = undefined;
       showError(error);
+    }
+  }
+
+  /** Says that it looks, when that takes longer than a moment. */
+  async #patiently<Result>(work: Promise<Result>): Promise<Result> {
+    const { dataset } = byId("stage");
+    const timer = setTimeout(() => {
+      dataset.busy = "";
+    }, MOMENT);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+      delete dataset.busy;
     }
   }
 

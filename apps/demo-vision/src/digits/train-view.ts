@@ -109,6 +109,7 @@ class TrainView {
       );
       this.#examples = await training.call("examples", SHOWN);
       await this.#readExamples();
+      if (this.#pad.isEmpty) this.#answer([]);
       const asked = Number(byId<HTMLInputElement>("train-epochs").value);
       const result = await training.fit({ epochs: training.epoch + asked });
       const right = training.history.epochs.at(-1)?.values["validation.accuracy"];
