@@ -145,7 +145,7 @@ it("trains, evaluates and uses a detector, drawing what it found", async () => {
       "--height",
       "64",
     ],
-    ...["--device", "wasm", "--threads", "1", "--json"],
+    ...["--device", "wasm", "--threads", "1", "--float16", "--json"],
   );
   expect(trained).toMatchObject({ code: 0 });
   const { scores, ...report } = JSON.parse(trained.stdout);
