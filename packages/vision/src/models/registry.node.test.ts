@@ -1,12 +1,14 @@
 import { Module } from "@ai/layers";
 import { type ModelConfig, pretrainedFolder, type Task } from "@ai/layers/tasks";
-import { useDevice, type WeightsFile, writeModelFolder } from "@ai/tensor";
+import { readSafetensors, useDevice, type WeightsFile, writeModelFolder } from "@ai/tensor";
 import { expectNoLeak } from "@ai/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ImageClassification, loadImageClassifier } from "../tasks/image-classification.js";
+import { loadImageEmbedder } from "../tasks/image-embedding.js";
 import { loadObjectDetector } from "../tasks/object-detection.js";
 import { loadTextRecognizer } from "../tasks/text-recognition.js";
 import { wavePicture } from "../testing/classifier-case.js";
+import { fineTuneImageClassifier } from "../training/fine-tune-image-classifier.js";
 import { models } from "./registry.js";
 
 const transformer = {
@@ -108,30 +110,38 @@ const TASKS = {
 
 beforeAll(() => useDevice("wasm"));
 
+/** A small model of a row as the files of its folder. */
+async function savedRow(name: keyof typeof models): Promise<Map<string, Uint8Array>> {
+  const config = CONFIGS[name];
+  const entry = models[name] as (typeof models)["vit"];
+  const { preprocessing } = TASKS[entry.tasks[0] as keyof typeof TASKS];
+  const named = { ...config, id2label: { 0: "cat", 1: "dog", 2: "bird" } };
+  const created = entry.create(await entry.load(), named, {
+    has: () => false,
+    names: [],
+  } as unknown as WeightsFile);
+  const model = created.model as unknown as Module;
+  expect(model).toBeInstanceOf(Module);
+  model.initialize({ seed: 1 });
+  const folder = await pretrainedFolder({
+    model,
+    config,
+    labels: ["cat", "dog", "bird"],
+    // a ResNet's names lead back to Hugging Face's, the others' are theirs
+    mapping: name === "resnet" ? created.mapping : [],
+    files: { "preprocessor_config.json": preprocessing },
+  });
+  const files = await writeModelFolder(folder);
+  model.dispose();
+  return files;
+}
+
 describe("models", () => {
-  for (const [name, config] of Object.entries(CONFIGS))
+  for (const name of Object.keys(CONFIGS))
     it(`${name} is made by its row, saved, and loaded again to the same answers`, async () => {
-      const entry = models[name as keyof typeof models] as (typeof models)["vit"];
-      const { load, options, answers: expected, preprocessing } = TASKS[entry.tasks[0] as keyof typeof TASKS];
-      const labels = ["cat", "dog", "bird"];
-      const named = { ...config, id2label: { 0: "cat", 1: "dog", 2: "bird" } };
-      const created = entry.create(await entry.load(), named, {
-        has: () => false,
-        names: [],
-      } as unknown as WeightsFile);
-      const model = created.model as unknown as Module;
-      expect(model).toBeInstanceOf(Module);
-      model.initialize({ seed: 1 });
-      const folder = await pretrainedFolder({
-        model,
-        config,
-        labels,
-        // a ResNet's names lead back to Hugging Face's, the others' are theirs
-        mapping: name === "resnet" ? created.mapping : [],
-        files: { "preprocessor_config.json": preprocessing },
-      });
-      const files = await writeModelFolder(folder);
-      model.dispose();
+      const entry = models[name as keyof typeof models];
+      const { load, options, answers: expected } = TASKS[entry.tasks[0] as keyof typeof TASKS];
+      const files = await savedRow(name as keyof typeof models);
       const answers: unknown[] = [];
       await expectNoLeak(async () => {
         const task = (await load(files, { device: "wasm" })) as Task<ImageClassification>;
@@ -143,4 +153,36 @@ describe("models", () => {
       expect(Object.keys(answers[0] as object).length).toBeGreaterThanOrEqual(expected);
       expect(answers[1]).toEqual(answers[0]);
     });
+
+  const embedding = Object.entries(models).filter(([, { tasks }]) =>
+    (tasks as readonly string[]).includes("image-feature-extraction"),
+  );
+  it.each(embedding.map(([name]) => name as keyof typeof models))(
+    "%s gives embeddings, is taught other classes, and keeps its checkpoint's names",
+    async (name) => {
+      const files = await savedRow(name);
+      const embed = await loadImageEmbedder(files, { device: "wasm" });
+      expect(await embed(wavePicture(0))).toHaveLength(embed.info.embeddingDim);
+      await embed.dispose();
+      const data = {
+        length: 4,
+        classes: ["plant", "stone"],
+        get: (index: number) => ({ picture: wavePicture(index), label: index % 2 }),
+      };
+      const trained = await fineTuneImageClassifier(data, {
+        from: files,
+        epochs: 1,
+        frozenEpochs: 0,
+        batchSize: 4,
+      });
+      const again = await writeModelFolder(await trained.files());
+      trained.dispose();
+      const namesOf = async (from: Map<string, Uint8Array>) =>
+        [...(await readSafetensors(from.get("model.safetensors")!)).names].sort();
+      expect(await namesOf(again)).toEqual(await namesOf(files));
+      const classify = await loadImageClassifier(again, { device: "wasm" });
+      expect(classify.info).toMatchObject({ architecture: name, labels: data.classes });
+      await classify.dispose();
+    },
+  );
 });

@@ -64,14 +64,18 @@ export const models = {
       ...(await import("./cifar-resnet/cifar-resnet.js")),
       ...(await import("./cifar-resnet/cifar-resnet.config.js")),
     }),
-    create: ({ CifarResNet, readCifarResNetConfig }, config) => ({
+    create: ({ CifarResNet, readCifarResNetConfig }, config, weights) => ({
       model: new CifarResNet(readCifarResNetConfig(config)),
       // the published file keeps what was trained beside how it went, under a wrapper's prefix
-      mapping: [
-        { from: "state_dict.module.{rest*}", to: "{rest*}" },
-        { from: "module.{rest*}", to: "{rest*}" },
-        { ignore: "best_prec1" },
-      ],
+      ...(weights.has("conv1.weight")
+        ? {}
+        : {
+            mapping: [
+              { from: "state_dict.module.{rest*}", to: "{rest*}" },
+              { from: "module.{rest*}", to: "{rest*}" },
+              { ignore: "best_prec1" },
+            ],
+          }),
     }),
     modelTypes: ["cifar_resnet"],
     tasks: OF_IMAGE_MODELS,

@@ -6,7 +6,8 @@ import { classifierFiles, wavePicture } from "../testing/classifier-case.js";
 import { galleryBytes, noisyPicture, recognizerCase } from "../testing/recognizer-case.js";
 import { loadImageRecognizer } from "./image-recognition.js";
 
-describeTask("loadImageRecognizer", await recognizerCase());
+// the model computes as in the embedder's suite, which runs on the GPU too
+describeTask("loadImageRecognizer", { ...(await recognizerCase()), devices: ["cpu", "wasm"] });
 
 const files = await classifierFiles();
 const THINGS = ["cup", "pen", "key"];

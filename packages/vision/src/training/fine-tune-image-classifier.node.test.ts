@@ -3,17 +3,61 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkpoints } from "@ai/layers/training";
 import { useDevice } from "@ai/tensor";
 import { expect, it } from "vitest";
 import { imageFolder } from "../datasets/image-folder.js";
 import { loadImageClassifier } from "../tasks/image-classification.js";
-import { fineTuneImageClassifier } from "./fine-tune-image-classifier.js";
+import { classifierFiles } from "../testing/classifier-case.js";
+import { noisyPicture } from "../testing/recognizer-case.js";
+import {
+  type FineTuneImageClassifierOptions,
+  fineTuneImageClassifier,
+} from "./fine-tune-image-classifier.js";
 import type { PictureSet } from "./picture-set.js";
 
 const DATA =
   process.env.AI_SHARED_DATA ?? fileURLToPath(new URL("../../../../../shared/data", import.meta.url));
 const FOLDER = join(DATA, "vision");
 const absent = existsSync(FOLDER) ? "" : ` (skipped: ${FOLDER} is absent)`;
+
+it("goes on from a checkpoint to the same weights, frozen or thawed as it was", async () => {
+  await useDevice("wasm");
+  const from = await classifierFiles();
+  const data: PictureSet = {
+    length: 24,
+    classes: ["cup", "pen", "key"],
+    get: (index) => ({ picture: noisyPicture(index % 3, index), label: index % 3 }),
+  };
+  const folder = await mkdtemp(join(tmpdir(), "fine-tune-"));
+  const weightsOf = async (options: Partial<FineTuneImageClassifierOptions>) => {
+    const trained = await fineTuneImageClassifier(data, {
+      from,
+      epochs: 3,
+      frozenEpochs: 1,
+      batchSize: 8,
+      ...options,
+    });
+    const state = await trained.model.stateDict();
+    trained.dispose();
+    return [...state.values()].map(({ values }) => [...values].map(String).join());
+  };
+  const whole = await weightsOf({});
+  for (const steps of [2, 7]) {
+    const saved = join(folder, String(steps));
+    const controller = new AbortController();
+    const stop = {
+      name: "stop",
+      onStepEnd: ({ trainer }: { trainer: { step: number } }) => {
+        if (trainer.step === steps) controller.abort(new Error("enough"));
+      },
+    };
+    const callbacks = [checkpoints({ folder: saved, everySteps: 1, keepLast: 1 }), stop];
+    await expect(weightsOf({ callbacks, signal: controller.signal })).rejects.toThrow("enough");
+    expect(await weightsOf({ resumeFrom: saved })).toEqual(whole);
+  }
+  await rm(folder, { recursive: true });
+});
 
 /** Some of a set's pictures. */
 const some = (set: PictureSet, indices: readonly number[]): PictureSet => ({
