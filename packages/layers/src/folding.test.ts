@@ -145,7 +145,10 @@ it("leaves training and gradients as they are", async () => {
   for (const gradient of grads)
     expect(Array.from(await read(gradient)).some((entry) => entry !== 0)).toBe(true);
   const statistics = Array.from(await read(norm.runningMean!.value));
-  dispose(model.train().call(x));
+  const held = memory().numTensors;
+  model.train();
+  expect(memory().numTensors - held, "what was folded is freed").toBe(-2);
+  dispose(model.call(x));
   expect(Array.from(await read(norm.runningMean!.value))).not.toEqual(statistics);
   dispose([x, value, ...grads]);
   model.dispose();

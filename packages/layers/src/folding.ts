@@ -120,7 +120,8 @@ export interface ConvNormActivationOptions {
 
 /**
  * `activation(norm(convolution(x)))`: what most convolutional networks are made of. In evaluation a batch norm becomes part
- * of the filter and all three are one pass; `Sequential` does the same by itself.
+ * of the filter and all three are one pass, for which the layer keeps a second filter until it is trained or disposed;
+ * `Sequential` does the same by itself.
  * @param x `[batch, height, width, inChannels]`
  * @returns `[batch, outHeight, outWidth, outChannels]`
  * @throws ShapeError for another rank or number of channels.

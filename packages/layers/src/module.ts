@@ -203,6 +203,9 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
   /** Training behaviour for this module and all below, or evaluation with `false`. @returns this module. */
   train(training = true): this {
     for (const [, module] of this.namedModules()) module.training = training;
+    // what evaluation derived from the parameters is stale after the next step
+    if (training)
+      for (const [, target] of this.#targets()) if (target instanceof StoredTensor) target.releaseDerived();
     return this;
   }
 

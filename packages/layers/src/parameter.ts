@@ -124,13 +124,14 @@ export abstract class StoredTensor {
       known.sources.every((source, index) => source === sources[index]) &&
       known.versions.every((version, index) => version === versions[index]);
     if (known !== undefined && isFresh) return known.tensors;
-    this.#forgetDerived();
+    this.releaseDerived();
     const tensors = compute().map((tensor) => keep(tensor));
     this.#derived = { sources, versions, tensors, releases: tensors.map(freeWhenCollected) };
     return tensors;
   }
 
-  #forgetDerived(): void {
+  /** Frees what {@link derive} keeps: it is computed again when it is asked for. @internal */
+  releaseDerived(): void {
     for (const release of this.#derived?.releases ?? []) release();
     dispose([...(this.#derived?.tensors ?? [])]);
     this.#derived = undefined;
@@ -179,7 +180,7 @@ export abstract class StoredTensor {
   }
 
   #free(): void {
-    this.#forgetDerived();
+    this.releaseDerived();
     this.#release?.();
     this.#release = undefined;
     if (this.#tensor !== undefined) dispose(this.#tensor);
