@@ -126,6 +126,19 @@ function drawScene(name) {
       }
       band("#ffe9a8", 414, 218, 12, 12, 1);
     },
+    digit() {
+      band(gradient(["#efe9d8", "#e4dcc6"], 0, 0, width, height), 0, 0, width, height);
+      for (let y = 40; y < height; y += 44) band("rgba(90,130,180,.25)", 0, y, width, 1.5, 0.6);
+      context.strokeStyle = "#22315f";
+      context.lineCap = context.lineJoin = "round";
+      context.lineWidth = 24;
+      context.beginPath();
+      context.moveTo(172, 84);
+      context.quadraticCurveTo(240, 72, 306, 80);
+      context.quadraticCurveTo(262, 140, 248, 182);
+      context.quadraticCurveTo(228, 236, 222, 288);
+      context.stroke();
+    },
     blood() {
       band(gradient(["#e3d8cd", "#dccfc6", "#e6dcd0"]), 0, 0, width, height);
       const placed = [];
@@ -177,7 +190,7 @@ await mkdir(folder, { recursive: true });
 const browser = await chromium.launch({ executablePath: findChromium(), args: CHROMIUM_FLAGS });
 try {
   const page = await browser.newPage();
-  for (const name of ["ship", "plane", "truck", "blood"]) {
+  for (const name of ["ship", "plane", "truck", "blood", "digit"]) {
     const address = await page.evaluate(drawScene, name);
     const bytes = Buffer.from(address.split(",")[1], "base64");
     await writeFile(new URL(`${name}.jpg`, folder), bytes);

@@ -242,6 +242,10 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () =
       await sample(page, "Ship");
       await best(page, "ship");
       expect(await page.locator(".notice").count()).toBe(0);
+      await page.fill("#classify [name=model]", "mnist-digits");
+      await page.keyboard.press("Enter");
+      await sample(page, "A digit");
+      await best(page, "7");
     }));
 
   it("works with one thread on a page that is not isolated", async () => {

@@ -7,6 +7,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "plane.jpg": "Plane",
   "truck.jpg": "Truck",
   "blood.jpg": "Blood cells",
+  "digit.jpg": "A digit",
 };
 
 /** Buttons with small pictures; a press uses the picture. */

@@ -6,6 +6,7 @@ import { timeRuns, type View, type ViewContext } from "./view.js";
 
 const MODELS = [
   "cifar10-small",
+  "mnist-digits",
   "microsoft/resnet-18",
   "google/mobilenet_v2_1.0_224",
   "facebook/deit-tiny-patch16-224",
