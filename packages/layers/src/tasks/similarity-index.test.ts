@@ -125,6 +125,11 @@ it("refuses what is no vector, no JSON, no option and no index", async () => {
     [{ vectors: float([2, 3]), ids, payloads: payloads("[1]") }, metadata],
     [{ vectors: float([2, 3]), ids, payloads: payloads("[1,") }, metadata],
   ];
+  const twoIds = { ...ids, values: Int32Array.of(0, 1) };
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 2]) {
+    const stored = { ...float([2, 3]), values: Float32Array.of(0, 0, 1, 0, value, 0) };
+    files.push([{ vectors: stored, ids: twoIds, payloads: payloads("[1,2]") }, metadata]);
+  }
   for (const [tensors, written] of files)
     await expect(
       SimilarityIndex.load(await writeSafetensors(tensors, { metadata: written })),

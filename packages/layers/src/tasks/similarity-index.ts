@@ -31,6 +31,8 @@ export interface SimilaritySearchOptions<Payload> {
 
 const FORMAT = "ai-similarity-index";
 const FIRST_CAPACITY = 16;
+/** How far the square of a stored length may be from 1: float32 rounds. */
+const UNIT_TOLERANCE = 1e-3;
 const SEARCH_RULES = {
   topK: /* @__PURE__ */ integerOption({ default: 10, minimum: 1 }),
   threshold: /* @__PURE__ */ numberOption({ default: -1, minimum: -1, maximum: 1 }),
@@ -212,6 +214,12 @@ export class SimilarityIndex<Payload = unknown> {
     index.about = parseJson("about", file.metadata.about);
     if (index.#slots.size !== count || index.#ids.some((id) => !(id >= 0 && id < index.#nextId)))
       throw notAnIndex(`ids of their own below ${index.#nextId}`, "others");
+    for (let slot = 0; slot < count; slot++) {
+      const squares = index.#vector(slot).reduce((sum, value) => sum + value * value, 0);
+      // NaN is neither
+      if (!(squares === 0 || Math.abs(squares - 1) < UNIT_TOLERANCE))
+        throw notAnIndex("vectors of length 1 or 0", `one of length ${Math.sqrt(squares)}`);
+    }
     return index;
   }
 
