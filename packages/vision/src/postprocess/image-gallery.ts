@@ -1,5 +1,6 @@
 import { SimilarityIndex } from "@ai/layers/tasks";
 import { InputError, WeightsError, type WeightsSource } from "@ai/tensor";
+import { breathing } from "./breathing.js";
 
 /** How a picture is compared with the examples of a label. */
 export interface CompareOptions {
@@ -48,8 +49,10 @@ interface Example {
 const KIND = "image-gallery";
 /** Devices round differently; another model is not even near. */
 const SAME_PROBE = 0.9999;
-/** Examples that a calibration looks at, at most: each is compared with all. */
-const CALIBRATED = 2000;
+/** Examples that a calibration looks at, at most and in any case: each is compared with all. */
+const CALIBRATED = { most: 2000, least: 100 };
+/** Comparisons of two examples in a calibration, beyond the least: 2·10⁷ take seconds. */
+const COMPARISONS = 2e7;
 
 /** Embedded examples of labels, and which of the labels an embedding is most like. */
 export class ImageGallery {
@@ -133,7 +136,7 @@ export class ImageGallery {
 
   /**
    * Chooses the similarity that best tells examples of a label from those of others: each example is compared with all
-   * the others, once with its label and once as if that were not there.
+   * the others, once with its label and once as if that were not there; in a large gallery a part of them, evenly taken.
    * @throws InputError for fewer than two labels or without a label of two examples, the signal's reason.
    */
   async calibrate(
@@ -149,8 +152,15 @@ export class ImageGallery {
             .join(", ") || "none"
         }; add more examples`,
       );
-    const entries = this.#index.entries();
-    const step = Math.max(1, entries.length / CALIBRATED);
+    const { most, least } = CALIBRATED;
+    const limit = Math.max(least, Math.min(most, Math.floor(COMPARISONS / this.size)));
+    const all = this.#index.entries();
+    // the only example of its label tells less: where not all are looked at, it is left out
+    const entries =
+      all.length <= limit ? all : all.filter(([, { label }]) => this.#byLabel.get(label)!.size > 1);
+    const step = Math.max(1, entries.length / limit);
+    const total = Math.ceil(entries.length / step);
+    const breathe = breathing(signal);
     const known: number[] = [];
     const unknown: number[] = [];
     let right = 0;
@@ -165,11 +175,10 @@ export class ImageGallery {
         known.push(own.score);
         if (ranked[0] === own) right++;
       }
-      if (unknown.length % 16 !== 0) continue;
-      onStep(unknown.length, Math.ceil(entries.length / step));
-      await new Promise((resolve) => setTimeout(resolve));
-      signal.throwIfAborted();
+      if (await breathe()) onStep(unknown.length, total);
     }
+    onStep(total, total);
+    signal.throwIfAborted();
     const { threshold, accepted, refused } = bestThreshold(known, unknown);
     this.#calibrated = { ...options, threshold };
     return { threshold, accuracy: right / known.length, accepted, refused };
@@ -190,20 +199,16 @@ export class ImageGallery {
   /** Opens a saved gallery of the same model. @throws WeightsError for another file, or one of another model. */
   static async open(source: WeightsSource, model: GalleryModel, signal: AbortSignal): Promise<ImageGallery> {
     const index = await SimilarityIndex.load<Example>(source, { signal });
-    const about = index.about as
-      | (Partial<GalleryModel> & {
-          readonly kind?: unknown;
-          readonly calibrated?: CalibratedThreshold | null;
-        })
-      | null;
-    if (about?.kind !== KIND || index.entries().some(([, example]) => typeof example?.label !== "string"))
-      throw new WeightsError("image gallery: expected a file that a recognizer saved, got another index");
-    const { architecture, probe = [], calibrated = null } = about;
+    const { architecture, probe, calibrated } = readAbout(index.about);
+    if (index.entries().some(([, example]) => typeof example?.label !== "string" || example.label === ""))
+      throw notAGallery("a label for each example", "one without");
     const isSame = probe.length === model.probe.length && cosine(probe, model.probe) >= SAME_PROBE;
     if (!isSame)
       throw new WeightsError(
-        `image gallery: expected one that was made with this model (${model.architecture}), got one of another (${String(architecture)}); load that model, or add the pictures again`,
+        `image gallery: expected one that was made with this model (${model.architecture}), got one of another (${architecture}); load that model, or add the pictures again`,
       );
+    if (index.dim !== probe.length)
+      throw notAGallery(`vectors of ${probe.length} numbers`, `some of ${index.dim}`);
     const gallery = new ImageGallery(model);
     gallery.#index = index;
     gallery.#calibrated = calibrated;
@@ -235,6 +240,35 @@ export class ImageGallery {
     addTo(without, this.#index.get(except)!.vector, -1);
     return cosine(vector, without);
   }
+}
+
+function notAGallery(expected: string, got: string): WeightsError {
+  return new WeightsError(
+    `image gallery: expected a file that a recognizer saved, with ${expected}, got ${got}`,
+  );
+}
+
+/** What a file says of its gallery. @throws WeightsError for one that no recognizer saved. */
+function readAbout(about: unknown): GalleryModel & { readonly calibrated: CalibratedThreshold | null } {
+  const { kind, architecture, probe, calibrated } = (about ?? {}) as Readonly<Record<string, unknown>>;
+  if (kind !== KIND) throw notAGallery(`kind ${KIND}`, "another index");
+  if (typeof architecture !== "string") throw notAGallery("the name of its model", typeof architecture);
+  if (!Array.isArray(probe) || !probe.every((value): value is number => Number.isFinite(value)))
+    throw notAGallery("probe as finite numbers", JSON.stringify(probe)?.slice(0, 100));
+  return { architecture, probe, calibrated: readCalibrated(calibrated) };
+}
+
+function readCalibrated(value: unknown): CalibratedThreshold | null {
+  if (value === null || value === undefined) return null;
+  const { method, neighbors, threshold } = value as Readonly<Record<string, unknown>>;
+  const isRight =
+    (method === "nearest" || method === "prototype") &&
+    Number.isInteger(neighbors) &&
+    (neighbors as number) >= 1 &&
+    Number.isFinite(threshold);
+  if (!isRight)
+    throw notAGallery("calibrated as { method, neighbors, threshold }", JSON.stringify(value).slice(0, 100));
+  return { method, neighbors: neighbors as number, threshold: threshold as number };
 }
 
 function addTo(sum: Float64Array, vector: ArrayLike<number>, factor: number): void {

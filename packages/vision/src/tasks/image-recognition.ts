@@ -12,6 +12,7 @@ import {
   type WorkContext,
 } from "@ai/layers/tasks";
 import { InputError, type ModelSource } from "@ai/tensor";
+import { breathing } from "../postprocess/breathing.js";
 import { type CompareOptions, type GalleryCalibration, ImageGallery } from "../postprocess/image-gallery.js";
 import type { Picture } from "../preprocess/picture.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
@@ -180,17 +181,21 @@ class Recognizer {
       calibrated?.method === compare.method &&
       (compare.method === "prototype" || calibrated.neighbors === compare.neighbors);
     const bar = options.threshold ?? (isCalibrated ? calibrated.threshold : Number.NEGATIVE_INFINITY);
-    return (await this.#model.embed(pictures, work)).map((vector) => {
+    const results: ImageRecognition[] = [];
+    const breathe = breathing(work.signal);
+    for (const vector of await this.#model.embed(pictures, work)) {
       const ranked = gallery.rank(vector, compare);
       const [best] = ranked;
-      return {
+      results.push({
         label: best !== undefined && best.score >= bar ? best.label : null,
         score: best?.score ?? 0,
         candidates: ranked
           .slice(0, options.topK)
           .map(({ label, score, nearest }) => ({ label, score, example: nearest })),
-      };
-    });
+      });
+      await breathe();
+    }
+    return results;
   }
 
   async add(label: string, pictures: readonly ImageSource[], work: WorkContext): Promise<number[]> {
