@@ -115,6 +115,10 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () =
       expect([...png.subarray(1, 4)]).toEqual([..."PNG"].map((letter) => letter.charCodeAt(0)));
       expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([480, 360]);
       expect(await page.textContent("#times tr")).toMatch(/^WebAssembly, one thread[\d.]+ m?s/);
+      await page.click("#compare");
+      await page.waitForSelector('#compare-status:has-text("The middle of five runs each.")');
+      const compared = await page.locator("#device option:not(:has-text('emulated'))").count();
+      expect(await page.locator("#times tr").count()).toBe(compared - 1);
       // another picture ends the explanation
       await sample(page, "Plane");
       await best(page, "airplane");

@@ -79,9 +79,11 @@ export class DeviceSwitch {
     return this.choices.find(({ id }) => id === this.#select.value) ?? AUTOMATIC;
   }
 
-  /** Those that are named: not the library's choice. */
-  get named(): readonly DeviceChoice[] {
-    return this.choices.filter((choice) => choice !== AUTOMATIC);
+  /** Those worth comparing: an emulated GPU is known to be slow, and takes long to show it. */
+  get compared(): readonly DeviceChoice[] {
+    return this.choices.filter(
+      ({ device, deviceOptions }) => device !== undefined && deviceOptions?.allowSoftwareAdapter !== true,
+    );
   }
 
   onChange(listener: () => void): void {

@@ -83,7 +83,7 @@ byId("save").onclick = async () => {
     showError(error);
   }
 };
-byId("compare").onclick = () => void looking.compare(devices.named);
+byId("compare").onclick = () => void looking.compare(devices.compared);
 
 async function take(data: DataTransfer | null): Promise<void> {
   const dropped = data === null ? undefined : await droppedOf(data);
