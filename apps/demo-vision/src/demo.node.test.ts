@@ -246,6 +246,19 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () =
       await sample(page, "Ship");
       await best(page, "ship");
       expect(await page.locator(".notice").count()).toBe(0);
+      await page.evaluate(async () => {
+        const data = new DataTransfer();
+        data.items.add(new File([await (await fetch("samples/truck.jpg")).blob()], "dropped.jpg"));
+        dispatchEvent(new DragEvent("drop", { dataTransfer: data }));
+      });
+      await page.waitForSelector('#stage[data-answered="dropped.jpg"]');
+      await best(page, "truck");
+      await page.evaluate(() => {
+        navigator.mediaDevices.getUserMedia = () =>
+          Promise.reject(new DOMException("denied", "NotAllowedError"));
+      });
+      await page.click("#camera");
+      await notice("This page may not use the camera.");
       await page.fill("#classify [name=model]", "mnist-digits");
       await page.keyboard.press("Enter");
       await sample(page, "A digit");
