@@ -1,8 +1,9 @@
-/** Models and pictures of the `vision` workloads, written to a folder: weights by the rule of inputs.mjs, as
- * safetensors for us and as ONNX with the same values for Transformers.js. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+/** Models and pictures of the `vision` workloads, written to a folder: weights as they ship or by the rule of inputs.mjs,
+ * as safetensors for us and as ONNX with the same values for Transformers.js. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { saveSafetensors, useDevice } from "@ai/tensor";
 import { models, writeJpeg } from "@ai/vision";
 import { fastestDetGraph } from "./fastest-det-graph.mjs";
@@ -10,12 +11,7 @@ import { values } from "./inputs.mjs";
 import { mobileNetGraph, resNet9Graph } from "./vision-graphs.mjs";
 import { drawPicture } from "./vision-inputs.mjs";
 
-const IMAGENET = {
-  image_mean: [0.485, 0.456, 0.406],
-  image_std: [0.229, 0.224, 0.225],
-  do_normalize: true,
-  rescale_factor: 1 / 255,
-};
+const IMAGENET = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
 
 /** Classifiers by the name of their folder: our `config.json`, theirs where it must differ, and the graph. */
 const CLASSIFIERS = {
@@ -39,14 +35,9 @@ const CLASSIFIERS = {
     classes: 10,
     entry: models.resnet9,
     graph: resNet9Graph,
-    config: { model_type: "resnet9", width: 16 },
     // Transformers.js has no ResNet9: any classifier of convolutions takes the graph
     theirConfig: { model_type: "resnet" },
-    preprocessing: {
-      image_processor_type: "ViTImageProcessor",
-      size: { height: 32, width: 32 },
-      ...IMAGENET,
-    },
+    shipped: true,
   },
 };
 
@@ -87,17 +78,34 @@ function fill(state) {
   );
 }
 
-async function writeModel(folder, name) {
-  const { entry, graph, config, theirConfig = {}, preprocessing, ...sizes } = MODELS[name];
-  const id2label = Object.fromEntries(
-    Array.from({ length: sizes.classes }, (_, index) => [index, `class ${index}`]),
-  );
-  const ours = { ...config, id2label };
+/** Where the models lie that come with `@ai/vision`. */
+const SHIPPED = join(dirname(fileURLToPath(import.meta.resolve("@ai/vision/package.json"))), "pretrained");
+
+/** `config.json`, `preprocessor_config.json` and weights of a model. */
+async function partsOf(name) {
+  const { entry, config, preprocessing, classes, shipped = false } = MODELS[name];
+  const read = async (file) => JSON.parse(await readFile(join(SHIPPED, name, file), "utf8"));
+  const labels = Array.from({ length: classes }, (_, index) => [index, `class ${index}`]);
+  const ours = shipped ? await read("config.json") : { ...config, id2label: Object.fromEntries(labels) };
   const { model } = entry.create(await entry.load(), ours, new Map());
-  const state = fill(await model.stateDict());
+  if (shipped) await model.load(join(SHIPPED, name, "model.safetensors"));
+  const state = await model.stateDict();
   model.dispose();
+  return {
+    ours,
+    preprocessing: shipped ? await read("preprocessor_config.json") : preprocessing,
+    state: shipped ? state : fill(state),
+  };
+}
+
+async function writeModel(folder, name) {
+  const { graph, theirConfig = {}, ...sizes } = MODELS[name];
+  const { ours, preprocessing, state } = await partsOf(name);
+  // what Transformers takes for granted and Transformers.js does not
+  const granted = { do_resize: true, do_rescale: true, rescale_factor: 1 / 255, resample: 2 };
+  const normalizes = preprocessing.image_mean !== undefined;
   const files = {
-    "preprocessor_config.json": { do_resize: true, do_rescale: true, resample: 2, ...preprocessing },
+    "preprocessor_config.json": { ...granted, ...(normalizes && { do_normalize: true }), ...preprocessing },
   };
   for (const [side, content] of Object.entries({ ours, theirs: { ...ours, ...theirConfig } })) {
     const target = join(folder, side, name);
