@@ -134,6 +134,7 @@ export {
   type LoadImageRecognizerOptions,
   loadImageRecognizer,
   type RecognitionCandidate,
+  type RecognitionExplanation,
   type RecognizeImageOptions,
 } from "./tasks/image-recognition.js";
 export {

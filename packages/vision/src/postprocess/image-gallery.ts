@@ -77,6 +77,12 @@ export class ImageGallery {
     return this.#index.size;
   }
 
+  /** An example: its label and its embedding `[dim]`, of length 1; undefined where there is none. */
+  example(id: number): { readonly label: string; readonly vector: Float32Array } | undefined {
+    const found = this.#index.get(id);
+    return found && { label: found.payload.label, vector: found.vector };
+  }
+
   /** @param vector `[dim]` @returns the example's number. */
   add(label: string, vector: ArrayLike<number>): number {
     const id = this.#index.add(vector, { label });

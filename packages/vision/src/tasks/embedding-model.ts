@@ -1,3 +1,4 @@
+import type { AnyModule } from "@ai/layers";
 import {
   type LoadContext,
   loadPretrained,
@@ -5,16 +6,30 @@ import {
   textOption,
   type WorkContext,
 } from "@ai/layers/tasks";
-import { type ModelSource, read, tidy } from "@ai/tensor";
+import {
+  dispose,
+  div,
+  type ModelSource,
+  mul,
+  read,
+  sqrt,
+  square,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+} from "@ai/tensor";
 import type { ImageModel } from "../models/image-model.js";
 import { type ImagePreprocessing, models } from "../models/registry.js";
 import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
 import type { Picture } from "../preprocess/picture.js";
 import type { PreprocessSteps } from "../preprocess/preprocessor-config.js";
+import { attentionOf } from "./explain-image.js";
 import { assertFinite } from "./finite-output.js";
 import { readImagePreprocessing } from "./image-input.js";
 import { oneSizeBatches } from "./one-size-batches.js";
 import { visionModels } from "./own-models.js";
+import { type ExplainImageOptions, type PictureRelevance, pictureRelevance } from "./picture-relevance.js";
 
 /** Options of loading a model that embeds pictures, beside those of every task. */
 export interface LoadEmbeddingModelOptions {
@@ -51,7 +66,19 @@ export interface EmbeddingModel {
     pictures: readonly Picture[],
     context: Pick<WorkContext, "operation" | "signal">,
   ): Promise<Float32Array[]>;
+  /** Which parts of a picture make its embedding similar to `towards` `[embeddingDim]`, a vector of length 1. */
+  explainSimilarity(
+    { picture, towards }: { readonly picture: Picture; readonly towards: Float32Array },
+    options: Required<ExplainImageOptions>,
+    context: WorkContext,
+  ): Promise<PictureRelevance>;
   dispose(): void;
+}
+
+/** Cosine of the angle between each embedding `[batch, dim]` and a direction `[1, dim]`. @returns `[batch]` */
+function similarity(embeddings: Tensor, direction: Tensor): Tensor {
+  const lengths = sqrt(sum(square(embeddings), { axes: -1 })); // [batch]
+  return div(sum(mul(embeddings, direction), { axes: -1 }), lengths);
 }
 
 /** Loads a model that embeds pictures; every classifier of pictures does. */
@@ -93,6 +120,30 @@ export async function loadEmbeddingModel(
           }
         }
         return embeddings;
+      },
+      async explainSimilarity({ picture, towards }, options, work) {
+        const images = preprocess([picture]);
+        const x = images.pixelValues;
+        const direction = tensor(towards, [1, embeddingDim]);
+        try {
+          const explained = await pictureRelevance(
+            {
+              model: model as unknown as AnyModule,
+              x,
+              otherInputs: [{ output: "embedding" }],
+              transform: images.transforms[0],
+              target: (output) => similarity(output as Tensor, direction),
+              gradCamLayer: model.parts.gradCamLayer,
+              attention: attentionOf(model, x.shape),
+            },
+            options,
+            work,
+          );
+          assertFinite(work.operation, [explained.score], { what: "similarity", architecture });
+          return explained;
+        } finally {
+          dispose([x, direction, ...(images.pixelMask === undefined ? [] : [images.pixelMask])]);
+        }
       },
       dispose: () => model.dispose(),
     };

@@ -50,7 +50,10 @@ export function classIndex(operation: string, target: string | number, labels: r
 }
 
 /** How attention flows in a classifier whose first tokens are read, one by each classifier. */
-function attentionOf({ parts }: ImageModel, [, height, width]: readonly number[]): AttentionFlow | undefined {
+export function attentionOf(
+  { parts }: ImageModel,
+  [, height, width]: readonly number[],
+): AttentionFlow | undefined {
   const { attentionLayers, prefixTokens, classifiers, patchSize } = parts;
   if (attentionLayers.length === 0 || patchSize === undefined) return undefined;
   return {

@@ -147,3 +147,27 @@ it("refuses to be taught nonsense, ends with its signal, and keeps nothing of wh
   await recognize.dispose();
   await expect(recognize.labels()).rejects.toThrow(/disposed/);
 });
+
+it("explains what makes a picture similar to an example", async () => {
+  const recognize = await loadImageRecognizer(files, { device: "cpu", gallery: await galleryBytes(files) });
+  const picture = noisyPicture(1, 20);
+  const { candidates } = await recognize(picture, { neighbors: 1 });
+  const before = candidates.find(({ label }) => label === "pen")!;
+  const own = await recognize.explain(picture, "pen", { method: "occlusion", windowSize: 2 });
+  expect(own).toMatchObject({ method: "occlusion", label: "pen", example: before.example });
+  expect(own.score).toBeCloseTo(before.score, 5);
+  expect([own.width, own.height]).toEqual([picture.width, picture.height]);
+  expect(own.relevance).toHaveLength(picture.width * picture.height);
+  expect(Math.max(...own.relevance.map(Math.abs))).toBeCloseTo(1, 6);
+  // another thing is similar for other reasons
+  const other = await recognize.explain(picture, "cup", { method: "occlusion", windowSize: 2 });
+  expect(other.score).toBeLessThan(own.score);
+  expect(other.relevance).not.toEqual(own.relevance);
+  const sum = (await recognize.explain(picture, before.example, { method: "integrated-gradients" }))
+    .relevance;
+  expect(sum.some((value) => value !== 0)).toBe(true);
+  expect(await failureOf(recognize.explain(picture, 99))).toBeInstanceOf(InputError);
+  await recognize.remove({ label: "cup" });
+  expect((await failureOf(recognize.explain(picture, "cup")))?.message).toMatch(/a label \(pen, key\)/);
+  await recognize.dispose();
+});

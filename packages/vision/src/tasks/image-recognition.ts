@@ -9,21 +9,24 @@ import {
   type Task,
   type TaskLoadOptions,
   type TaskTypes,
-  type WorkContext,
 } from "@ai/layers/tasks";
 import { InputError, type ModelSource } from "@ai/tensor";
-import { breathing } from "../postprocess/breathing.js";
-import { type CompareOptions, type GalleryCalibration, ImageGallery } from "../postprocess/image-gallery.js";
+import type { GalleryCalibration } from "../postprocess/image-gallery.js";
 import type { Picture } from "../preprocess/picture.js";
 import { type ImageSource, readImage } from "../preprocess/read-image.js";
 import {
   EMBEDDING_MODEL_OPTIONS,
-  type EmbeddingModel,
   type EmbeddingModelInfo,
   type LoadEmbeddingModelOptions,
   loadEmbeddingModel,
 } from "./embedding-model.js";
 import { checkImageInput, imageToSendable, pageAddress } from "./image-input.js";
+import {
+  EXPLAIN_IMAGE_OPTIONS,
+  type ExplainImageOptions,
+  type ImageExplanationMethod,
+} from "./picture-relevance.js";
+import { probePicture, Recognizer } from "./recognizer.js";
 import { visionWorker } from "./vision-worker.js";
 
 /** A saved gallery: a path (Node), a URL, a `Blob` or `File`, or bytes. */
@@ -79,6 +82,21 @@ export interface ImageRecognition {
   readonly candidates: RecognitionCandidate[];
 }
 
+/** Which parts of a picture make it similar to an example. */
+export interface RecognitionExplanation {
+  readonly method: ImageExplanationMethod;
+  readonly label: string;
+  /** Number of the example. */
+  readonly example: number;
+  /** Similarity of the two, in [−1, 1]. */
+  readonly score: number;
+  /** Size of the original picture. */
+  readonly width: number;
+  readonly height: number;
+  /** `height · width` numbers, row by row: the largest magnitude is 1, negative ones speak against; 0 where the model did not look. */
+  readonly relevance: Float32Array;
+}
+
 /** What an image recognizer takes and gives. */
 export interface InstanceRecognition extends TaskTypes {
   readonly input: ImageSource;
@@ -87,6 +105,10 @@ export interface InstanceRecognition extends TaskTypes {
   readonly options: RecognizeImageOptions;
   readonly loadOptions: LoadImageRecognizerOptions;
   readonly info: ImageRecognizerInfo;
+  /** A label, for the most similar of its examples, or the number of an example. */
+  readonly target: string | number;
+  readonly explainOptions: ExplainImageOptions;
+  readonly explanation: RecognitionExplanation;
   readonly methods: {
     /** Teaches a label by one or several pictures; gives the numbers of the new examples. */
     readonly add: {
@@ -117,9 +139,6 @@ export interface InstanceRecognition extends TaskTypes {
   };
 }
 
-/** Pictures that are read and embedded at once while teaching. */
-const TEACHING_BATCH = 8;
-
 const COMPARE_RULES = {
   method: /* @__PURE__ */ choiceOption(["nearest", "prototype"], null),
   neighbors: /* @__PURE__ */ integerOption<number | null>({ default: null, minimum: 1 }),
@@ -145,110 +164,6 @@ function galleryOption(): OptionRule<GallerySource | null> {
       throw new InputError(`${where} as a path, URL, Blob or bytes, got ${typeof value}`);
     },
   };
-}
-
-/** A picture that is always the same: by its embedding a gallery knows its model again. */
-function probePicture(): Picture {
-  const [width, height] = [48, 48];
-  const data = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
-    const [channel, x, y] = [at % 3, Math.floor(at / 3) % width, Math.floor(at / 3 / width)];
-    return ((x >> 3) * 53 + (y >> 2) * 31 + channel * 71 + x * y) % 256;
-  });
-  return { data, width, height, channels: 3 };
-}
-
-/** A model, its gallery, and what is done with both. */
-class Recognizer {
-  readonly #model: EmbeddingModel;
-  readonly #probe: Float32Array;
-  #gallery: ImageGallery;
-
-  constructor(model: EmbeddingModel, probe: Float32Array) {
-    this.#model = model;
-    this.#probe = probe;
-    this.#gallery = new ImageGallery(this.#galleryModel());
-  }
-
-  async recognize(
-    pictures: readonly Picture[],
-    options: Required<RecognizeImageOptions>,
-    work: WorkContext,
-  ): Promise<ImageRecognition[]> {
-    const gallery = this.#gallery;
-    const compare = this.#comparison(options);
-    const { calibrated } = gallery;
-    const isCalibrated =
-      calibrated?.method === compare.method &&
-      (compare.method === "prototype" || calibrated.neighbors === compare.neighbors);
-    const bar = options.threshold ?? (isCalibrated ? calibrated.threshold : Number.NEGATIVE_INFINITY);
-    const results: ImageRecognition[] = [];
-    const breathe = breathing(work.signal);
-    for (const vector of await this.#model.embed(pictures, work)) {
-      const ranked = gallery.rank(vector, compare);
-      const [best] = ranked;
-      results.push({
-        label: best !== undefined && best.score >= bar ? best.label : null,
-        score: best?.score ?? 0,
-        candidates: ranked
-          .slice(0, options.topK)
-          .map(({ label, score, nearest }) => ({ label, score, example: nearest })),
-      });
-      await breathe();
-    }
-    return results;
-  }
-
-  async add(label: string, pictures: readonly ImageSource[], work: WorkContext): Promise<number[]> {
-    const vectors: Float32Array[] = [];
-    for (let start = 0; start < pictures.length; start += TEACHING_BATCH) {
-      const batch = pictures.slice(start, start + TEACHING_BATCH);
-      const read = await Promise.all(batch.map((picture) => readImage(picture, { signal: work.signal })));
-      vectors.push(...(await this.#model.embed(read, work)));
-      work.signal.throwIfAborted();
-      work.progress(vectors.length, pictures.length);
-    }
-    return vectors.map((vector) => this.#gallery.add(label, vector));
-  }
-
-  remove(what: { readonly label?: string; readonly examples?: readonly number[] }): number {
-    return what.label === undefined
-      ? this.#gallery.removeExamples(what.examples ?? [])
-      : this.#gallery.removeLabel(what.label);
-  }
-
-  labels(): { label: string; count: number }[] {
-    return this.#gallery.labels();
-  }
-
-  calibrate(options: CompareImageOptions, { signal, progress }: WorkContext): Promise<GalleryCalibration> {
-    const compare = this.#comparison({ method: null, neighbors: null, ...options });
-    return this.#gallery.calibrate(compare, { signal, onStep: progress });
-  }
-
-  async load(source: GallerySource, signal: AbortSignal): Promise<{ label: string; count: number }[]> {
-    this.#gallery = await ImageGallery.open(source, this.#galleryModel(), signal);
-    return this.labels();
-  }
-
-  save(path: string, signal: AbortSignal): Promise<void> {
-    return this.#gallery.save(path, signal);
-  }
-
-  toBytes(signal: AbortSignal): Promise<Uint8Array> {
-    return this.#gallery.toBytes(signal);
-  }
-
-  #galleryModel(): { architecture: string; probe: number[] } {
-    return { architecture: this.#model.info.architecture, probe: Array.from(this.#probe) };
-  }
-
-  #comparison({ method, neighbors }: Required<CompareImageOptions>): CompareOptions {
-    const { calibrated } = this.#gallery;
-    return {
-      method: method ?? calibrated?.method ?? "nearest",
-      neighbors: neighbors ?? calibrated?.neighbors ?? 3,
-    };
-  }
 }
 
 function checkLabel(operation: string, label: unknown): asserts label is string {
@@ -284,7 +199,7 @@ export const instanceRecognition = /* @__PURE__ */ defineTask<InstanceRecognitio
     threshold: numberOption<number | null>({ default: null, minimum: -1, maximum: 1 }),
     topK: integerOption({ default: 3, minimum: 1 }),
   },
-  explainOptions: {},
+  explainOptions: EXPLAIN_IMAGE_OPTIONS,
   methods: ["add", "remove", "labels", "calibrate", "load", "save", "toBytes"],
   checkInput: checkImageInput,
   toSendable: imageToSendable,
@@ -306,6 +221,10 @@ export const instanceRecognition = /* @__PURE__ */ defineTask<InstanceRecognitio
         info: model.info,
         prepare: (input, _options, { signal }) => readImage(input, { signal }),
         run: (pictures, given, work) => recognizer.recognize(pictures, given, work),
+        async explain(input, target, given, work) {
+          const picture = await readImage(input, { signal: work.signal });
+          return recognizer.explain({ picture, target }, given, work);
+        },
         methods: {
           add(argument, work) {
             const { label, pictures } = checkAdded("recognize.add", argument);
@@ -356,7 +275,8 @@ export const instanceRecognition = /* @__PURE__ */ defineTask<InstanceRecognitio
  * so that teaching takes no longer than looking. `calibrate` finds out what is unknown.
  * @param model As {@link loadImageEmbedder} takes it.
  * @returns a function of one picture or several, which gives for each a label or null, how similar it is, and the next
- * candidates; with `add`, `remove`, `labels`, `calibrate`, `load`, `save` and `toBytes` for its gallery of examples.
+ * candidates; with `add`, `remove`, `labels`, `calibrate`, `load`, `save` and `toBytes` for its gallery of examples, and
+ * `explain` for what makes a picture similar to an example.
  * @throws InputError for a model or option that there is not, WeightsError (also for a gallery of another model),
  * DownloadError, DeviceError, the signal's reason.
  * @see Snell, Swersky, Zemel (2017), "Prototypical networks for few-shot learning", https://arxiv.org/abs/1703.05175

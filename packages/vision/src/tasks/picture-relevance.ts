@@ -63,6 +63,8 @@ export interface ExplainedAnswer {
   /** `[1, height, width, channels]` */
   readonly x: Tensor;
   readonly transform: PictureTransform;
+  /** What a call takes after the picture. */
+  readonly otherInputs?: readonly unknown[];
   /** Place among the classes, or a function of the output. */
   readonly target: ExplainTarget<unknown>;
   readonly gradCamLayer: string | undefined;
@@ -79,6 +81,7 @@ export interface PictureRelevance {
 }
 
 type Common = Pick<WorkContext, "signal"> & {
+  readonly otherInputs: readonly unknown[];
   readonly onProgress: (progress: { readonly done: number; readonly total: number }) => void;
 };
 
@@ -88,7 +91,7 @@ export async function pictureRelevance(
   { method: asked, steps, windowSize }: Required<ExplainImageOptions>,
   { operation, signal, progress }: WorkContext,
 ): Promise<PictureRelevance> {
-  const { model, x, target, gradCamLayer: layer, attention, transform } = answer;
+  const { model, x, otherInputs = [], target, gradCamLayer: layer, attention, transform } = answer;
   const method = asked ?? (layer === undefined ? "integrated-gradients" : "grad-cam");
   if (steps !== null && method !== "integrated-gradients")
     throw new InputError(
@@ -98,7 +101,7 @@ export async function pictureRelevance(
     throw new InputError(
       `${operation}: expected windowSize with occlusion, got it with ${method}; leave it out`,
     );
-  const common: Common = { signal, onProgress: ({ done, total }) => progress(done, total) };
+  const common: Common = { signal, otherInputs, onProgress: ({ done, total }) => progress(done, total) };
   const explained = { ...common, target };
   let explanation: Pick<Explanation, "values" | "shape" | "scores">;
   if (method === "grad-cam") {
@@ -157,7 +160,7 @@ async function attentionRelevance(
   const results = tidy(() => {
     const cells = tensor(Float32Array.from(flow.subarray(prefixTokens)), [1, ...grid, 1]);
     const large = interpolate(cells, { size: [height, width], mode: "bilinear" }); // [1, height, width, 1]
-    const output: unknown = model.call(x);
+    const output: unknown = model.call(x, ...common.otherInputs);
     const score =
       typeof target === "function"
         ? target(output)

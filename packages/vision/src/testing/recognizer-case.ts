@@ -36,6 +36,7 @@ export async function recognizerCase(): Promise<TaskCase<InstanceRecognition>> {
       "a number": 5,
       "pixels of another size": { data: new Uint8Array(5), width: 2, height: 2, channels: 3 },
     },
+    explain: { target: "cup", badTarget: "spoon" },
     badOptions: [{ topK: 0 }, { threshold: 2 }, { method: "far" }, { neighbors: 0 }],
   };
 }
