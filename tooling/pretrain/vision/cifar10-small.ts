@@ -14,7 +14,7 @@ const command = new Command("cifar10-small")
     "checkpoints and the model; a run that was stopped goes on",
     "runs/cifar10-small",
   )
-  .option("--epochs <count>", "times through the pictures", Number, 14)
+  .option("--epochs <count>", "times through the pictures", Number, 12)
   .option("--width <channels>", "channels of the first convolution", Number, 16)
   .option("--learning-rate <rate>", "the highest one", Number, 0.01)
   .option("--weight-decay <decay>", "how fast weights shrink", Number, 0.05)
