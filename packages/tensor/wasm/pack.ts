@@ -132,7 +132,14 @@ export function packMatrixB(
   last: i32,
   output: usize,
 ): void {
-  for (let panel = first; panel < last; panel++) {
+  const panelBytes = <usize>depth << 5;
+  let panel = first;
+  if (!transposed)
+    for (; panel + 2 <= last && (panel << 3) + 16 <= columns; panel += 2) {
+      packTwoPanels(b + <usize>step * stride + (<usize>panel << 5), stride, depth, output, panelBytes);
+      output += panelBytes << 1;
+    }
+  for (; panel < last; panel++) {
     const column = panel << 3,
       width = min(8, columns - column);
     if (transposed) {
@@ -144,7 +151,21 @@ export function packMatrixB(
       if (width == 8) packEightColumns(source, stride, depth, output);
       else packEdge(source, stride, 4, depth, width, output);
     }
-    output += <usize>depth << 5;
+    output += panelBytes;
+  }
+}
+
+/** Two panels at once: a cache line of the source is read once. */
+function packTwoPanels(source: usize, stride: usize, depth: i32, output: usize, panelBytes: usize): void {
+  let second = output + panelBytes;
+  for (let k = 0; k < depth; k++) {
+    v128.store(output, v128.load(source));
+    v128.store(output, v128.load(source, 16), 16);
+    v128.store(second, v128.load(source, 32));
+    v128.store(second, v128.load(source, 48), 16);
+    source += stride;
+    output += 32;
+    second += 32;
   }
 }
 
