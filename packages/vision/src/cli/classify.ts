@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ImageClass } from "../postprocess/rank-classes.js";
 import { type ClassifyImageOptions, loadImageClassifier } from "../tasks/image-classification.js";
-import { CommandContext } from "./command-context.js";
+import { type CommandContext, inContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
 import {
@@ -40,16 +40,7 @@ export function addClassify(program: Command): void {
       ]),
     )
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 8);
-  withCommonOptions(withLabelOption(withModelOptions(command))).action(
-    async (pictures: readonly string[], flags: ClassifyFlags) => {
-      const context = new CommandContext(flags);
-      try {
-        await classifyPictures(context, pictures, flags);
-      } finally {
-        context.dispose();
-      }
-    },
-  );
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(inContext(classifyPictures));
 }
 
 async function classifyPictures(

@@ -94,3 +94,17 @@ export class CommandContext {
 function describe({ device, hardware, threads, reason }: DeviceDescription): string {
   return `device: ${device} (${hardware}, ${threads} thread${threads === 1 ? "" : "s"}): ${reason}`;
 }
+
+/** A command's action on one argument: its context is there while it runs. */
+export function inContext<Argument, Flags extends CommonFlags>(
+  run: (context: CommandContext, argument: Argument, flags: Flags) => Promise<void>,
+): (argument: Argument, flags: Flags) => Promise<void> {
+  return async (argument, flags) => {
+    const context = new CommandContext(flags);
+    try {
+      await run(context, argument, flags);
+    } finally {
+      context.dispose();
+    }
+  };
+}

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { drawBoxes } from "../postprocess/draw-boxes.js";
 import { type Detection, type DetectObjectsOptions, loadObjectDetector } from "../tasks/object-detection.js";
-import { CommandContext } from "./command-context.js";
+import { type CommandContext, inContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent, writeDrawing } from "./each-picture.js";
 import {
@@ -48,16 +48,7 @@ export function addDetect(program: Command): void {
     .option("--max-detections <count>", "how many objects a picture, the best ones", integer(1))
     .option("--classes <names...>", "only objects of these classes")
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 4);
-  withCommonOptions(withLabelOption(withModelOptions(command))).action(
-    async (pictures: readonly string[], flags: DetectFlags) => {
-      const context = new CommandContext(flags);
-      try {
-        await detectInPictures(context, pictures, flags);
-      } finally {
-        context.dispose();
-      }
-    },
-  );
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(inContext(detectInPictures));
 }
 
 async function detectInPictures(

@@ -6,7 +6,7 @@ import { loadImageClassifier } from "../tasks/image-classification.js";
 import { loadObjectDetector } from "../tasks/object-detection.js";
 import type { ImageExplanationMethod } from "../tasks/picture-relevance.js";
 import { DEFAULT_CLASSIFIER } from "./classify.js";
-import { CommandContext } from "./command-context.js";
+import { type CommandContext, inContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { DEFAULT_DETECTOR } from "./detect.js";
 import { type EachPicture, eachPicture, type NamedPicture, writeDrawing } from "./each-picture.js";
@@ -62,14 +62,9 @@ export function addExplain(program: Command): void {
     .option("--window-size <pixels>", "of occlusion: edge of the square that is hidden", integer(1))
     .option("--opacity <share>", "of the strongest parts, 0 to 1", number(0, 1));
   withCommonOptions(withLabelOption(withModelOptions(command))).action(
-    async (pictures: readonly string[], flags: ExplainFlags) => {
-      const context = new CommandContext(flags);
-      try {
-        await (flags.task === "detect" ? explainObjects : explainClasses)(context, pictures, flags);
-      } finally {
-        context.dispose();
-      }
-    },
+    inContext((context, pictures: readonly string[], flags: ExplainFlags) =>
+      (flags.task === "detect" ? explainObjects : explainClasses)(context, pictures, flags),
+    ),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { loadTextRecognizer } from "../tasks/text-recognition.js";
-import { CommandContext } from "./command-context.js";
+import { type CommandContext, inContext } from "./command-context.js";
 import { type CommonFlags, given, integer, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
 import {
@@ -27,16 +27,7 @@ export function addRead(program: Command): void {
     .requiredOption("--model <model>", modelHelp("image-to-text"))
     .option("--beam-size <count>", "how many readings are followed at once; 1 when left out", integer(1))
     .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 8);
-  withCommonOptions(withLabelOption(withModelOptions(command))).action(
-    async (pictures: readonly string[], flags: ReadFlags) => {
-      const context = new CommandContext(flags);
-      try {
-        await readPictures(context, pictures, flags);
-      } finally {
-        context.dispose();
-      }
-    },
-  );
+  withCommonOptions(withLabelOption(withModelOptions(command))).action(inContext(readPictures));
 }
 
 async function readPictures(

@@ -4,7 +4,7 @@ import type { PictureFormat } from "../datasets/open-picture-splits.js";
 import { type ImageRecognition, loadImageRecognizer } from "../tasks/image-recognition.js";
 import { teachImageRecognizer } from "../training/teach-image-recognizer.js";
 import { DEFAULT_CLASSIFIER } from "./classify.js";
-import { CommandContext } from "./command-context.js";
+import { type CommandContext, inContext } from "./command-context.js";
 import { type CommonFlags, given, integer, number, withCommonOptions } from "./common-options.js";
 import { eachPicture, percent } from "./each-picture.js";
 import { type ModelFlags, modelHelp, modelOptions, withModelOptions } from "./model-options.js";
@@ -60,14 +60,7 @@ export function addTeach(program: Command): void {
       )
       .option("--seed <number>", "which are taught follows from it", integer(0), 0)
       .option("--overwrite", "replace the gallery that is there"),
-  ).action(async (path: string, flags: TeachFlags) => {
-    const context = new CommandContext(flags);
-    try {
-      await teach(context, path, flags);
-    } finally {
-      context.dispose();
-    }
-  });
+  ).action(inContext(teach));
 }
 
 /** `recognize photo.jpg --gallery mugs.safetensors`: which of the taught labels pictures show. */
@@ -85,14 +78,7 @@ export function addRecognize(program: Command): void {
       )
       .option("--top-k <count>", "how many candidates a picture, the best first", integer(1), 3)
       .option("--batch-size <count>", "pictures that go through the model at once", integer(1), 8),
-  ).action(async (pictures: readonly string[], flags: RecognizeFlags) => {
-    const context = new CommandContext(flags);
-    try {
-      await recognizePictures(context, pictures, flags);
-    } finally {
-      context.dispose();
-    }
-  });
+  ).action(inContext(recognizePictures));
 }
 
 async function teach(context: CommandContext, path: string, flags: TeachFlags): Promise<void> {
