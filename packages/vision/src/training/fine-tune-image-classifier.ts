@@ -1,6 +1,6 @@
 import { BatchNorm2d, type Parameter } from "@ai/layers";
-import { Accuracy, crossEntropyLoss, type FitOptions, type TrainingCallback } from "@ai/layers/training";
-import { InputError, tensor } from "@ai/tensor";
+import type { FitOptions, TrainingCallback } from "@ai/layers/training";
+import { InputError } from "@ai/tensor";
 import { randomHorizontalFlip } from "../augment/flips.js";
 import { randomCrop } from "../augment/random-crop.js";
 import { type Augmentation, compose } from "../augment/sample.js";
@@ -8,10 +8,10 @@ import { assertIntegers, assertNumbers, assertOptionNames } from "../preprocess/
 import { convertChannels } from "../preprocess/convert-channels.js";
 import { imagePreprocessor, resizedSize } from "../preprocess/image-preprocessor.js";
 import { resizeImage } from "../preprocess/resize-image.js";
+import { classTraining, type ImageBatch } from "./class-training.js";
 import { fitFromScratch } from "./fit-from-scratch.js";
-import { assertPictureSets, type ClassSample, type PictureSet, placedSamples } from "./picture-set.js";
+import { assertPictureSets, type PictureSet, placedSamples } from "./picture-set.js";
 import { loadPretrainedImageModel, type PretrainedSource, replaceClasses } from "./pretrained-image-model.js";
-import type { ImageBatch } from "./train-image-classifier.js";
 import { TrainedImageClassifier } from "./trained-image-classifier.js";
 
 /** Options of {@link fineTuneImageClassifier}. */
@@ -135,15 +135,7 @@ export async function fineTuneImageClassifier(
       validation: validation && samples(validation),
       validationBatchSize: batchSize,
       augment,
-      collate: (batch: readonly ClassSample[]): ImageBatch => ({
-        images: preprocess(batch.map(({ picture }) => picture)).pixelValues,
-        labels: tensor(Int32Array.from(batch.map(({ label }) => label)), [batch.length], "int32"),
-      }),
-      computeLoss: ({ images, labels }, classifier) => {
-        const output = classifier.call(images); // [batch, classes]
-        return { loss: crossEntropyLoss(output, labels, { labelSmoothing }), output, target: labels };
-      },
-      metrics: { accuracy: new Accuracy() },
+      ...classTraining(preprocess, labelSmoothing),
       slower: { parameters: backbone, learningRate: backboneLearningRate, startEpoch: frozenEpochs },
       epochs,
       batchSize,

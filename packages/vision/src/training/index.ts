@@ -1,3 +1,4 @@
+export type { ImageBatch } from "./class-training.js";
 export {
   type FineTuneImageClassifierOptions,
   fineTuneImageClassifier,
@@ -12,7 +13,6 @@ export {
   teachImageRecognizer,
 } from "./teach-image-recognizer.js";
 export {
-  type ImageBatch,
   type TrainImageClassifierOptions,
   trainImageClassifier,
 } from "./train-image-classifier.js";

@@ -1,14 +1,15 @@
-import { Accuracy, crossEntropyLoss, type FitOptions } from "@ai/layers/training";
-import { manualSeed, type Tensor, tensor } from "@ai/tensor";
+import type { FitOptions } from "@ai/layers/training";
+import { manualSeed } from "@ai/tensor";
 import { randomHorizontalFlip } from "../augment/flips.js";
 import { randomCrop } from "../augment/random-crop.js";
 import { type Augmentation, compose } from "../augment/sample.js";
 import { ResNet9 } from "../models/resnet9/resnet9.js";
 import { assertIntegers, assertNumbers, assertOptionNames } from "../preprocess/checks.js";
 import { imagePreprocessor } from "../preprocess/image-preprocessor.js";
+import { classTraining, type ImageBatch } from "./class-training.js";
 import { fitFromScratch } from "./fit-from-scratch.js";
 import { measurePreprocessing } from "./measure-preprocessing.js";
-import { assertPictureSets, type ClassSample, classSamples, type PictureSet } from "./picture-set.js";
+import { assertPictureSets, classSamples, type PictureSet } from "./picture-set.js";
 import { TrainedImageClassifier } from "./trained-image-classifier.js";
 
 /** Options of {@link trainImageClassifier}. */
@@ -38,14 +39,6 @@ export interface TrainImageClassifierOptions {
   readonly signal?: AbortSignal;
   /** Folder of checkpoints: continue from the last one. */
   readonly resumeFrom?: string;
-}
-
-/** A batch that a classifier learns from. */
-export interface ImageBatch {
-  /** `[batch, height, width, channels]` */
-  readonly images: Tensor;
-  /** `[batch]` int32 */
-  readonly labels: Tensor;
 }
 
 const OPTIONS = [
@@ -111,15 +104,7 @@ export async function trainImageClassifier(
     validation: validation && classSamples(validation, sampleSize),
     validationBatchSize: 200,
     augment,
-    collate: (samples: readonly ClassSample[]): ImageBatch => ({
-      images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
-      labels: tensor(Int32Array.from(samples.map(({ label }) => label)), [samples.length], "int32"),
-    }),
-    computeLoss: ({ images, labels }, classifier) => {
-      const output = classifier.call(images); // [batch, classes]
-      return { loss: crossEntropyLoss(output, labels, { labelSmoothing }), output, target: labels };
-    },
-    metrics: { accuracy: new Accuracy() },
+    ...classTraining(preprocess, labelSmoothing),
     epochs,
     batchSize,
     learningRate,
