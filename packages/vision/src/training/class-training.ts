@@ -12,13 +12,23 @@ export interface ImageBatch {
 }
 
 /** How a classifier learns: its batches, its loss, and what is measured. */
-export function classTraining(preprocess: ImagePreprocessor, labelSmoothing: number) {
+export interface ClassTraining {
+  readonly collate: (samples: readonly ClassSample[]) => ImageBatch;
+  readonly computeLoss: (
+    batch: ImageBatch,
+    classifier: { call(images: Tensor): Tensor },
+  ) => { loss: Tensor; output: Tensor; target: Tensor };
+  readonly metrics: { readonly accuracy: Accuracy };
+}
+
+/** @returns cross-entropy and accuracy over preprocessed pictures. */
+export function classTraining(preprocess: ImagePreprocessor, labelSmoothing: number): ClassTraining {
   return {
-    collate: (samples: readonly ClassSample[]): ImageBatch => ({
+    collate: (samples) => ({
       images: preprocess(samples.map(({ picture }) => picture)).pixelValues,
       labels: tensor(Int32Array.from(samples.map(({ label }) => label)), [samples.length], "int32"),
     }),
-    computeLoss: ({ images, labels }: ImageBatch, classifier: { call(images: Tensor): Tensor }) => {
+    computeLoss: ({ images, labels }, classifier) => {
       const output = classifier.call(images); // [batch, classes]
       return { loss: crossEntropyLoss(output, labels, { labelSmoothing }), output, target: labels };
     },
