@@ -3,18 +3,16 @@ import {
   clip,
   conv1d,
   exp,
-  expandDims,
   expm1,
-  linearScan,
   log,
   mul,
   neg,
   pad,
   randomUniform,
+  selectiveScan,
   silu,
   softplus,
   split,
-  sum,
   type Tensor,
   tensor,
   tidy,
@@ -137,12 +135,8 @@ export class Mamba extends Module<[x: Tensor], Tensor> {
       axis: 2,
     });
     const step = softplus(this.timeStepProjection.call(rank)); // [batch, length, innerDim]
-    const decay = exp(mul(expandDims(step, 3), neg(exp(this.logA.value)))); // [batch, length, innerDim, stateSize]
-    // of four axes only what must be: each such tensor is stateSize times as large as the input
-    const update = mul(expandDims(mul(step, mixed), 3), expandDims(b, 2)); // [batch, length, innerDim, stateSize]
-    const states = linearScan(decay, update);
-    const read = sum(mul(states, expandDims(c, 2)), { axes: 3 }); // [batch, length, innerDim]
-    const output = add(read, mul(mixed, this.skip.value));
+    const a = neg(exp(this.logA.value)); // [innerDim, stateSize]
+    const output = selectiveScan(mixed, step, { a, b, c, d: this.skip.value });
     return this.outProjection.call(mul(output, silu(gate)));
   }
 

@@ -51,6 +51,7 @@ export {
   rotaryEmbedding,
   rotaryTables,
 } from "./kernels/rotary-embedding/rotary-embedding.js";
+export { type SelectiveScanOptions, selectiveScan } from "./kernels/selective-scan/selective-scan.js";
 export { type SgdUpdateOptions, sgdUpdate } from "./kernels/sgd-update/sgd-update.js";
 export { currentLayer, withinLayer } from "./layer-path.js";
 export * from "./memory.js";

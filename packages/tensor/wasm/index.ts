@@ -60,6 +60,7 @@ export {
 export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
 export { fftBytes, setRadix, realFft, inverseRealFft } from "./fft";
 export { linearScan } from "./linear-scan";
+export { selectiveScan, selectiveScanBytes, selectiveScanGradient } from "./selective-scan";
 export { unpackWeights, packWeights } from "./quantized";
 export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";

@@ -14,6 +14,7 @@ import {
   read,
   rmsNorm,
   scaledDotProductAttention,
+  selectiveScan,
   setThreads,
   sum,
   type Tensor,
@@ -53,6 +54,10 @@ const FAMILIES: Record<string, [shapes: number[][], compute: (inputs: Tensor[]) 
   "GRU chain": [
     [[3, 11, 63], [63, 21], [11, 21], [63]],
     ([gates, weight, hidden, hiddenBias]) => gruSequence(gates, weight, { hidden, hiddenBias }),
+  ],
+  "selective scan": [
+    [[2, 35, 70], [2, 35, 70], [70, 3], [2, 35, 3], [2, 35, 3], [70]],
+    ([x, step, a, b, c, d]) => tidy(() => selectiveScan(x, mul(step, 0.1), { a, b, c, d })),
   ],
   "layer norm": [[[150, 37], [37], [37]], ([x, weight, bias]) => layerNorm(x, { weight, bias })],
   "RMS norm": [[[150, 37], [37]], ([x, weight]) => rmsNorm(x, { weight })],

@@ -113,6 +113,9 @@ export interface WasmExports {
   realFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
   inverseRealFft(input: number, output: number, rows: number, length: number, passSize: number, passes: number, twiddles: number, rotations: number, chirp: number, chirpSpectrum: number, workspace: number, scale: number, innerScale: number): void;
   linearScan(a: number, b: number, h: number, outer: number, length: number, inner: number, reverse: number): void;
+  selectiveScan(x: number, step: number, a: number, b: number, c: number, d: number, output: number, states: number, batch: number, length: number, channels: number, state: number): void;
+  selectiveScanBytes(batch: number, length: number, channels: number, state: number): number;
+  selectiveScanGradient(dOutput: number, dStates: number, x: number, step: number, a: number, b: number, c: number, d: number, states: number, dX: number, dStep: number, dA: number, dB: number, dC: number, dD: number, work: number, batch: number, length: number, channels: number, state: number): void;
   unpackWeights(values: number, scales: number, zeroPoints: number, output: number, rows: number, features: number, bits: number, groupSize: number): void;
   packWeights(values: number, scales: number, zeroPoints: number, first: number, features: number, bits: number, groupSize: number): void;
   quantizedBytes(rows: number, features: number, bits: number): number;

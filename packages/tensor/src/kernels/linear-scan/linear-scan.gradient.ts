@@ -6,7 +6,7 @@ import type { GradientContext } from "../define-kernel.js";
 import { type LinearScanAttributes, type LinearScanInputs, linearScan } from "./linear-scan.js";
 
 /** Moves every step to the next one in time, or to the one before with `back`; zeros come in. */
-function shifted(x: Tensor, back: boolean): Tensor {
+export function shifted(x: Tensor, back: boolean): Tensor {
   const [, length]: readonly number[] = x.shape;
   const cut = narrow(x, { axis: 1, start: back ? 1 : 0, length: length - 1 });
   const padding = x.shape.map((_, axis): [number, number] => (axis !== 1 ? [0, 0] : back ? [0, 1] : [1, 0]));
