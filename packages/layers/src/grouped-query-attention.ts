@@ -10,7 +10,7 @@ import {
   transpose,
 } from "@ai/tensor";
 import { assertIntegers, assertProbability, assertShape, formatShape } from "./checks.js";
-import { appendToCache, cacheLength, type KvCache } from "./kv-cache.js";
+import { appendToCache, cacheLength, type KvCache, nextPosition } from "./kv-cache.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { RotaryEmbedding, type RotaryEmbeddingModuleOptions } from "./positional-encoding.js";
@@ -115,7 +115,7 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
       throw new ShapeError(`expected a cache of ${batch} sequences, got ${formatShape(cache.key.shape)}`);
     const past = cacheLength(cache);
     const turn = (heads: Tensor): Tensor =>
-      this.rotary === undefined ? heads : this.rotary.call(heads, past);
+      this.rotary === undefined ? heads : this.rotary.call(heads, nextPosition(cache));
     const query = turn(this.#splitHeads(this.queryProjection.call(x), this.numHeads));
     const all = appendToCache(cache, {
       key: turn(this.#splitHeads(this.keyProjection.call(x), this.numKeyValueHeads)),

@@ -120,10 +120,20 @@ describeEachDevice("structures equal PyTorch's and Transformers', forward and ba
           dispose([piece, expected, result.output]);
         }
         expect(layers.cacheLength(cache)).toBe(5);
+        // a query behind a cropped cache sees the last tokens at their distances, as if they stood alone
         const window = layers.cropCache(cache!, 2);
         expect(window.key.shape).toEqual([2, 2, 5 - 3, 2]);
-        layers.disposeCache(window);
-        layers.disposeCache(cache);
+        expect(layers.nextPosition(window)).toBe(5);
+        const token = narrow(x, { axis: 1, start: 0, length: 1 });
+        const alone = tidy(() => {
+          const last = concat([narrow(x, { axis: 1, start: 3, length: 2 }), token], { axis: 1 }); // [2, 3, 8]
+          return narrow(module.call(last).output, { axis: 1, start: 2, length: 1 }); // [2, 1, 8]
+        });
+        const next = module.call(token, { cache: window });
+        await expect(next.output).toBeCloseToTensor(alone);
+        expect(layers.nextPosition(next.cache)).toBe(6);
+        for (const used of [window, cache, next.cache]) layers.disposeCache(used);
+        dispose([token, alone, next.output]);
       }
       dispose([x, whole.output]);
       layers.disposeCache(whole.cache);
