@@ -1,15 +1,15 @@
 import {
-  add,
-  clip,
   elu,
   gelu,
+  greater,
+  greaterEqual,
   hardSigmoid,
   hardSwish,
   InputError,
   leakyRelu,
+  lessEqual,
   logSigmoid,
   logSoftmax,
-  minimum,
   mish,
   mul,
   relu,
@@ -22,6 +22,7 @@ import {
   softplus,
   type Tensor,
   tanh,
+  where,
 } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertTensor, formatShape } from "./checks.js";
 import { type ActivationLayer, type FoldedActivation, keepsForward } from "./folding.js";
@@ -218,7 +219,7 @@ export interface PReLUOptions {
 }
 
 /**
- * `max(x, 0) + weight · min(x, 0)` with learned slopes. Parameter: `weight` `[numParameters]`.
+ * `x` where it is positive, `weight · x` elsewhere, with learned slopes. Parameter: `weight` `[numParameters]`.
  * @see He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", https://arxiv.org/abs/1502.01852
  */
 export class PReLU extends Module<[x: Tensor], Tensor> {
@@ -241,7 +242,9 @@ export class PReLU extends Module<[x: Tensor], Tensor> {
     const [count] = this.weight.shape;
     if (count !== 1 && x.shape.at(-1) !== count)
       throw new ShapeError(`expected an input of ${count} channels, got ${formatShape(x.shape)}`);
-    return add(relu(x), mul(this.weight.value, minimum(x, 0)));
+    const positive = greater(x, 0);
+    // the inner 0: an infinite x would give the slope a gradient of 0 · ∞
+    return where(positive, x, mul(this.weight.value, where(positive, 0, x)));
   }
 }
 
@@ -326,7 +329,7 @@ export interface HardtanhOptions {
   readonly max?: number;
 }
 
-/** `x`, but at least `min` and at most `max`. */
+/** `x`, but at least `min` and at most `max`; its gradient there is 0. */
 export class Hardtanh extends Module<[x: Tensor], Tensor> {
   readonly min: number;
   readonly max: number;
@@ -341,7 +344,9 @@ export class Hardtanh extends Module<[x: Tensor], Tensor> {
 
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
-    return clip(x, { min: this.min, max: this.max });
+    assertTensor(x);
+    const inside = where(greaterEqual(x, this.max), this.max, x);
+    return where(lessEqual(x, this.min), this.min, inside);
   }
 }
 

@@ -4,8 +4,8 @@ import {
   div,
   greater,
   InputError,
+  lessEqual,
   mul,
-  relu,
   softmax,
   sub,
   type Tensor,
@@ -46,7 +46,7 @@ function lambdaOf(layer: string, { lambda = 0.5 }: ShrinkOptions): number {
   return lambda;
 }
 
-/** `x − lambda` above lambda, `x + lambda` below −lambda, 0 between. */
+/** `x − lambda` above lambda, `x + lambda` below −lambda, 0 between; NaN stays NaN. */
 export class Softshrink extends Module<[x: Tensor], Tensor> {
   readonly lambda: number;
 
@@ -59,11 +59,12 @@ export class Softshrink extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     assertTensor(x);
-    return sub(relu(sub(x, this.lambda)), relu(sub(mul(x, -1), this.lambda)));
+    const shrunk = where(greater(x, 0), sub(x, this.lambda), add(x, this.lambda));
+    return where(lessEqual(abs(x), this.lambda), 0, shrunk);
   }
 }
 
-/** `x` outside ±lambda, 0 between. */
+/** `x` outside ±lambda, 0 between; NaN stays NaN. */
 export class Hardshrink extends Module<[x: Tensor], Tensor> {
   readonly lambda: number;
 
@@ -76,7 +77,7 @@ export class Hardshrink extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     assertTensor(x);
-    return where(greater(abs(x), this.lambda), x, 0);
+    return where(lessEqual(abs(x), this.lambda), 0, x);
   }
 }
 
@@ -88,7 +89,7 @@ export interface ThresholdOptions {
   readonly value: number;
 }
 
-/** `x` above the threshold, `value` elsewhere. */
+/** `x` above the threshold, `value` up to it; NaN stays NaN. */
 export class Threshold extends Module<[x: Tensor], Tensor> {
   readonly threshold: number;
   readonly value: number;
@@ -107,7 +108,7 @@ export class Threshold extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     assertTensor(x);
-    return where(greater(x, this.threshold), x, this.value);
+    return where(lessEqual(x, this.threshold), this.value, x);
   }
 }
 
