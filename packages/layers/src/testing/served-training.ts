@@ -1,5 +1,16 @@
-import { type DeviceName, InputError, memory, read, tensor, tidy, useDevice, zeros } from "@ai/tensor";
 import {
+  type DeviceName,
+  InputError,
+  memory,
+  read,
+  type Tensor,
+  tensor,
+  tidy,
+  useDevice,
+  zeros,
+} from "@ai/tensor";
+import {
+  DataLoader,
   serveTraining,
   type TrainerOptions,
   type TrainingCallback,
@@ -15,6 +26,8 @@ export interface TinyTrainingOptions {
   /** Milliseconds that each step takes longer. */
   readonly delay?: number;
   readonly fails?: "making" | "layer" | "tensor";
+  /** Data that never comes. */
+  readonly stuck?: boolean;
 }
 
 /** Methods of the worker. */
@@ -27,7 +40,7 @@ export type TinyTrainingMethods = {
 /** What the tests of `connectTraining` train: the tiny run, with all that has a state. */
 export async function serveTinyTraining(): Promise<void> {
   await serveTraining(async ({ options, send }: TrainingContext<TinyTrainingOptions>) => {
-    const { device, folder, delay = 0, fails } = options;
+    const { device, folder, delay = 0, fails, stuck = false } = options;
     send({ text: "getting ready" });
     if (fails === "making") throw new InputError("data: expected a file, got none");
     await useDevice(device);
@@ -39,10 +52,11 @@ export async function serveTinyTraining(): Promise<void> {
       name: "slow",
       onStepEnd: () => new Promise<void>((resolve) => setTimeout(resolve, delay)),
     };
+    const never = new DataLoader<Tensor[], Pair>({ length: 9, get: () => new Promise(() => undefined) });
     return {
       trainer: run.trainer,
-      loader: run.loader,
-      validation: run.validation,
+      loader: stuck ? never : run.loader,
+      validation: stuck ? never : run.validation,
       callbacks: delay > 0 ? [slow] : [],
       ...(folder === undefined ? {} : { checkpoints: { folder, everySteps: 2 } }),
       methods: {

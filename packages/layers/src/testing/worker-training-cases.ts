@@ -210,6 +210,19 @@ export function describeWorkerTraining({ tiny, broken, device, folder }: Trainin
       await training.close();
       await closed;
       await expect(training.evaluate()).rejects.toThrow(/expected an open worker/);
+      const waiting = await connect({ stuck: true });
+      for (const work of ["fit", "evaluate"] as const) {
+        const own = new AbortController();
+        const { signal } = own;
+        const ended = work === "fit" ? waiting.fit({ epochs: 1, signal }) : waiting.evaluate({ signal });
+        if (work === "fit") await until("start");
+        await expect(waiting.evaluate({ rate: 1 } as never)).rejects.toThrow(
+          /no option named rate|one named rate/,
+        );
+        own.abort(new Error("no data"));
+        await expect(ended).rejects.toThrow("no data");
+      }
+      await waiting.close();
       await expect(connect({}, { signal: AbortSignal.abort(new Error("never")) })).rejects.toThrow("never");
     });
   });

@@ -1,4 +1,5 @@
 import { dispose, InputError } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import type { TrainingEstimate } from "./callbacks/callback.js";
 import type { DataLoaderState } from "./data/index.js";
 import type { BatchSource } from "./trainer-options.js";
@@ -43,14 +44,23 @@ class FirstBatches<Batch> implements BatchSource<Batch> {
 /** Seconds of one step: `step` is called with batches until a few steps, at most `maxSteps`, are timed. */
 async function timeSteps<Batch>(
   source: BatchSource<Batch>,
-  { batchesPerStep, maxSteps }: { readonly batchesPerStep: number; readonly maxSteps: number },
+  {
+    batchesPerStep,
+    maxSteps,
+    signal,
+  }: {
+    readonly batchesPerStep: number;
+    readonly maxSteps: number;
+    readonly signal: AbortSignal | undefined;
+  },
   step: (batch: Batch, isLastOfStep: boolean) => Promise<void>,
 ): Promise<number> {
   const times: number[] = [];
   let batches = 0;
   let began = performance.now();
   const start = began;
-  for await (const batch of new FirstBatches(source, batchesPerStep * Math.min(TIMED + 1, maxSteps))) {
+  const first = new FirstBatches(source, batchesPerStep * Math.min(TIMED + 1, maxSteps));
+  for await (const batch of batchesUntilAborted(first, signal)) {
     batches++;
     const isLast = batches % batchesPerStep === 0;
     try {
@@ -92,17 +102,18 @@ export interface MeasuredRun<Batch> {
   readonly batchesPerStep: number;
   readonly done: { readonly steps: number; readonly epochs: number };
   readonly wanted: { readonly steps: number | undefined; readonly epochs: number };
+  readonly signal: AbortSignal | undefined;
   /** Sets everything back to where it was afterwards; `rewind` does so with the data in between. */
   rehearse<Result>(work: (rewind: () => void) => Promise<Result>): Promise<Result>;
   train(batch: Batch, isLastOfStep: boolean): Promise<void>;
   evaluate(part: BatchSource<Batch>): Promise<unknown>;
 }
 
-/** Times a few steps of a run. @throws InputError when its length is not known. */
+/** Times a few steps of a run. @throws InputError when its length is not known; the signal's reason. */
 export async function estimateRun<Batch>(
   loader: BatchSource<Batch>,
   validation: BatchSource<Batch> | undefined,
-  { perEpoch, batchesPerStep, done, wanted, rehearse, train, evaluate }: MeasuredRun<Batch>,
+  { perEpoch, batchesPerStep, done, wanted, signal, rehearse, train, evaluate }: MeasuredRun<Batch>,
 ): Promise<TrainingEstimate> {
   const total = Math.min(
     (perEpoch ?? Number.POSITIVE_INFINITY) * wanted.epochs,
@@ -115,7 +126,7 @@ export async function estimateRun<Batch>(
   const steps = Math.max(0, total - done.steps);
   if (steps === 0) return { secondsPerStep: 0, steps, seconds: 0 };
   return rehearse(async (rewind) => {
-    const secondsPerStep = await timeSteps(loader, { batchesPerStep, maxSteps: steps }, train);
+    const secondsPerStep = await timeSteps(loader, { batchesPerStep, maxSteps: steps, signal }, train);
     rewind();
     const perEvaluation = validation === undefined ? 0 : await timeEvaluation(validation, evaluate);
     const evaluations = perEpoch === undefined ? 0 : Math.floor(total / perEpoch) - done.epochs;

@@ -1,4 +1,5 @@
 import { dispose, InputError, type Tensor } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import type { BatchJudge } from "./batch-loss.js";
 import { breathe } from "./event-loop.js";
 import type { EpochRecord } from "./history.js";
@@ -57,9 +58,8 @@ export async function evaluateModel<Batch>(
   let items = 0;
   let done = 0;
   try {
-    for await (const batch of source) {
+    for await (const batch of batchesUntilAborted(source, signal)) {
       try {
-        signal?.throwIfAborted();
         const weight = judge.weightOf(batch);
         let loss: Tensor;
         try {

@@ -1,4 +1,5 @@
 import { dispose, InputError } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import { breathe } from "./event-loop.js";
 import { TrainingHistory } from "./history.js";
 import { assertOptionNames } from "./option-names.js";
@@ -150,10 +151,9 @@ async function* accumulated<Batch, Model extends TrainableModel>(
 ): AsyncGenerator<boolean, void, undefined> {
   for (let isEmpty = false; !isEmpty; ) {
     isEmpty = true;
-    for await (const batch of loader) {
+    for await (const batch of batchesUntilAborted(loader, signal)) {
       isEmpty = false;
       try {
-        signal?.throwIfAborted();
         stepper.accumulate(batch);
       } finally {
         dispose(batch);

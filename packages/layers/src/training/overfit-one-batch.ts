@@ -1,4 +1,5 @@
 import { dispose, InputError } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import { breathe } from "./event-loop.js";
 import { TrainingHistory } from "./history.js";
 import { diagnose, type LearningProblem, problemsOfLosses } from "./learning-problems.js";
@@ -72,7 +73,7 @@ export async function overfitOneBatch<Batch, Model extends TrainableModel>(
       for (const group of groups) group.options = { ...group.options, learningRate };
     const history = new TrainingHistory();
     const stepper = new Stepper<Batch, Model>({ ...rest, nonFinite: "stop" }, history);
-    const batch = await firstBatch(loader);
+    const batch = await firstBatch(loader, signal);
     const found: LearningProblem[] = [];
     let broke = false;
     try {
@@ -106,8 +107,11 @@ export async function overfitOneBatch<Batch, Model extends TrainableModel>(
   });
 }
 
-async function firstBatch<Batch>(loader: BatchSource<Batch>): Promise<Batch> {
-  for await (const batch of loader) return batch;
+async function firstBatch<Batch>(
+  loader: BatchSource<Batch>,
+  signal: AbortSignal | undefined,
+): Promise<Batch> {
+  for await (const batch of batchesUntilAborted(loader, signal)) return batch;
   throw new InputError("overfitOneBatch: expected a loader with at least one batch, got none");
 }
 

@@ -9,6 +9,7 @@ import {
   tidy,
   toArray,
 } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import { type HostTensor, hostArray, isHostTensor, isTensor, tensorsIn } from "./data/host-tensor.js";
 import type { BatchProgress } from "./evaluate.js";
 import { breathe } from "./event-loop.js";
@@ -109,10 +110,9 @@ async function* outputsOf<Batch, Model extends TrainableModel, Output>(
 ): AsyncGenerator<Output, void, undefined> {
   const call = compute ?? ((batch: Batch) => callModel(operation, model, batch) as Output);
   let done = 0;
-  for await (const batch of source) {
+  for await (const batch of batchesUntilAborted(source, signal)) {
     let output: Output;
     try {
-      signal?.throwIfAborted();
       const restoreModes = rememberModes(model);
       try {
         model.eval();

@@ -1,4 +1,5 @@
 import { dispose, InputError, type Tensor } from "@ai/tensor";
+import { batchesUntilAborted } from "./abortable-batches.js";
 import {
   type CallbackState,
   type FitEnd,
@@ -125,7 +126,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   }
 
   async #run(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
-    const { epochs, validation, signal, maxSteps = Number.POSITIVE_INFINITY } = options;
+    const { epochs, signal, maxSteps = Number.POSITIVE_INFINITY } = options;
     const stepsPerEpoch = this.#stepsPerEpoch(loader);
     const totalSteps = Math.min((stepsPerEpoch ?? Number.POSITIVE_INFINITY) * epochs, maxSteps);
     let stopReason: string | undefined;
@@ -134,7 +135,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       epochs,
       stepsPerEpoch,
       totalSteps: Number.isFinite(totalSteps) ? totalSteps : undefined,
-      estimate: options.estimate ? await this.estimate(loader, { epochs, validation, maxSteps }) : undefined,
+      estimate: options.estimate ? await this.estimate(loader, options) : undefined,
       currentMetrics: () => currentMetrics(this.#options.metrics ?? {}),
       stop: (reason) => {
         stopReason ??= reason;
@@ -195,9 +196,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       if (isDone) for (const callback of this.#callbacks) await callback.onStepEnd?.(run);
       await stepper.reader.atMost(MAX_PENDING);
     };
-    for await (const batch of loader) {
+    for await (const batch of batchesUntilAborted(loader, signal)) {
       try {
-        signal?.throwIfAborted();
         stepper.accumulate(batch);
       } finally {
         dispose(batch);
@@ -260,26 +260,26 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
 
   /**
    * Times a few steps and says how long the run will take; afterwards everything is as before.
-   * @throws InputError when neither the loader's length nor `maxSteps` is known.
+   * @throws InputError when neither the loader's length nor `maxSteps` is known; the reason of `signal` once aborted.
    */
   async estimate(
     loader: BatchSource<Batch>,
-    { epochs, validation, maxSteps }: FitOptions<Batch>,
+    { epochs, validation, maxSteps, signal }: FitOptions<Batch>,
   ): Promise<TrainingEstimate> {
-    const stepper = this.#stepper;
     const sources = validation === undefined ? [loader] : [loader, validation];
     return estimateRun(loader, validation, {
       perEpoch: this.#stepsPerEpoch(loader),
       batchesPerStep: this.#options.gradientAccumulation ?? 1,
       done: { steps: this.step, epochs: this.#epoch },
       wanted: { steps: maxSteps, epochs },
+      signal,
       rehearse: (work) => this.#rehearse(sources, work),
       train: async (batch, isLast) => {
-        stepper.accumulate(batch);
-        if (isLast) await stepper.update(this.#epoch, () => undefined);
-        await stepper.reader.drain();
+        this.#stepper.accumulate(batch);
+        if (isLast) await this.#stepper.update(this.#epoch, () => undefined);
+        await this.#stepper.reader.drain();
       },
-      evaluate: (part) => this.evaluate(part),
+      evaluate: (part) => this.evaluate(part, { signal }),
     });
   }
 

@@ -151,8 +151,18 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
   }
 
   /** One epoch, or the rest of one after {@link loadState}. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
     const loop = {};
+    const batches = this.#batchesOfLoop(loop);
+    const leave = batches.return.bind(batches);
+    batches.return = (value) => {
+      this.#endLoop(loop); // at once, even while it waits for a batch
+      return leave(value);
+    };
+    return batches;
+  }
+
+  async *#batchesOfLoop(loop: object): AsyncGenerator<Batch, void, undefined> {
     this.#loop = loop;
     const epoch = this.#epoch;
     const start = this.#position;
@@ -166,12 +176,16 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
         yield batch as Batch;
       }
     } finally {
-      // finished or left early: the next loop is the next epoch
-      if (this.#loop === loop) {
-        this.#epoch = epoch + 1;
-        this.#position = 0;
-      }
+      this.#endLoop(loop);
     }
+  }
+
+  /** Finished or left early: the next loop is the next epoch. */
+  #endLoop(loop: object): void {
+    if (this.#loop !== loop) return;
+    this.#epoch++;
+    this.#position = 0;
+    this.#loop = undefined;
   }
 
   async *#indexed(source: Dataset<Item>, epoch: number, start: number): AsyncGenerator<unknown> {

@@ -17,7 +17,7 @@ export interface RemoteFitOptions {
   readonly maxSteps?: number;
   /** Time a few steps first; the `start` event has the result. Default false. */
   readonly estimate?: boolean;
-  /** Ends the run after the step in progress. */
+  /** Ends the run after the step in progress, or at once while it waits for its data. */
   readonly signal?: AbortSignal;
 }
 
@@ -124,10 +124,11 @@ export class RemoteTraining<Methods extends TrainingMethods = TrainingMethods> {
 
   /**
    * Loss and metrics over the worker's validation data.
-   * @throws InputError during a run or without such data.
+   * @throws InputError during a run or without such data; the reason of `signal` once aborted.
    */
-  async evaluate(): Promise<Record<string, number>> {
-    return (await this.#channel.ask({ kind: "evaluate" })) as Record<string, number>;
+  async evaluate(options: { readonly signal?: AbortSignal } = {}): Promise<Record<string, number>> {
+    assertOptionNames("RemoteTraining.evaluate", options, ["signal"]);
+    return (await this.#channel.ask({ kind: "evaluate" }, options.signal)) as Record<string, number>;
   }
 
   /**

@@ -133,6 +133,7 @@ class TrainingServer<Batch, Model extends TrainableModel> {
   readonly #setup: TrainingSetup<Batch, Model>;
   #storage: TrainingStorage | undefined;
   #running: RunningFit | undefined;
+  readonly #evaluations = new Map<number, AbortController>();
 
   /** @throws InputError for a setup that is none. */
   constructor(port: Port, setup: TrainingSetup<Batch, Model>) {
@@ -178,11 +179,17 @@ class TrainingServer<Batch, Model extends TrainableModel> {
         this.#answer(request.id, () => this.#fit(request.id, request.options));
         return;
       case "evaluate":
-        this.#answer(request.id, () => {
+        this.#answer(request.id, async () => {
           if (validation === undefined)
             throw new InputError("RemoteTraining.evaluate: expected validation data in the worker, got none");
           this.#assertIdle("evaluate");
-          return trainer.evaluate(validation);
+          const controller = new AbortController();
+          this.#evaluations.set(request.id, controller);
+          try {
+            return await trainer.evaluate(validation, { signal: controller.signal });
+          } finally {
+            this.#evaluations.delete(request.id);
+          }
         });
         return;
       case "save":
@@ -196,6 +203,7 @@ class TrainingServer<Batch, Model extends TrainableModel> {
         return;
       case "abort":
         if (this.#running?.id === request.id) this.#running.controller.abort();
+        this.#evaluations.get(request.id)?.abort();
         return;
       case "pause":
         this.#running?.control.pause();
