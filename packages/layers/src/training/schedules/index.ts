@@ -32,3 +32,4 @@ export {
 } from "./schedule.js";
 export { SequentialLR, type SequentialLrOptions } from "./sequential.js";
 export { StepLR, type StepLrOptions } from "./step.js";
+export { SWALR, type SwaLrOptions } from "./swa.js";

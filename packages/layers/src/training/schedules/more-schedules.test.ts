@@ -18,6 +18,7 @@ import {
   type ScheduleState,
   SequentialLR,
   StepLR,
+  SWALR,
 } from "./index.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/schedules.safetensors", import.meta.url));
@@ -58,6 +59,16 @@ const CASES: Readonly<Record<string, (target: ScheduledOptimizer) => LearningRat
       ],
       milestones: [2, 6],
     }),
+  swa: (o) => new SWALR(o, { swaLearningRate: 0.05, annealingSteps: 4 }),
+  swa_at_once: (o) => new SWALR(o, { swaLearningRate: 0.05, annealingSteps: 0 }),
+  swa_after: (o) =>
+    new SWALR(o, {
+      swaLearningRate: 0.05,
+      annealingSteps: 3,
+      annealing: "linear",
+      before: new CosineAnnealingLR(o, { totalIterations: 10 }),
+      startStep: 5,
+    }),
   plateau: (o) => new ReduceLROnPlateau(o, { patience: 1 }),
   plateau_cooldown: (o) =>
     new ReduceLROnPlateau(o, { patience: 0, cooldown: 2, factor: 0.5, minLearningRate: 0.06 }),
@@ -88,7 +99,7 @@ describe("schedules equal PyTorch's at every step", () => {
       expect(Math.abs(learningRate - rate), `step ${step}`).toBeLessThanOrEqual(1e-9 + 1e-7 * rate);
       schedule.step(monitored[step]);
     });
-    expect(new Set(rates).size).toBeGreaterThan(1);
+    if (name !== "swa_at_once") expect(new Set(rates).size).toBeGreaterThan(1);
   });
 
   it.each(Object.keys(CASES))("%s goes on from a saved state", (name) => {
@@ -123,6 +134,48 @@ describe("schedules", () => {
     expect(schedule.learningRates[0]).toBeCloseTo(0.1 + (0.75 - 0.1) / 2, 12);
   });
 
+  it("move one optimizer one at a time: a second one is refused, unless it comes after", () => {
+    const target = optimizer(1);
+    const constant = new ConstantLR(target, { factor: 0.1, totalIterations: 2 });
+    const exponential = new ExponentialLR(target, { gamma: 0.5 });
+    constant.step();
+    const rates = constant.learningRates;
+    expect(() => exponential.step()).toThrow(
+      /^ExponentialLR.step: expected one schedule .* those of ConstantLR; put both in a ChainedScheduler/,
+    );
+    expect(exponential.steps).toBe(0);
+    expect(constant.learningRates).toEqual(rates);
+    const plateau = new ReduceLROnPlateau(target, { patience: 0 });
+    constant.step();
+    plateau.step(1); // made when the other had moved: it takes over
+    expect(() => constant.step()).toThrow(/ConstantLR.step: .* ReduceLROnPlateau/);
+    const late = new ChainedScheduler(target, { schedules: [constant, exponential] });
+    late.step();
+    expect(() => plateau.step(2)).toThrow(/ReduceLROnPlateau.step: .* ChainedScheduler/);
+    expect(plateau.state()).toMatchObject({ steps: 1, badSteps: 0 });
+    // another optimizer is another matter
+    new ExponentialLR(optimizer(), { gamma: 0.5 }).step();
+  });
+
+  it("fall to a lowest rate of each group on a plateau", () => {
+    const groups = [0.3, 0.3].map((learningRate) => ({ options: { learningRate } }));
+    const options = { factor: 0.5, patience: 0, minLearningRate: [0.1, 0] };
+    const schedule = new ReduceLROnPlateau({ groups }, options);
+    const rates = [1, 1, 1, 1].map((value) => {
+      schedule.step(value);
+      return schedule.learningRates;
+    });
+    // torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, min_lr=[0.1, 0])
+    expect(rates).toEqual([
+      [0.3, 0.3],
+      [0.15, 0.15],
+      [0.1, 0.075],
+      [0.1, 0.0375],
+    ]);
+    for (const minLearningRate of [[0.1], [0.1, -1], "x", null] as never[])
+      expect(() => new ReduceLROnPlateau({ groups }, { minLearningRate })).toThrow(/minLearningRate/);
+  });
+
   it("refuse what makes no sense", () => {
     const o = optimizer();
     expect(() => new MultiStepLR(o, { milestones: [3, 2] })).toThrow(/rising milestones .* got 3,2/);
@@ -142,7 +195,14 @@ describe("schedules", () => {
     );
     expect(() => new ChainedScheduler(o, { schedules: [] })).toThrow(/expected schedules, got none/);
     expect(() => new ChainedScheduler(o, { schedules: [{}] as never })).toThrow(/an array of schedules/);
+    const swa = { swaLearningRate: 0.1 };
+    expect(() => new SWALR(o, { swaLearningRate: [0.1, 0.2] })).toThrow(/one swaLearningRate or 1, got 2/);
+    expect(() => new SWALR(o, { swaLearningRate: -1 })).toThrow(/swaLearningRate of at least 0/);
+    expect(() => new SWALR(o, { ...swa, annealingSteps: -1 })).toThrow(/annealingSteps of at least 0/);
+    expect(() => new SWALR(o, { ...swa, annealing: "cos" as never })).toThrow(/cosine or linear, got cos/);
+    expect(() => new SWALR(o, { ...swa, before: new ExponentialLR(o, { gamma: 1 }) })).toThrow(/startStep/);
     const plateau = new ReduceLROnPlateau(o);
+    expect(() => new SWALR(o, { ...swa, before: plateau, startStep: 1 })).toThrow(/depends on the step/);
     expect(() => new ChainedScheduler(o, { schedules: [plateau] })).toThrow(/use them alone/);
     expect(() => new SequentialLR(o, { schedules: [plateau], milestones: [] })).toThrow(/use it alone/);
     expect(() => plateau.step()).toThrow(/the value of validation.loss, got undefined/);
@@ -157,7 +217,7 @@ describe("schedules", () => {
     const junk = { milestones: [1], gamma: 1, totalIterations: 3, T_max: 3 } as never;
     const all = [ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR];
     const others = [InverseSquareRootLR, LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PolynomialLR];
-    for (const Schedule of [...all, ...others, ReduceLROnPlateau, SequentialLR, StepLR])
+    for (const Schedule of [...all, ...others, ReduceLROnPlateau, SequentialLR, StepLR, SWALR])
       expect(() => new Schedule(o, junk)).toThrow(/expected options \{.*\}, got one named/);
   });
 

@@ -36,8 +36,8 @@ export interface ReduceLrOnPlateauOptions {
   readonly thresholdMode?: "relative" | "absolute";
   /** Steps after a reduction in which nothing is counted. Default 0. */
   readonly cooldown?: number;
-  /** The rate does not fall below it. Default 0. */
-  readonly minLearningRate?: number;
+  /** The rate does not fall below it: one for all groups, or one a group. Default 0. */
+  readonly minLearningRate?: number | readonly number[];
   /** A smaller change is left out. Default 1e-8. */
   readonly epsilon?: number;
 }
@@ -63,6 +63,8 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
   protected override readonly kind = "ReduceLROnPlateau";
   override readonly monitor: string;
   readonly #options: Required<ReduceLrOnPlateauOptions>;
+  /** One a group. */
+  readonly #lowest: readonly number[];
   #best: number | null = null;
   #badSteps = 0;
   #cooldownLeft = 0;
@@ -96,10 +98,18 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
     for (const [name, value] of Object.entries({ patience, cooldown }))
       if (!Number.isInteger(value) || value < 0)
         throw new InputError(`ReduceLROnPlateau: expected an integer ${name} of at least 0, got ${value}`);
-    for (const [name, value] of Object.entries({ threshold, minLearningRate, epsilon }))
+    for (const [name, value] of Object.entries({ threshold, epsilon }))
       assertRate("ReduceLROnPlateau", name, value);
+    const lowest =
+      typeof minLearningRate === "number" ? optimizer.groups.map(() => minLearningRate) : minLearningRate;
+    if (!Array.isArray(lowest) || lowest.length !== optimizer.groups.length)
+      throw new InputError(
+        `ReduceLROnPlateau: expected one minLearningRate or ${optimizer.groups.length}, got ${Array.isArray(lowest) ? lowest.length : String(lowest)}`,
+      );
+    for (const rate of lowest) assertRate("ReduceLROnPlateau", "minLearningRate", rate);
     this.monitor = all.monitor;
     this.#options = all;
+    this.#lowest = [...lowest];
     this.#rates = this.learningRates;
   }
 
@@ -113,6 +123,7 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
       throw new InputError(
         `ReduceLROnPlateau.step: expected the value of ${this.monitor}, got ${typeof value}; in a trainer set scheduleInterval to "epoch"`,
       );
+    this.assertAlone();
     this.#rates = this.learningRates;
     if (this.#isBetter(value)) {
       this.#best = value;
@@ -131,9 +142,9 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
   }
 
   #reduce(): void {
-    const { factor, minLearningRate, epsilon } = this.#options;
-    this.#rates = this.#rates.map((rate) => {
-      const lower = Math.max(rate * factor, minLearningRate);
+    const { factor, epsilon } = this.#options;
+    this.#rates = this.#rates.map((rate, group) => {
+      const lower = Math.max(rate * factor, this.#lowest[group]);
       return rate - lower > epsilon ? lower : rate;
     });
   }

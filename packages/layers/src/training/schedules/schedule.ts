@@ -26,9 +26,16 @@ export interface ScheduleState {
   readonly initialLearningRates: readonly number[];
 }
 
+/** The schedule that moved an optimizer's rates last. */
+const moving = new WeakMap<ScheduledOptimizer, LearningRateSchedule>();
+
 /**
  * Sets the learning rates of an optimizer's groups as a function of the number of steps.
  * Step 0 holds from construction on; call {@link step} after each step (or epoch) of the optimizer.
+ *
+ * A rate is a function of the step alone, so two schedules cannot move one optimizer side by side:
+ * {@link ChainedScheduler} multiplies them, {@link SequentialLR} lets one follow another. One that is made after
+ * another's last step takes over from it.
  */
 export abstract class LearningRateSchedule {
   /** Calls of {@link step} so far. */
@@ -39,9 +46,12 @@ export abstract class LearningRateSchedule {
   protected abstract readonly kind: string;
   readonly #optimizer: ScheduledOptimizer;
   #initial: readonly number[];
+  /** The schedule before this one. */
+  readonly #previous: LearningRateSchedule | undefined;
 
   protected constructor(optimizer: ScheduledOptimizer) {
     this.#optimizer = optimizer;
+    this.#previous = moving.get(optimizer);
     this.#initial = optimizer.groups.map((group) => {
       group.initialLearningRate ??= rateOf(group.options);
       return group.initialLearningRate;
@@ -56,10 +66,25 @@ export abstract class LearningRateSchedule {
     return this.#optimizer.groups.map(({ options }) => rateOf(options));
   }
 
-  /** Goes to the next step. @param _value What {@link monitor} names; others ignore it. */
+  /**
+   * Goes to the next step.
+   * @param _value What {@link monitor} names; others ignore it.
+   * @throws InputError when another schedule moves the same optimizer.
+   */
   step(_value?: number): void {
+    this.assertAlone();
+    moving.set(this.#optimizer, this);
     this.steps++;
     this.apply();
+  }
+
+  /** @throws InputError when another schedule moves the same optimizer. */
+  protected assertAlone(): void {
+    const other = moving.get(this.#optimizer);
+    if (other !== undefined && other !== this && other !== this.#previous)
+      throw new InputError(
+        `${this.kind}.step: expected one schedule for an optimizer, got a step after those of ${other.kind}; put both in a ChainedScheduler (at once) or a SequentialLR (one after another)`,
+      );
   }
 
   /** Sets what holds at the current step. */
