@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import ts from "typescript";
 import { beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../checks/commands.mjs";
 import { copyWorkspace } from "../checks/workspace-copy.mjs";
@@ -75,6 +76,51 @@ async function makeDomainPackage(copy: string): Promise<void> {
     await symlink(join(copy, "packages", name), join(folder, "node_modules/@ai", name), "junction");
 }
 
+/**
+ * What TypeScript says of the files with `sample` in their path and of the indices that export them, as the packages
+ * are built and checked. Everything else was checked by "types" and is read only as far as these files need it.
+ */
+async function typeProblems(copy: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of ["tensor", "layers", "speech"]) {
+    const source = join(copy, "packages", name, "src");
+    const paths = await readdir(source, { recursive: true });
+    files.push(
+      ...paths.filter((path) => /sample.*\.ts$|^index\.ts$/.test(path)).map((path) => join(source, path)),
+    );
+  }
+  expect(files.length).toBeGreaterThan(8);
+  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => expect.fail("no configuration") };
+  const base = join(copy, "tooling/configs/tsconfig.base.json");
+  const options = ts.getParsedCommandLineOfConfigFile(
+    base,
+    { noEmit: true, composite: false },
+    host,
+  )?.options;
+  const program = ts.createProgram(files, {
+    ...options,
+    paths: {
+      "@ai/*/testing": [join(copy, "packages/*/src/testing/index.ts")],
+      "@ai/*/tasks": [join(copy, "packages/*/src/tasks/index.ts")],
+      "@ai/*/training": [join(copy, "packages/*/src/training/index.ts")],
+      "@ai/*": [join(copy, "packages/*/src/index.ts")],
+    },
+  });
+  return [
+    ...program.getOptionsDiagnostics(),
+    ...files.flatMap((path) => {
+      const file = program.getSourceFile(path);
+      return [
+        ...program.getSyntacticDiagnostics(file),
+        ...program.getSemanticDiagnostics(file),
+        ...program.getDeclarationDiagnostics(file),
+      ];
+    }),
+  ].map(
+    ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+  );
+}
+
 describe("pnpm new", () => {
   let copy: string;
   const node = (...args: string[]) => runCommand(process.execPath, args, { cwd: copy });
@@ -132,14 +178,7 @@ describe("pnpm new", () => {
       ),
     ).toMatchObject({ code: 0 });
 
-    const types = await tool(
-      "typescript/bin/tsc",
-      "-b",
-      "packages/tensor",
-      "packages/layers",
-      "packages/speech",
-    );
-    expect(types.output.split("\n").filter((line) => /sample/.test(line))).toEqual([]);
+    expect(await typeProblems(copy)).toEqual([]);
 
     for (const check of ["package-directions", "docstring-shapes", "thrown-errors", "file-length"]) {
       const script = `import { check } from "./tooling/checks/${check}.mjs"; console.log(JSON.stringify(await check(process.cwd() + "/")));`;
