@@ -1,4 +1,4 @@
-import { InputError, ShapeError, type Tensor, tensor, zeros } from "@ai/tensor";
+import { InputError, reshape, ShapeError, type Tensor, tensor, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, type Fixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
 import {
@@ -73,6 +73,15 @@ const CASES: readonly LayerCase[] = [
     build: () => new MultiheadAttention(8, 2),
     call: attend((fixture) => ({ weights: "average", attentionMask: fixture.tensor("additive") })),
   },
+  // a bias that is learned, one set a head for all sequences: with four axes and with three, fused and not
+  ...(["none", "average"] as const).map((weights) => ({
+    name: "self_biased",
+    build: () => new MultiheadAttention(8, 2),
+    call: (attention: MultiheadAttention, [x, bias]: Tensor[]) => {
+      const attentionMask = weights === "none" ? bias : reshape(bias, [2, 4, 4]);
+      return [attention.call(x, x, x, { attentionMask, weights }).output];
+    },
+  })),
   { name: "encoder_post", build: () => new TransformerEncoderLayer(8, 2, SMALL), call: encode },
   { name: "encoder_pre", build: () => new TransformerEncoderLayer(8, 2, { ...SMALL, ...PRE }), call: encode },
   { name: "encoder_no_bias", build: () => new TransformerEncoderLayer(8, 2, { ...SMALL, bias: false }) },

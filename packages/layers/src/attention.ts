@@ -5,8 +5,6 @@ import {
   equal,
   InputError,
   linear,
-  logicalNot,
-  logicalOr,
   matMul,
   mean,
   mul,
@@ -17,18 +15,11 @@ import {
   softmax,
   split,
   type Tensor,
-  tensor,
   transpose,
   where,
 } from "@ai/tensor";
-import {
-  assertIntegers,
-  assertOneOf,
-  assertProbability,
-  assertShape,
-  assertTensor,
-  formatShape,
-} from "./checks.js";
+import { type AttentionMasks, visibility } from "./attention-masks.js";
+import { assertIntegers, assertOneOf, assertProbability, assertShape, formatShape } from "./checks.js";
 import { dropout } from "./dropout.js";
 import { constant, xavierUniform } from "./initializers.js";
 import { Linear } from "./linear.js";
@@ -45,16 +36,6 @@ export interface MultiheadAttentionOptions {
   readonly keyDim?: number;
   /** Size of the values. Default `embedDim`. */
   readonly valueDim?: number;
-}
-
-/** What a query may not look at. Masks are PyTorch's: bool is true where a key is hidden, float32 is added to the scores. */
-export interface AttentionMasks {
-  /** Padding among the keys, `[batch, keys]`. */
-  readonly keyPaddingMask?: Tensor;
-  /** Pairs, `[queries, keys]` or one a head, `[batch · heads, queries, keys]`. */
-  readonly attentionMask?: Tensor;
-  /** Hides from query `i` the keys after `i`. Default false. */
-  readonly isCausal?: boolean;
 }
 
 /** Options of a call of {@link MultiheadAttention}. */
@@ -219,79 +200,6 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     const projections = query.size + key.size + value.size;
     return this.embedDim * (projections + 2 * batch * queries * keys);
   }
-}
-
-interface ScoreSize {
-  readonly batch: number;
-  readonly heads: number;
-  readonly queries: number;
-  readonly keys: number;
-}
-
-/**
- * Joins PyTorch's masks into what `scaledDotProductAttention` takes: a bool mask that is true where a key is visible,
- * or a float32 mask to add when one of them is float32. A causal rule alone stays a flag unless `materialize` is set.
- */
-function visibility(
-  {
-    keyPaddingMask,
-    attentionMask,
-    isCausal = false,
-    materialize = false,
-  }: AttentionMasks & { readonly materialize?: boolean },
-  size: ScoreSize,
-): { mask?: Tensor; isCausal?: boolean } {
-  const hidden: Tensor[] = [];
-  if (keyPaddingMask !== undefined) {
-    assertMask("keyPaddingMask", keyPaddingMask, [[size.batch, size.keys]]);
-    hidden.push(reshape(keyPaddingMask, [size.batch, 1, 1, size.keys]));
-  }
-  if (attentionMask !== undefined) {
-    const pairs = [size.queries, size.keys];
-    assertMask("attentionMask", attentionMask, [pairs, [size.batch * size.heads, ...pairs]]);
-    hidden.push(
-      attentionMask.shape.length === 2
-        ? attentionMask
-        : reshape(attentionMask, [size.batch, size.heads, ...pairs]),
-    );
-  }
-  if (isCausal && hidden.length === 0 && !materialize) return { isCausal: true };
-  if (isCausal) hidden.push(afterMask(size.queries, size.keys));
-  if (hidden.length === 0) return {};
-  if (hidden.every(({ dtype }) => dtype === "bool"))
-    return { mask: logicalNot(hidden.reduce((a, b) => logicalOr(a, b))) };
-  return {
-    mask: hidden.map((mask) => (mask.dtype === "bool" ? hiding(mask) : mask)).reduce((a, b) => add(a, b)),
-  };
-}
-
-function assertMask(name: string, mask: Tensor, shapes: readonly (readonly number[])[]): void {
-  assertTensor(mask, name);
-  if (
-    !shapes.some(
-      (shape) => shape.length === mask.shape.length && shape.every((size, axis) => size === mask.shape[axis]),
-    )
-  )
-    throw new ShapeError(
-      `expected ${name} ${shapes.map(formatShape).join(" or ")}, got ${formatShape(mask.shape)}`,
-    );
-  if (mask.dtype !== "bool" && mask.dtype !== "float32")
-    throw new InputError(
-      `expected ${name} of bool (true hides a key) or float32 (added to the scores), got ${mask.dtype}`,
-    );
-}
-
-/** −∞ where the mask is true, 0 elsewhere. */
-function hiding(mask: Tensor): Tensor {
-  return where(mask, scalar(Number.NEGATIVE_INFINITY), scalar(0));
-}
-
-/** True where key `j >` query `i`. @returns `[queries, keys]` bool */
-function afterMask(queries: number, keys: number): Tensor {
-  const values = new Uint8Array(queries * keys);
-  for (let query = 0; query < queries; query++)
-    values.fill(1, Math.min(query + 1, keys) + query * keys, (query + 1) * keys);
-  return tensor(values, [queries, keys]);
 }
 
 /** Softmax over the visible keys; a row without any gives zeros. @param scores `[batch, heads, queries, keys]` */

@@ -5,10 +5,10 @@ import {
   ShapeError,
   scaledDotProductAttention,
   type Tensor,
-  tensor,
   tile,
   transpose,
 } from "@ai/tensor";
+import { type AttentionMasks, visibility } from "./attention-masks.js";
 import { assertIntegers, assertProbability, assertShape, formatShape } from "./checks.js";
 import { appendToCache, cacheLength, type KvCache, nextPosition } from "./kv-cache.js";
 import { Linear } from "./linear.js";
@@ -29,8 +29,11 @@ export interface GroupedQueryAttentionOptions {
   readonly rotary?: RotaryEmbeddingModuleOptions | false;
 }
 
-/** Options of a call of {@link GroupedQueryAttention}. */
-export interface GroupedQueryAttentionCallOptions {
+/**
+ * Options of a call of {@link GroupedQueryAttention}. The masks' keys are those of the cache and then those of `x`; heads are
+ * the queries'.
+ */
+export interface GroupedQueryAttentionCallOptions extends AttentionMasks {
   /** Hides the keys after a query. Default true: the layer is a decoder's. */
   readonly isCausal?: boolean;
   /** What earlier calls gave back; `x` goes on behind it. */
@@ -50,6 +53,8 @@ type Inputs = [x: Tensor, options?: GroupedQueryAttentionCallOptions];
 /**
  * Self-attention of Llama's kind: rotary positions, fewer heads of keys and values than of queries, a cache.
  *
+ * Prompts of several lengths are padded on the left: pass `keyPaddingMask` with every call, a column longer for each new token.
+ * A padded sequence gives what it gives alone, for rotary positions only count distances.
  * Submodules, Hugging Face's names: `q_proj`, `k_proj`, `v_proj`, `o_proj`.
  * @see Ainslie et al. (2023), "GQA", https://arxiv.org/abs/2305.13245; Shazeer (2019), "Fast Transformer decoding",
  * https://arxiv.org/abs/1911.02150 (one head of keys and values)
@@ -106,9 +111,12 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
   /**
    * @param x `[batch, length, dim]`: positions behind those of the cache.
    * @returns `output` `[batch, length, dim]` and the cache of all positions
-   * @throws ShapeError for another rank or dim, or a cache of another batch.
+   * @throws ShapeError for another rank or dim, a cache of another batch, or a mask of another shape; InputError for a mask
+   * that is neither bool nor float32.
    */
-  protected forward(...[x, { isCausal = true, cache } = {}]: Inputs): GroupedQueryAttentionResult {
+  protected forward(
+    ...[x, { isCausal = true, cache, keyPaddingMask, attentionMask } = {}]: Inputs
+  ): GroupedQueryAttentionResult {
     assertShape(x, ["batch", "length", "dim"], this.dim);
     const [batch, length]: readonly number[] = x.shape;
     if (cache !== undefined && cache.key.shape[0] !== batch)
@@ -122,7 +130,10 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
       value: this.#splitHeads(this.valueProjection.call(x), this.numKeyValueHeads),
     });
     const attended = scaledDotProductAttention(query, this.#repeat(all.key), this.#repeat(all.value), {
-      ...causality(isCausal, length, past),
+      ...visibility(
+        { isCausal, keyPaddingMask, attentionMask },
+        { batch, heads: this.numHeads, queries: length, keys: past + length, past },
+      ),
       dropoutProbability: this.training ? this.dropout : 0,
     }); // [batch, heads, length, headDim]
     const joined = reshape(transpose(attended, [0, 2, 1, 3]), [batch, length, this.numHeads * this.headDim]);
@@ -147,14 +158,4 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
     const [batch, length]: readonly number[] = x.shape;
     return 2 * batch * length * length * this.numHeads * this.headDim;
   }
-}
-
-/** The op's flag where queries and keys are the same positions, a mask where queries come behind cached ones. */
-function causality(isCausal: boolean, length: number, past: number): { isCausal?: boolean; mask?: Tensor } {
-  if (!isCausal || length === 1) return {};
-  if (past === 0) return { isCausal: true };
-  const keys = past + length;
-  const visible = new Uint8Array(length * keys);
-  for (let query = 0; query < length; query++) visible.fill(1, query * keys, query * keys + past + query + 1);
-  return { mask: tensor(visible, [length, keys]) };
 }

@@ -2,6 +2,7 @@ export * from "./activations.js";
 export * from "./adapters/index.js";
 export * from "./adaptive-pooling.js";
 export * from "./attention.js";
+export type { AttentionMasks } from "./attention-masks.js";
 export * from "./bilinear.js";
 export * from "./conditional-random-field/conditional-random-field.js";
 export {

@@ -14,6 +14,7 @@ import { assertIntegers, assertOneOf, assertShape, assertTensor, formatShape } f
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 const SEQUENCE = ["batch", "length", "dim"] as const;
 
@@ -139,11 +140,10 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
   readonly #frequencies: Float32Array;
 
   /** @throws InputError for an odd dim, a base that is not positive, or a scaling that is not known or out of range. */
-  constructor(
-    dim: number,
-    { base = 10000, interleaved = false, scaling }: RotaryEmbeddingModuleOptions = {},
-  ) {
+  constructor(dim: number, options: RotaryEmbeddingModuleOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["base", "interleaved", "scaling"]);
+    const { base = 10000, interleaved = false, scaling } = options;
     assertIntegers("RotaryEmbedding", { dim });
     if (dim % 2 !== 0)
       throw new InputError(`RotaryEmbedding: expected an even dim, got ${dim}; channels turn in pairs`);
@@ -188,13 +188,17 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
 }
 
 /**
- * Penalties that grow with the distance between query and key, a slope a head: add them to the scores as a mask.
+ * Penalties that grow with the distance between query and key, a slope a head: an attention layer takes them as its
+ * `attentionMask`, together with `isCausal` and a `keyPaddingMask`.
  * @param numHeads The slopes are `2^(−8h / heads)`, h from 1; for a number that is no power of two, those of the next
  * smaller one and every second of the next larger one.
  * @param queries Length of the queries, which are the last positions of the keys.
  * @returns `[numHeads, queries, keys]`: `−slope · |query − key|`
  * @throws InputError for numbers that are not positive integers.
  * @see Press, Smith, Lewis (2021), "Train short, test long", https://arxiv.org/abs/2108.12409
+ * @example
+ * const attention = new MultiheadAttention(64, 8);
+ * attention.call(x, x, x, { attentionMask: alibiBias(8, length), isCausal: true }); // x [batch, length, 64]
  */
 export function alibiBias(numHeads: number, queries: number, keys = queries): Tensor {
   assertIntegers("alibiBias", { numHeads, queries, keys });
@@ -226,9 +230,12 @@ export interface RelativePositionBiasOptions {
 }
 
 /**
- * T5's relative positions: a learned number for each head and bucket of distances, added to the scores.
- * Parameter: `weight` `[numBuckets, numHeads]`.
+ * T5's relative positions: a learned number for each head and bucket of distances, added to the scores: an attention layer
+ * takes them as its `attentionMask`. Parameter: `weight` `[numBuckets, numHeads]`.
  * @see Raffel et al. (2019), "Exploring the limits of transfer learning", https://arxiv.org/abs/1910.10683, section 2.1
+ * @example
+ * const positions = new RelativePositionBias(8);
+ * attention.call(x, x, x, { attentionMask: positions.call(length, length) }); // x [batch, length, dim]
  */
 export class RelativePositionBias extends Module<[queries: number, keys: number], Tensor> {
   readonly numBuckets: number;
@@ -239,6 +246,7 @@ export class RelativePositionBias extends Module<[queries: number, keys: number]
   /** @throws InputError for numbers that are not integers in range. */
   constructor(numHeads: number, options: RelativePositionBiasOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["numBuckets", "maxDistance", "bidirectional"]);
     const { numBuckets = 32, maxDistance = 128, bidirectional = true } = options;
     assertIntegers("RelativePositionBias", { numHeads });
     assertIntegers("RelativePositionBias", { numBuckets }, bidirectional ? 4 : 2);

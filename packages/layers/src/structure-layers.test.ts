@@ -141,6 +141,57 @@ describeEachDevice("structures equal PyTorch's and Transformers', forward and ba
     });
   });
 
+  it("decoding a batch that is padded on the left gives what each sequence gives alone", async () => {
+    const x = (await loadLayerFixture("structure")).tensor("grouped_query/input0"); // [2, 5, 8]
+    const padding = tensor([0, 0, 0, 0, 0, 1, 1, 0, 0, 0], [2, 5], "bool");
+    await expectNoLeak(async () => {
+      for (const rotary of [{}, false] as const) {
+        const module = new layers.GroupedQueryAttention(8, 4, { numKeyValueHeads: 2, rotary });
+        const positions = (queries: number, keys: number) =>
+          rotary === false ? { attentionMask: layers.alibiBias(4, queries, keys) } : {};
+        let cache: layers.KvCache | undefined;
+        const outputs: Tensor[] = [];
+        for (const [start, length] of [
+          [0, 3],
+          [3, 1],
+          [4, 1],
+        ]) {
+          const keys = start + length;
+          const result = tidy(() =>
+            module.call(narrow(x, { axis: 1, start, length }), {
+              cache,
+              keyPaddingMask: narrow(padding, { axis: 1, start: 0, length: keys }),
+              ...positions(length, keys),
+            }),
+          );
+          layers.disposeCache(cache);
+          cache = result.cache;
+          outputs.push(result.output);
+        }
+        for (const [row, start] of [0, 2].entries()) {
+          const length = 5 - start;
+          const cut = (y: Tensor): Tensor =>
+            narrow(narrow(y, { axis: 0, start: row, length: 1 }), { axis: 1, start, length }); // [1, length, 8]
+          const [decoded, alone] = tidy(() => [
+            cut(concat(outputs, { axis: 1 })),
+            module.call(cut(x), positions(length, length)).output,
+          ]);
+          await expect(decoded).toBeCloseToTensor(alone);
+          dispose([decoded, alone]);
+        }
+        layers.disposeCache(cache);
+        dispose(outputs);
+        module.dispose();
+      }
+    });
+    const module = new layers.GroupedQueryAttention(8, 4);
+    expect(() => module.call(x, { attentionMask: padding })).toThrow(
+      /attentionMask \[5, 5\] or \[4, 5, 5\] or \[8, 5, 5\], or four axes/,
+    );
+    dispose([x, padding]);
+    module.dispose();
+  });
+
   it("linear attention does not see hidden keys; a query without any gives the output bias", async () => {
     await expectNoLeak(async () => {
       const module = new layers.LinearAttention(8, 2, { chunkLength: 2 });

@@ -1,15 +1,18 @@
 import { add, type Tensor } from "@ai/tensor";
-import { type AttentionMasks, MultiheadAttention } from "../attention.js";
+import { MultiheadAttention } from "../attention.js";
+import type { AttentionMasks } from "../attention-masks.js";
 import { Dropout } from "../dropout.js";
 import { Linear } from "../linear.js";
 import { Module } from "../module.js";
 import { LayerNorm } from "../normalization.js";
+import { assertOptionNames } from "../training/option-names.js";
 import {
   activate,
   assertActivation,
   type FeedForwardActivation,
   type TransformerLayerOptions,
 } from "./feed-forward.js";
+import { assertMasks } from "./masks.js";
 
 /** Masks of a call of {@link TransformerDecoderLayer}. */
 export interface DecoderMasks {
@@ -54,6 +57,14 @@ export class TransformerDecoderLayer extends Module<
   /** @throws InputError for sizes or options out of range. */
   constructor(dim: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, [
+      "dimFeedforward",
+      "dropout",
+      "activation",
+      "epsilon",
+      "normFirst",
+      "bias",
+    ]);
     const {
       dimFeedforward = 2048,
       dropout = 0.1,
@@ -84,11 +95,15 @@ export class TransformerDecoderLayer extends Module<
    * @returns `[batch, targetLength, dim]`
    * @throws ShapeError or InputError for inputs or masks that do not fit.
    */
-  protected forward(target: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+  protected forward(target: Tensor, memory: Tensor, masks?: DecoderMasks): Tensor {
+    if (masks !== undefined) {
+      assertOptionNames("call", masks, ["target", "memory"]);
+      for (const each of [masks.target, masks.memory]) if (each !== undefined) assertMasks(each);
+    }
     const attend = (x: Tensor): Tensor =>
-      this.dropout1.call(this.selfAttention.call(x, x, x, masks.target).output);
+      this.dropout1.call(this.selfAttention.call(x, x, x, masks?.target).output);
     const look = (x: Tensor): Tensor =>
-      this.dropout2.call(this.crossAttention.call(x, memory, memory, masks.memory).output);
+      this.dropout2.call(this.crossAttention.call(x, memory, memory, masks?.memory).output);
     if (this.normFirst) {
       const first = add(target, attend(this.norm1.call(target)));
       const second = add(first, look(this.norm2.call(first)));

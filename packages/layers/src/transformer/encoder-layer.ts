@@ -1,15 +1,18 @@
 import { add, type Tensor } from "@ai/tensor";
-import { type AttentionMasks, MultiheadAttention } from "../attention.js";
+import { MultiheadAttention } from "../attention.js";
+import type { AttentionMasks } from "../attention-masks.js";
 import { Dropout } from "../dropout.js";
 import { Linear } from "../linear.js";
 import { Module } from "../module.js";
 import { LayerNorm } from "../normalization.js";
+import { assertOptionNames } from "../training/option-names.js";
 import {
   activate,
   assertActivation,
   type FeedForwardActivation,
   type TransformerLayerOptions,
 } from "./feed-forward.js";
+import { assertMasks } from "./masks.js";
 
 /**
  * Self-attention, then a feed-forward part, each with a residual and a layer norm after it (or before it with `normFirst`).
@@ -36,6 +39,14 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, masks?: Attentio
   /** @throws InputError for sizes or options out of range. */
   constructor(dim: number, numHeads: number, options: TransformerLayerOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, [
+      "dimFeedforward",
+      "dropout",
+      "activation",
+      "epsilon",
+      "normFirst",
+      "bias",
+    ]);
     const {
       dimFeedforward = 2048,
       dropout = 0.1,
@@ -62,7 +73,8 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, masks?: Attentio
    * @returns `[batch, length, dim]`
    * @throws ShapeError or InputError for an input or masks that do not fit.
    */
-  protected forward(x: Tensor, masks: AttentionMasks = {}): Tensor {
+  protected forward(x: Tensor, masks?: AttentionMasks): Tensor {
+    if (masks !== undefined) assertMasks(masks);
     if (this.normFirst) {
       const attended = add(x, this.#attend(this.norm1.call(x), masks));
       return add(attended, this.#feedForward(this.norm2.call(attended)));
@@ -71,7 +83,7 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, masks?: Attentio
     return this.norm2.call(add(attended, this.#feedForward(attended)));
   }
 
-  #attend(x: Tensor, masks: AttentionMasks): Tensor {
+  #attend(x: Tensor, masks: AttentionMasks | undefined): Tensor {
     return this.dropout1.call(this.selfAttention.call(x, x, x, masks).output);
   }
 

@@ -1,9 +1,10 @@
 import { checkpoint, InputError, type Tensor } from "@ai/tensor";
-import type { AttentionMasks } from "../attention.js";
+import type { AttentionMasks } from "../attention-masks.js";
 import { assertIntegers } from "../checks.js";
 import { Module } from "../module.js";
 import { LayerNorm } from "../normalization.js";
 import type { Parameter } from "../parameter.js";
+import { assertOptionNames } from "../training/option-names.js";
 import { type DecoderMasks, TransformerDecoderLayer } from "./decoder-layer.js";
 import { TransformerEncoderLayer } from "./encoder-layer.js";
 import type { TransformerLayerOptions } from "./feed-forward.js";
@@ -18,10 +19,22 @@ export interface TransformerStackOptions extends TransformerLayerOptions {
   readonly checkpointing?: boolean;
 }
 
-/** @throws InputError for a number of layers below 1. */
-function assertStack(layer: string, { numLayers }: TransformerStackOptions): void {
-  if (numLayers === undefined) throw new InputError(`${layer}: expected options with numLayers, got none`);
-  assertIntegers(layer, { numLayers });
+/** @throws InputError for an unknown option or a number of layers below 1. */
+function assertStack(layer: string, options: TransformerStackOptions): void {
+  if (options?.numLayers === undefined)
+    throw new InputError(`${layer}: expected options with numLayers, got none`);
+  assertOptionNames(layer, options, [
+    "numLayers",
+    "finalNorm",
+    "checkpointing",
+    "dimFeedforward",
+    "dropout",
+    "activation",
+    "epsilon",
+    "normFirst",
+    "bias",
+  ]);
+  assertIntegers(layer, { numLayers: options.numLayers });
 }
 
 /** Values that a layer's gradient reaches. */
@@ -43,7 +56,7 @@ export class TransformerEncoder extends Module<[x: Tensor, masks?: AttentionMask
   /** @throws InputError for sizes or options out of range. */
   constructor(dim: number, numHeads: number, options: TransformerStackOptions) {
     super();
-    assertStack("TransformerEncoder", options ?? {});
+    assertStack(new.target.name, options);
     const { numLayers, finalNorm = false, checkpointing = false, ...layerOptions } = options;
     this.layers = Array.from(
       { length: numLayers },
@@ -59,7 +72,7 @@ export class TransformerEncoder extends Module<[x: Tensor, masks?: AttentionMask
    * @returns `[batch, length, dim]`
    * @throws ShapeError or InputError for an input or masks that do not fit.
    */
-  protected forward(x: Tensor, masks: AttentionMasks = {}): Tensor {
+  protected forward(x: Tensor, masks?: AttentionMasks): Tensor {
     let hidden = x;
     for (const layer of this.layers)
       hidden =
@@ -85,7 +98,7 @@ export class TransformerDecoder extends Module<
   /** @throws InputError for sizes or options out of range. */
   constructor(dim: number, numHeads: number, options: TransformerStackOptions) {
     super();
-    assertStack("TransformerDecoder", options ?? {});
+    assertStack(new.target.name, options);
     const { numLayers, finalNorm = false, checkpointing = false, ...layerOptions } = options;
     this.layers = Array.from(
       { length: numLayers },
@@ -102,7 +115,7 @@ export class TransformerDecoder extends Module<
    * @returns `[batch, targetLength, dim]`
    * @throws ShapeError or InputError for inputs or masks that do not fit.
    */
-  protected forward(target: Tensor, memory: Tensor, masks: DecoderMasks = {}): Tensor {
+  protected forward(target: Tensor, memory: Tensor, masks?: DecoderMasks): Tensor {
     let hidden = target;
     for (const layer of this.layers)
       hidden =
