@@ -29,6 +29,7 @@ import { type ActivationLayer, type FoldedActivation, keepsForward } from "./fol
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** `max(x, 0)`. */
 export class ReLU extends Module<[x: Tensor], Tensor> implements ActivationLayer {
@@ -57,8 +58,10 @@ export class GELU extends Module<[x: Tensor], Tensor> {
   readonly approximate: "none" | "tanh";
 
   /** @throws InputError for another `approximate`. */
-  constructor({ approximate = "none" }: GELUOptions = {}) {
+  constructor(options: GELUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["approximate"]);
+    const { approximate = "none" } = options;
     assertOneOf("GELU", "approximate", approximate, ["none", "tanh"]);
     this.approximate = approximate;
   }
@@ -79,8 +82,10 @@ export interface SoftmaxOptions {
 export class Softmax extends Module<[x: Tensor], Tensor> {
   readonly axis: number;
 
-  constructor({ axis = -1 }: SoftmaxOptions = {}) {
+  constructor(options: SoftmaxOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["axis"]);
+    const { axis = -1 } = options;
     this.axis = axis;
   }
 
@@ -199,8 +204,10 @@ export class LeakyReLU extends Module<[x: Tensor], Tensor> {
   readonly negativeSlope: number;
 
   /** @throws InputError for a slope that is no number. */
-  constructor({ negativeSlope = 0.01 }: LeakyReLUOptions = {}) {
+  constructor(options: LeakyReLUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["negativeSlope"]);
+    const { negativeSlope = 0.01 } = options;
     this.negativeSlope = finite("LeakyReLU", "negativeSlope", negativeSlope);
   }
 
@@ -226,8 +233,10 @@ export class PReLU extends Module<[x: Tensor], Tensor> {
   readonly weight: Parameter;
 
   /** @throws InputError for a number of parameters below 1 or a start that is no number. */
-  constructor({ numParameters = 1, init = 0.25 }: PReLUOptions = {}) {
+  constructor(options: PReLUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["numParameters", "init"]);
+    const { numParameters = 1, init = 0.25 } = options;
     assertIntegers("PReLU", { numParameters });
     this.weight = new Parameter([numParameters], { initializer: constant(finite("PReLU", "init", init)) });
   }
@@ -262,8 +271,10 @@ export class ELU extends Module<[x: Tensor], Tensor> {
   readonly alpha: number;
 
   /** @throws InputError for an alpha that is no number. */
-  constructor({ alpha = 1 }: ELUOptions = {}) {
+  constructor(options: ELUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["alpha"]);
+    const { alpha = 1 } = options;
     this.alpha = finite("ELU", "alpha", alpha);
   }
 
@@ -281,8 +292,10 @@ export class CELU extends Module<[x: Tensor], Tensor> {
   readonly alpha: number;
 
   /** @throws InputError for an alpha of 0 or that is no number. */
-  constructor({ alpha = 1 }: ELUOptions = {}) {
+  constructor(options: ELUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["alpha"]);
+    const { alpha = 1 } = options;
     if (finite("CELU", "alpha", alpha) === 0)
       throw new InputError("CELU: expected alpha other than 0, got 0; the curve is scaled by it");
     this.alpha = alpha;
@@ -309,8 +322,10 @@ export class Softplus extends Module<[x: Tensor], Tensor> {
   readonly threshold: number;
 
   /** @throws InputError for a number that is not finite. */
-  constructor({ beta = 1, threshold = 20 }: SoftplusModuleOptions = {}) {
+  constructor(options: SoftplusModuleOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["beta", "threshold"]);
+    const { beta = 1, threshold = 20 } = options;
     this.beta = finite("Softplus", "beta", beta);
     this.threshold = finite("Softplus", "threshold", threshold);
   }
@@ -335,8 +350,10 @@ export class Hardtanh extends Module<[x: Tensor], Tensor> {
   readonly max: number;
 
   /** @throws InputError when `min` is not below `max`. */
-  constructor({ min = -1, max = 1 }: HardtanhOptions = {}) {
+  constructor(options: HardtanhOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["min", "max"]);
+    const { min = -1, max = 1 } = options;
     if (!(min < max)) throw new InputError(`Hardtanh: expected min below max, got ${min} and ${max}`);
     this.min = min;
     this.max = max;
@@ -354,8 +371,10 @@ export class Hardtanh extends Module<[x: Tensor], Tensor> {
 export class LogSoftmax extends Module<[x: Tensor], Tensor> {
   readonly axis: number;
 
-  constructor({ axis = -1 }: SoftmaxOptions = {}) {
+  constructor(options: SoftmaxOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["axis"]);
+    const { axis = -1 } = options;
     this.axis = axis;
   }
 

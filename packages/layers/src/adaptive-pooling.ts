@@ -14,6 +14,7 @@ import { assertShape, sizesOf } from "./checks.js";
 import type { MaxPoolOutput } from "./max-pooling.js";
 import { Module } from "./module.js";
 import { axesOf } from "./pooling.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Spatial size of the output: one number for all axes, or one each; null keeps the input's. */
 export type AdaptiveSize = number | null | readonly (number | null)[];
@@ -117,6 +118,7 @@ abstract class AdaptiveMaxPool<Indices extends boolean> extends AdaptivePool<Max
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, ["returnIndices"]);
     super(outputSize, { ...options, axes: 1 });
   }
 
@@ -139,6 +141,7 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, ["returnIndices"]);
     super(outputSize, { ...options, axes: 2 });
   }
 
@@ -157,6 +160,7 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, ["returnIndices"]);
     super(outputSize, { ...options, axes: 3 });
   }
 

@@ -3,6 +3,7 @@ import { assertIntegers, assertTensor, formatShape } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Bilinear}. */
 export interface BilinearOptions {
@@ -19,13 +20,10 @@ export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
   readonly bias: Parameter | undefined;
 
   /** @throws InputError for sizes that are not positive integers. */
-  constructor(
-    in1Features: number,
-    in2Features: number,
-    outFeatures: number,
-    { bias = true }: BilinearOptions = {},
-  ) {
+  constructor(in1Features: number, in2Features: number, outFeatures: number, options: BilinearOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["bias"]);
+    const { bias = true } = options;
     assertIntegers("Bilinear", { in1Features, in2Features, outFeatures });
     const initializer = fanInUniform(in1Features);
     this.weight = new Parameter([outFeatures, in1Features, in2Features], { initializer });

@@ -3,6 +3,7 @@ import { assertIntegers, assertOneOf, assertShape, sizesOf } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Where the numbers around an input come from: zeros, mirrored without the edge, the edge, or the other side. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
@@ -122,6 +123,14 @@ export class Conv1d extends ConvNd {
     kernelSize: number | readonly number[],
     options: ConvNdOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "paddingMode",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 1 });
   }
 
@@ -151,6 +160,14 @@ export class Conv3d extends ConvNd {
     kernelSize: number | readonly number[],
     options: ConvNdOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "paddingMode",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 3 });
   }
 

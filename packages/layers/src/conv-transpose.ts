@@ -10,6 +10,7 @@ import { assertIntegers, assertShape, sizesOf } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}: one number for all axes, or one each. */
 export interface ConvTransposeModuleOptions {
@@ -114,6 +115,14 @@ export class ConvTranspose1d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "outputPadding",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 1 });
   }
 
@@ -145,6 +154,14 @@ export class ConvTranspose2d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "outputPadding",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 2 });
   }
 
@@ -174,6 +191,14 @@ export class ConvTranspose3d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "outputPadding",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 3 });
   }
 

@@ -9,6 +9,7 @@ import {
   keepsForward,
 } from "./folding.js";
 import type { AnyModule } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Conv2d}: one number for both axes, or height and width. */
 export type Conv2dOptions = ConvNdOptions;
@@ -37,6 +38,14 @@ export class Conv2d extends ConvNd implements FoldingConvolution {
     kernelSize: number | readonly number[],
     options: Conv2dOptions = {},
   ) {
+    assertOptionNames(new.target.name, options, [
+      "stride",
+      "padding",
+      "paddingMode",
+      "dilation",
+      "groups",
+      "bias",
+    ]);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 2 });
   }
 

@@ -24,6 +24,7 @@ import { withoutRow } from "./embedding.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link EmbeddingBag}. */
 export interface EmbeddingBagOptions {
@@ -66,6 +67,7 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
   /** @throws InputError for sizes that are not integers in range, another mode or a `paddingIdx` outside the table. */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["mode", "paddingIdx", "includeLastOffset"]);
     const { mode = "mean", paddingIdx, includeLastOffset = false } = options;
     assertIntegers("EmbeddingBag", { numEmbeddings, embeddingDim });
     assertOneOf("EmbeddingBag", "mode", mode, ["sum", "mean", "max"]);
@@ -91,11 +93,12 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
    * @returns `[bags, embeddingDim]`
    * @throws ShapeError or InputError for ids, offsets or weights that do not fit; KernelError for an id outside the table.
    */
-  protected forward(...[ids, options = {}]: Inputs): Tensor {
+  protected forward(...[ids, options]: Inputs): Tensor {
+    if (options !== undefined) assertOptionNames("call", options, ["offsets", "perSampleWeights"]);
     assertTensor(ids, "ids");
     if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
-    const starts = this.#starts(ids, options.offsets);
-    const rows = this.#rows(ids, options.perSampleWeights); // [count, embeddingDim]
+    const starts = this.#starts(ids, options?.offsets);
+    const rows = this.#rows(ids, options?.perSampleWeights); // [count, embeddingDim]
     const flat = reshape(ids, [ids.size]);
     return this.mode === "max" ? this.#maxima(rows, flat, starts) : this.#sums(rows, flat, starts);
   }

@@ -4,6 +4,7 @@ import { gatherRows } from "./embedding-rows.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions {
@@ -27,8 +28,10 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   weight: Parameter;
 
   /** @throws InputError for sizes that are not integers in range or a `paddingIdx` outside the table. */
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingOptions = {}) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["paddingIdx"]);
+    const { paddingIdx } = options;
     assertIntegers("Embedding", { numEmbeddings }, 1);
     assertIntegers("Embedding", { embeddingDim }, 0);
     if (

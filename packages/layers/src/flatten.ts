@@ -1,6 +1,7 @@
 import { flatten, InputError, type Tensor, transpose } from "@ai/tensor";
 import { assertTensor } from "./checks.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Flatten}. */
 export interface FlattenOptions {
@@ -21,8 +22,10 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
   readonly startAxis: number;
   readonly endAxis: number;
 
-  constructor({ startAxis = 1, endAxis = -1 }: FlattenOptions = {}) {
+  constructor(options: FlattenOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["startAxis", "endAxis"]);
+    const { startAxis = 1, endAxis = -1 } = options;
     this.startAxis = startAxis;
     this.endAxis = endAxis;
   }

@@ -14,6 +14,7 @@ import {
 } from "@ai/tensor";
 import type { AnyModule, Module } from "./module.js";
 import type { StoredTensor } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** An activation that a convolution applies to its result in the same pass. */
 export type FoldedActivation = "relu" | "relu6" | "silu";
@@ -130,10 +131,9 @@ export interface ConvNormActivationOptions {
  *   return convNormActivation(x, { convolution: this.conv1, norm: this.bn1, activation: "relu" });
  * }
  */
-export function convNormActivation(
-  x: Tensor,
-  { convolution, norm, activation }: ConvNormActivationOptions,
-): Tensor {
+export function convNormActivation(x: Tensor, options: ConvNormActivationOptions): Tensor {
+  assertOptionNames("convNormActivation", options, ["convolution", "norm", "activation"]);
+  const { convolution, norm, activation } = options;
   const folded = convolution.callNormalized(x, norm, activation);
   if (folded !== undefined) return folded;
   return tidy(() => {

@@ -1,6 +1,7 @@
 import { gelu, InputError, mul, ShapeError, sigmoid, silu, split, type Tensor } from "@ai/tensor";
 import { assertTensor, formatShape } from "./checks.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of the gated linear units. */
 export interface GLUOptions {
@@ -13,8 +14,10 @@ abstract class Gated extends Module<[x: Tensor], Tensor> {
   readonly axis: number;
 
   /** @throws InputError for an axis that is no integer. */
-  constructor({ axis = -1 }: GLUOptions = {}) {
+  constructor(options: GLUOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["axis"]);
+    const { axis = -1 } = options;
     if (!Number.isInteger(axis))
       throw new InputError(`${new.target.name}: expected an integer axis, got ${String(axis)}`);
     this.axis = axis;

@@ -3,6 +3,7 @@ import { assertIntegers, assertTensor, formatShape } from "./checks.js";
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormModuleOptions {
@@ -29,12 +30,10 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
   readonly bias: Parameter | undefined;
 
   /** @throws InputError for sizes that are not integers in range, or groups that do not divide the channels. */
-  constructor(
-    numGroups: number,
-    numChannels: number,
-    { epsilon = 1e-5, affine = true }: GroupNormModuleOptions = {},
-  ) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormModuleOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["epsilon", "affine"]);
+    const { epsilon = 1e-5, affine = true } = options;
     assertIntegers("GroupNorm", { numGroups, numChannels });
     assertEpsilon("GroupNorm", epsilon);
     if (numChannels % numGroups !== 0)
@@ -80,8 +79,10 @@ abstract class InstanceNorm extends Module<[x: Tensor], Tensor> {
   protected abstract readonly rank: number;
 
   /** @throws InputError for a number of features that is not a positive integer, or a negative epsilon. */
-  constructor(numFeatures: number, { epsilon = 1e-5, affine = false }: GroupNormModuleOptions = {}) {
+  constructor(numFeatures: number, options: GroupNormModuleOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["epsilon", "affine"]);
+    const { epsilon = 1e-5, affine = false } = options;
     const layer = new.target.name;
     assertIntegers(layer, { numFeatures });
     assertEpsilon(layer, epsilon);
@@ -147,8 +148,10 @@ export class RMSNorm extends Module<[x: Tensor], Tensor> {
   readonly weight: Parameter | undefined;
 
   /** @throws InputError for a size that is not a positive integer, or a negative epsilon. */
-  constructor(dim: number, { epsilon = 2 ** -23, elementwiseAffine = true }: RMSNormOptions = {}) {
+  constructor(dim: number, options: RMSNormOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine"]);
+    const { epsilon = 2 ** -23, elementwiseAffine = true } = options;
     assertIntegers("RMSNorm", { dim });
     assertEpsilon("RMSNorm", epsilon);
     this.normalizedShape = [dim];

@@ -1,5 +1,6 @@
 import { randomNormal, randomUniform, zeros } from "@ai/tensor";
 import type { Initializer } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Every element is `value`. */
 export function constant(value: number): Initializer {
@@ -7,18 +8,18 @@ export function constant(value: number): Initializer {
 }
 
 /** Uniform in [min, max). */
-export function uniform({ min, max }: { readonly min: number; readonly max: number }): Initializer {
+export function uniform(options: { readonly min: number; readonly max: number }): Initializer {
+  assertOptionNames("uniform", options, ["min", "max"]);
+  const { min, max } = options;
   return (shape, generator) => randomUniform(shape, { min, max, generator });
 }
 
 /** Normal. */
-export function normal({
-  mean = 0,
-  standardDeviation = 1,
-}: {
-  readonly mean?: number;
-  readonly standardDeviation?: number;
-} = {}): Initializer {
+export function normal(
+  options: { readonly mean?: number; readonly standardDeviation?: number } = {},
+): Initializer {
+  assertOptionNames("normal", options, ["mean", "standardDeviation"]);
+  const { mean = 0, standardDeviation = 1 } = options;
   return (shape, generator) => randomNormal(shape, { mean, standardDeviation, generator });
 }
 
@@ -39,6 +40,7 @@ function kaimingDeviation({ fanIn, negativeSlope = 0 }: KaimingOptions): number 
  * @see He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", https://arxiv.org/abs/1502.01852
  */
 export function kaimingUniform(options: KaimingOptions): Initializer {
+  assertOptionNames("kaimingUniform", options, ["fanIn", "negativeSlope"]);
   const bound = Math.sqrt(3) * kaimingDeviation(options);
   return uniform({ min: -bound, max: bound });
 }
@@ -48,6 +50,7 @@ export function kaimingUniform(options: KaimingOptions): Initializer {
  * @see He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", https://arxiv.org/abs/1502.01852
  */
 export function kaimingNormal(options: KaimingOptions): Initializer {
+  assertOptionNames("kaimingNormal", options, ["fanIn", "negativeSlope"]);
   return normal({ standardDeviation: kaimingDeviation(options) });
 }
 
@@ -65,7 +68,9 @@ export interface XavierOptions {
  * Uniform in ±gain·√(6 / (fanIn + fanOut)).
  * @see Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierUniform({ fanIn, fanOut, gain = 1 }: XavierOptions): Initializer {
+export function xavierUniform(options: XavierOptions): Initializer {
+  assertOptionNames("xavierUniform", options, ["fanIn", "fanOut", "gain"]);
+  const { fanIn, fanOut, gain = 1 } = options;
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform({ min: -bound, max: bound });
 }
@@ -74,7 +79,9 @@ export function xavierUniform({ fanIn, fanOut, gain = 1 }: XavierOptions): Initi
  * Normal with `σ = gain·√(2 / (fanIn + fanOut))`.
  * @see Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", https://proceedings.mlr.press/v9/glorot10a.html
  */
-export function xavierNormal({ fanIn, fanOut, gain = 1 }: XavierOptions): Initializer {
+export function xavierNormal(options: XavierOptions): Initializer {
+  assertOptionNames("xavierNormal", options, ["fanIn", "fanOut", "gain"]);
+  const { fanIn, fanOut, gain = 1 } = options;
   return normal({ standardDeviation: gain * Math.sqrt(2 / (fanIn + fanOut)) });
 }
 

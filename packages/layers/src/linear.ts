@@ -3,6 +3,7 @@ import { assertIntegers, assertTensor, formatShape } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Linear}. */
 export interface LinearOptions {
@@ -28,8 +29,10 @@ export class Linear extends Module<[x: Tensor], Tensor> {
   readonly bias: Parameter | undefined;
 
   /** @throws InputError when a size is not an integer of at least 0. */
-  constructor(inFeatures: number, outFeatures: number, { bias = true, biasInitializer }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["bias", "biasInitializer"]);
+    const { bias = true, biasInitializer } = options;
     assertIntegers("Linear", { inFeatures, outFeatures }, 0);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;

@@ -16,6 +16,7 @@ import {
 import { assertShape, assertTensor, formatShape, sizesOf } from "./checks.js";
 import { Module } from "./module.js";
 import { axesOf, PoolNd, type PoolNdOptions } from "./pooling.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link MaxPool2d} and its like. */
 export interface MaxPoolNdOptions<Indices extends boolean = boolean> extends PoolNdOptions {
@@ -51,6 +52,13 @@ abstract class MaxPool<Indices extends boolean> extends PoolNd<MaxPoolOutput<Ind
 export class MaxPool1d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, [
+      "dilation",
+      "returnIndices",
+      "stride",
+      "padding",
+      "ceilMode",
+    ]);
     super(kernelSize, { ...options, axes: 1 });
   }
 
@@ -73,6 +81,13 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPool<Indices>
 export class MaxPool2d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, [
+      "dilation",
+      "returnIndices",
+      "stride",
+      "padding",
+      "ceilMode",
+    ]);
     super(kernelSize, { ...options, axes: 2 });
   }
 
@@ -92,6 +107,13 @@ export class MaxPool2d<Indices extends boolean = false> extends MaxPool<Indices>
 export class MaxPool3d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
+    assertOptionNames(new.target.name, options, [
+      "dilation",
+      "returnIndices",
+      "stride",
+      "padding",
+      "ceilMode",
+    ]);
     super(kernelSize, { ...options, axes: 3 });
   }
 
@@ -140,7 +162,8 @@ abstract class MaxUnpool extends Module<UnpoolInputs, Tensor> {
   }
 
   /** Options of the op, of inputs that fit. */
-  protected windowsOf(x: Tensor, indices: Tensor, { outputSize }: MaxUnpoolCallOptions) {
+  protected windowsOf(x: Tensor, indices: Tensor, options?: MaxUnpoolCallOptions) {
+    if (options !== undefined) assertOptionNames("call", options, ["outputSize"]);
     const { kernelSize, stride, padding } = this;
     assertShape(x, axesOf(kernelSize.length));
     assertTensor(indices, "indices");
@@ -148,7 +171,7 @@ abstract class MaxUnpool extends Module<UnpoolInputs, Tensor> {
       throw new ShapeError(`expected indices ${formatShape(x.shape)}, got ${formatShape(indices.shape)}`);
     if (indices.dtype !== "int32")
       throw new InputError(`expected int32 indices, got ${indices.dtype}; take those of the pooling`);
-    return { kernelSize, stride, padding, outputSize };
+    return { kernelSize, stride, padding, outputSize: options?.outputSize };
   }
 }
 
@@ -156,6 +179,7 @@ abstract class MaxUnpool extends Module<UnpoolInputs, Tensor> {
 export class MaxUnpool1d extends MaxUnpool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxUnpoolNdOptions = {}) {
+    assertOptionNames(new.target.name, options, ["stride", "padding"]);
     super(kernelSize, { ...options, axes: 1 });
   }
 
@@ -165,7 +189,7 @@ export class MaxUnpool1d extends MaxUnpool {
    * @returns `[batch, outLength, channels]`
    * @throws ShapeError or InputError for inputs that do not fit; KernelError for an index outside the result.
    */
-  protected forward(...[x, indices, options = {}]: UnpoolInputs): Tensor {
+  protected forward(...[x, indices, options]: UnpoolInputs): Tensor {
     return maxUnpool1d(x, indices, this.windowsOf(x, indices, options));
   }
 }
@@ -180,6 +204,7 @@ export class MaxUnpool1d extends MaxUnpool {
 export class MaxUnpool2d extends MaxUnpool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxUnpoolNdOptions = {}) {
+    assertOptionNames(new.target.name, options, ["stride", "padding"]);
     super(kernelSize, { ...options, axes: 2 });
   }
 
@@ -189,7 +214,7 @@ export class MaxUnpool2d extends MaxUnpool {
    * @returns `[batch, outHeight, outWidth, channels]`
    * @throws ShapeError or InputError for inputs that do not fit; KernelError for an index outside the result.
    */
-  protected forward(...[x, indices, options = {}]: UnpoolInputs): Tensor {
+  protected forward(...[x, indices, options]: UnpoolInputs): Tensor {
     return maxUnpool2d(x, indices, this.windowsOf(x, indices, options));
   }
 }
@@ -198,6 +223,7 @@ export class MaxUnpool2d extends MaxUnpool {
 export class MaxUnpool3d extends MaxUnpool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxUnpoolNdOptions = {}) {
+    assertOptionNames(new.target.name, options, ["stride", "padding"]);
     super(kernelSize, { ...options, axes: 3 });
   }
 
@@ -207,7 +233,7 @@ export class MaxUnpool3d extends MaxUnpool {
    * @returns `[batch, outDepth, outHeight, outWidth, channels]`
    * @throws ShapeError or InputError for inputs that do not fit; KernelError for an index outside the result.
    */
-  protected forward(...[x, indices, options = {}]: UnpoolInputs): Tensor {
+  protected forward(...[x, indices, options]: UnpoolInputs): Tensor {
     return maxUnpool3d(x, indices, this.windowsOf(x, indices, options));
   }
 }

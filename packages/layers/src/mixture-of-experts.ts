@@ -24,6 +24,7 @@ import {
 import { assertIntegers, assertShape } from "./checks.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link MixtureOfExperts}. */
 export interface MixtureOfExpertsOptions {
@@ -90,11 +91,10 @@ export class MixtureOfExperts extends Module<[x: Tensor], MixtureOfExpertsResult
   readonly experts: readonly Expert[];
 
   /** @throws InputError for sizes out of range, more experts a token than there are, or a capacity of 0. */
-  constructor(
-    dim: number,
-    { numExperts, topK: count = 2, hiddenDim, capacityFactor }: MixtureOfExpertsOptions,
-  ) {
+  constructor(dim: number, options: MixtureOfExpertsOptions) {
     super();
+    assertOptionNames(new.target.name, options, ["numExperts", "topK", "hiddenDim", "capacityFactor"]);
+    const { numExperts, topK: count = 2, hiddenDim, capacityFactor } = options;
     assertIntegers("MixtureOfExperts", { dim, numExperts, topK: count, hiddenDim });
     if (count > numExperts)
       throw new InputError(`MixtureOfExperts: expected topK of at most ${numExperts} experts, got ${count}`);

@@ -58,7 +58,9 @@ export interface OrthogonalOptions {
  * Rows (or columns, where there are fewer) of length `gain` at right angles, drawn evenly; other axes count as one.
  * @see Saxe, McClelland, Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", https://arxiv.org/abs/1312.6120
  */
-export function orthogonal({ gain = 1, outputAxis = 0 }: OrthogonalOptions = {}): Initializer {
+export function orthogonal(options: OrthogonalOptions = {}): Initializer {
+  assertOptionNames("orthogonal", options, ["gain", "outputAxis"]);
+  const { gain = 1, outputAxis = 0 } = options;
   return (shape, generator) => {
     if (shape.length < 2)
       throw new ShapeError(`orthogonal: expected a weight of at least 2 axes, got ${formatShape(shape)}`);
@@ -115,7 +117,9 @@ export interface DiracOptions {
  * A convolution that gives its input back: of each group output channel `i` is input channel `i`, as far as there are
  * both. For a weight `[...kernel, in / groups, out]`; an odd kernel is centred.
  */
-export function dirac({ groups = 1 }: DiracOptions = {}): Initializer {
+export function dirac(options: DiracOptions = {}): Initializer {
+  assertOptionNames("dirac", options, ["groups"]);
+  const { groups = 1 } = options;
   assertIntegers("dirac", { groups });
   return (shape) => {
     const [inputs, outputs] = shape.slice(-2);

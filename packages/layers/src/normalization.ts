@@ -16,6 +16,7 @@ import { type ChannelStatistics, type FoldableNorm, keepsForward } from "./foldi
 import { constant } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter, StateCounter, StateTensor } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link BatchNorm1d}, {@link BatchNorm2d} and {@link BatchNorm3d}. */
 export interface BatchNormOptions {
@@ -51,6 +52,7 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for a number of features, an epsilon or a momentum out of range. */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["epsilon", "momentum", "affine", "trackRunningStats"]);
     const { epsilon = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     const layer = new.target.name;
     assertIntegers(layer, { numFeatures });
@@ -202,6 +204,7 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for sizes or an epsilon out of range. */
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine", "bias"]);
     const { epsilon = 1e-5, elementwiseAffine = true, bias = true } = options;
     if (typeof normalizedShape !== "number" && !Array.isArray(normalizedShape))
       throw new InputError(`LayerNorm: expected a size or sizes, got ${typeof normalizedShape}`);

@@ -1,6 +1,7 @@
 import { avgPool1d, avgPool2d, avgPool3d, InputError, type Tensor } from "@ai/tensor";
 import { assertShape, sizesOf } from "./checks.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options that all pooling layers share: one number for all axes, or one each. */
 export interface PoolNdOptions {
@@ -86,6 +87,7 @@ abstract class AvgPool extends PoolNd<Tensor> {
 export class AvgPool1d extends AvgPool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: AvgPool1dOptions = {}) {
+    assertOptionNames(new.target.name, options, ["countIncludePad", "stride", "padding", "ceilMode"]);
     super(kernelSize, { ...options, axes: 1 });
   }
 
@@ -107,6 +109,13 @@ export class AvgPool1d extends AvgPool {
 export class AvgPool2d extends AvgPool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
+    assertOptionNames(new.target.name, options, [
+      "divisorOverride",
+      "countIncludePad",
+      "stride",
+      "padding",
+      "ceilMode",
+    ]);
     super(kernelSize, { ...options, axes: 2 });
   }
 
@@ -124,6 +133,13 @@ export class AvgPool2d extends AvgPool {
 export class AvgPool3d extends AvgPool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
+    assertOptionNames(new.target.name, options, [
+      "divisorOverride",
+      "countIncludePad",
+      "stride",
+      "padding",
+      "ceilMode",
+    ]);
     super(kernelSize, { ...options, axes: 3 });
   }
 

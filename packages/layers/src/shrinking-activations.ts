@@ -15,6 +15,7 @@ import {
 import type { SoftmaxOptions } from "./activations.js";
 import { assertTensor } from "./checks.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** `x / (1 + |x|)`. */
 export class Softsign extends Module<[x: Tensor], Tensor> {
@@ -53,6 +54,7 @@ export class Softshrink extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for a negative lambda. */
   constructor(options: ShrinkOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["lambda"]);
     this.lambda = lambdaOf("Softshrink", options);
   }
 
@@ -71,6 +73,7 @@ export class Hardshrink extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for a negative lambda. */
   constructor(options: ShrinkOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["lambda"]);
     this.lambda = lambdaOf("Hardshrink", options);
   }
 
@@ -95,8 +98,10 @@ export class Threshold extends Module<[x: Tensor], Tensor> {
   readonly value: number;
 
   /** @throws InputError for a number that is not finite. */
-  constructor({ threshold, value }: ThresholdOptions) {
+  constructor(options: ThresholdOptions) {
     super();
+    assertOptionNames(new.target.name, options, ["threshold", "value"]);
+    const { threshold, value } = options;
     if (!Number.isFinite(threshold) || !Number.isFinite(value))
       throw new InputError(
         `Threshold: expected a finite threshold and value, got ${String(threshold)} and ${String(value)}`,
@@ -116,8 +121,10 @@ export class Threshold extends Module<[x: Tensor], Tensor> {
 export class Softmin extends Module<[x: Tensor], Tensor> {
   readonly axis: number;
 
-  constructor({ axis = -1 }: SoftmaxOptions = {}) {
+  constructor(options: SoftmaxOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["axis"]);
+    const { axis = -1 } = options;
     this.axis = axis;
   }
 

@@ -22,6 +22,7 @@ import { constant, fanInUniform } from "./initializers.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Mamba}. */
 export interface MambaOptions {
@@ -91,6 +92,7 @@ export class Mamba extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for sizes that are not positive integers. */
   constructor(dim: number, options: MambaOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["stateSize", "expand", "convKernel", "timeStepRank"]);
     const { stateSize = 16, expand = 2, convKernel = 4, timeStepRank = Math.ceil(dim / 16) } = options;
     const innerDim = expand * dim;
     assertIntegers("Mamba", { dim, stateSize, convKernel, timeStepRank, innerDim });

@@ -25,8 +25,33 @@ export function assertTensors(operation: string, what: string, tensors: readonly
     );
 }
 
-/** @throws InputError unless `options` is an object with no other properties than `names`. */
-export function assertOptions(operation: string, options: object, names: readonly string[]): void {
+/** The names of every option, of each type in a union. */
+type NameOf<Options> = Options extends unknown ? keyof Options : never;
+
+/** What a list of an options type's names has to be besides: without one of them, or with another, nothing is. */
+export type EveryOption<Options, Name extends string> = string extends Name | NameOf<Options>
+  ? unknown
+  : [NameOf<Options>] extends [never]
+    ? unknown
+    : [Exclude<NameOf<Options>, Name>, Exclude<Name, NameOf<Options>>] extends [never, never]
+      ? unknown
+      : {
+          readonly forgotten: Exclude<NameOf<Options>, Name>;
+          readonly unknown: Exclude<Name, NameOf<Options>>;
+        };
+
+/**
+ * Refuses options that nothing would read: at the border of every function that takes an options object.
+ * @param names Every name of the options' type: a list that forgets one, or has another, does not compile.
+ * @throws InputError unless `options` is an object with no other properties than `names`.
+ * @example
+ * assertOptions("Upsample", options, ["size", "scaleFactor", "mode", "alignCorners"]);
+ */
+export function assertOptions<Options extends object, const Names extends readonly string[]>(
+  operation: string,
+  options: Options,
+  names: Names & EveryOption<Options, Names[number]>,
+): void {
   if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
     throw new InputError(
       `${operation}: expected options { ${names.join(", ")} }, got ${describe(options)}; name what you pass`,

@@ -1,4 +1,5 @@
 export { detectAnomaly } from "./anomaly.js";
+export { assertOptions, type EveryOption } from "./arguments.js";
 export * from "./autograd.js";
 export { debugGpuErrors } from "./backends/webgpu/errors.js";
 export { type GpuMemoryReport, gpuMemory, trimPool } from "./backends/webgpu/pool.js";

@@ -17,6 +17,7 @@ import { assertIntegers } from "../checks.js";
 import { ConvTranspose } from "../conv-transpose.js";
 import type { AnyModule } from "../module.js";
 import { type Parameter, StateTensor } from "../parameter.js";
+import { assertOptionNames } from "../training/option-names.js";
 import { Parametrization } from "./computed-parameter.js";
 import { parametrize } from "./parametrize.js";
 
@@ -135,6 +136,7 @@ export function spectralNorm<Layer extends AnyModule>(
   layer: Layer,
   options: SpectralNormOptions = {},
 ): Layer {
+  assertOptionNames("spectralNorm", options, ["name", "numPowerIterations", "epsilon", "dim"]);
   const transposed = layer instanceof ConvTranspose;
   const { name = "weight", numPowerIterations = 1, epsilon = 1e-12, dim = transposed ? 1 : 0 } = options;
   assertIntegers("spectralNorm", { numPowerIterations });

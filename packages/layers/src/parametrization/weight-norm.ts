@@ -1,6 +1,7 @@
 import { div, InputError, mul, noGrad, reshape, sqrt, square, sum, type Tensor, tidy } from "@ai/tensor";
 import type { AnyModule } from "../module.js";
 import { Parameter } from "../parameter.js";
+import { assertOptionNames } from "../training/option-names.js";
 import { Parametrization } from "./computed-parameter.js";
 import { parametrize } from "./parametrize.js";
 
@@ -56,10 +57,9 @@ class WeightNorm extends Parametrization {
  * @example
  * const layer = weightNorm(new Conv1d(80, 256, 3));
  */
-export function weightNorm<Layer extends AnyModule>(
-  layer: Layer,
-  { name = "weight", dim = 0 }: WeightNormOptions = {},
-): Layer {
+export function weightNorm<Layer extends AnyModule>(layer: Layer, options: WeightNormOptions = {}): Layer {
+  assertOptionNames("weightNorm", options, ["name", "dim"]);
+  const { name = "weight", dim = 0 } = options;
   parametrize("weightNorm", layer, name, (weight) => {
     const rank = weight.shape.length;
     if (dim !== null && !(Number.isInteger(dim) && dim >= 0 && dim < rank))

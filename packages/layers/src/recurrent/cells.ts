@@ -42,12 +42,10 @@ abstract class RecurrentCell<State> extends Module<[x: Tensor, state?: State], S
   constructor(
     inputSize: number,
     hiddenSize: number,
-    { numGates, ...options }: RecurrentCellOptions & { readonly numGates: number },
+    { numGates, bias = true }: RecurrentCellOptions & { readonly numGates: number },
   ) {
     super();
-    assertOptionNames(new.target.name, options, ["bias"]);
     assertIntegers(new.target.name, { inputSize, hiddenSize });
-    const { bias = true } = options;
     const initializer = fanInUniform(hiddenSize);
     const rows = numGates * hiddenSize;
     this.inputSize = inputSize;
@@ -99,12 +97,10 @@ export class RNNCell extends RecurrentCell<Tensor> {
   readonly nonlinearity: RecurrentNonlinearity;
 
   /** @throws InputError for sizes out of range, another nonlinearity or an unknown option. */
-  constructor(
-    inputSize: number,
-    hiddenSize: number,
-    { nonlinearity = "tanh", ...options }: RNNCellOptions = {},
-  ) {
-    super(inputSize, hiddenSize, { ...options, numGates: 1 });
+  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
+    assertOptionNames(new.target.name, options, ["bias", "nonlinearity"]);
+    const { nonlinearity = "tanh", ...others } = options;
+    super(inputSize, hiddenSize, { ...others, numGates: 1 });
     assertNonlinearity(new.target.name, nonlinearity);
     this.nonlinearity = nonlinearity;
   }
@@ -133,6 +129,7 @@ export class RNNCell extends RecurrentCell<Tensor> {
 export class LSTMCell extends RecurrentCell<LSTMCellState> {
   /** @throws InputError for sizes out of range or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
+    assertOptionNames(new.target.name, options, ["bias"]);
     super(inputSize, hiddenSize, { ...options, numGates: 4 });
   }
 
@@ -160,6 +157,7 @@ export class LSTMCell extends RecurrentCell<LSTMCellState> {
 export class GRUCell extends RecurrentCell<Tensor> {
   /** @throws InputError for sizes out of range or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
+    assertOptionNames(new.target.name, options, ["bias"]);
     super(inputSize, hiddenSize, { ...options, numGates: 3 });
   }
 

@@ -1,4 +1,5 @@
 import { gruCell, gruSequence, linear, type Tensor } from "@ai/tensor";
+import { assertOptionNames } from "../training/option-names.js";
 import {
   type ChainWeights,
   Recurrent,
@@ -22,6 +23,7 @@ import {
 export class GRU extends Recurrent<Tensor> {
   /** @throws InputError for sizes out of range, dropout with one layer or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    assertOptionNames(new.target.name, options, ["numLayers", "bias", "dropout", "bidirectional"]);
     super(inputSize, hiddenSize, { ...options, numGates: 3, stateSizes: [hiddenSize] });
   }
 
@@ -30,11 +32,9 @@ export class GRU extends Recurrent<Tensor> {
    * @returns `output` `[batch, length, directions · hiddenSize]` and the final `state` `[numLayers · directions, batch, hiddenSize]`
    * @throws ShapeError or InputError for an input, state or lengths that do not fit.
    */
-  protected forward(
-    x: Tensor,
-    { state, lengths }: RecurrentCallOptions<Tensor> = {},
-  ): RecurrentResult<Tensor> {
-    const { output, states } = this.run(x, state && [state], lengths);
+  protected forward(x: Tensor, options?: RecurrentCallOptions<Tensor>): RecurrentResult<Tensor> {
+    const state = options?.state;
+    const { output, states } = this.run(x, state && [state], options);
     return { output, state: states[0] };
   }
 

@@ -1,5 +1,6 @@
 import { add, InputError, linear, lstmCell, lstmSequence, matMul, type Tensor } from "@ai/tensor";
 import { assertIntegers } from "../checks.js";
+import { assertOptionNames } from "../training/option-names.js";
 import {
   type ChainWeights,
   Recurrent,
@@ -42,6 +43,13 @@ export class LSTM extends Recurrent<LSTMState> {
 
   /** @throws InputError for sizes out of range, dropout with one layer or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    assertOptionNames(new.target.name, options, [
+      "numLayers",
+      "bias",
+      "dropout",
+      "bidirectional",
+      "projSize",
+    ]);
     const { projSize = 0, ...others } = options;
     assertIntegers(new.target.name, { projSize }, 0);
     if (projSize >= hiddenSize)
@@ -58,11 +66,9 @@ export class LSTM extends Recurrent<LSTMState> {
    * @returns `output` `[batch, length, directions · hiddenSize]` (`projSize` with projections) and the final `state`
    * @throws ShapeError or InputError for an input, state or lengths that do not fit.
    */
-  protected forward(
-    x: Tensor,
-    { state, lengths }: RecurrentCallOptions<LSTMState> = {},
-  ): RecurrentResult<LSTMState> {
-    const { output, states } = this.run(x, state && [state.hidden, state.cell], lengths);
+  protected forward(x: Tensor, options?: RecurrentCallOptions<LSTMState>): RecurrentResult<LSTMState> {
+    const state = options?.state;
+    const { output, states } = this.run(x, state && [state.hidden, state.cell], options);
     return { output, state: { hidden: states[0], cell: states[1] } };
   }
 

@@ -108,7 +108,6 @@ export abstract class Recurrent<State> extends Module<
   ) {
     super();
     const layer = new.target.name;
-    assertOptionNames(layer, options, ["numLayers", "bias", "dropout", "bidirectional"]);
     const { numLayers = 1, bias = true, dropout: probability = 0, bidirectional = false } = options;
     assertIntegers(layer, { inputSize, hiddenSize, numLayers });
     assertProbability(layer, "dropout", probability);
@@ -163,13 +162,16 @@ export abstract class Recurrent<State> extends Module<
   /**
    * @param x `[batch, length, inputSize]`
    * @param initial states by kind, `[numLayers · directions, batch, size]` each; zeros when undefined
+   * @param options as the call's
    * @returns the output and the final states by kind
    */
   protected run(
     x: Tensor,
     initial: readonly Tensor[] | undefined,
-    lengths: SequenceLengths | undefined,
+    options: RecurrentCallOptions<State> | undefined,
   ): { output: Tensor; states: Tensor[] } {
+    if (options !== undefined) assertOptionNames("call", options, ["state", "lengths"]);
+    const lengths = options?.lengths;
     assertShape(x, ["batch", "length", "dim"], this.inputSize);
     const [batch, length]: readonly number[] = x.shape;
     if (length === 0)

@@ -1,5 +1,6 @@
 import { add, linear, matMul, relu, type Tensor, tanh } from "@ai/tensor";
 import { assertOneOf } from "../checks.js";
+import { assertOptionNames } from "../training/option-names.js";
 import {
   type ChainWeights,
   Recurrent,
@@ -37,8 +38,16 @@ export class RNN extends Recurrent<Tensor> {
   readonly nonlinearity: RecurrentNonlinearity;
 
   /** @throws InputError for sizes out of range, another nonlinearity, dropout with one layer or an unknown option. */
-  constructor(inputSize: number, hiddenSize: number, { nonlinearity = "tanh", ...options }: RNNOptions = {}) {
-    super(inputSize, hiddenSize, { ...options, numGates: 1, stateSizes: [hiddenSize] });
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    assertOptionNames(new.target.name, options, [
+      "numLayers",
+      "nonlinearity",
+      "bias",
+      "dropout",
+      "bidirectional",
+    ]);
+    const { nonlinearity = "tanh", ...others } = options;
+    super(inputSize, hiddenSize, { ...others, numGates: 1, stateSizes: [hiddenSize] });
     assertNonlinearity(new.target.name, nonlinearity);
     this.nonlinearity = nonlinearity;
   }
@@ -48,11 +57,9 @@ export class RNN extends Recurrent<Tensor> {
    * @returns `output` `[batch, length, directions · hiddenSize]` and the final `state` `[numLayers · directions, batch, hiddenSize]`
    * @throws ShapeError or InputError for an input, state or lengths that do not fit.
    */
-  protected forward(
-    x: Tensor,
-    { state, lengths }: RecurrentCallOptions<Tensor> = {},
-  ): RecurrentResult<Tensor> {
-    const { output, states } = this.run(x, state && [state], lengths);
+  protected forward(x: Tensor, options?: RecurrentCallOptions<Tensor>): RecurrentResult<Tensor> {
+    const state = options?.state;
+    const { output, states } = this.run(x, state && [state], options);
     return { output, state: states[0] };
   }
 

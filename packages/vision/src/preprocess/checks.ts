@@ -1,15 +1,6 @@
 import { InputError } from "@ai/tensor";
 
-/** @throws InputError unless `options` is an object with no other properties than `names`. */
-export function assertOptionNames(operation: string, options: object, names: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new InputError(`${operation}: expected options { ${names.join(", ")} }, got ${nameOf(options)}`);
-  for (const name in options)
-    if (!names.includes(name))
-      throw new InputError(
-        `${operation}: expected options { ${names.join(", ")} }, got one named ${name}; check the spelling`,
-      );
-}
+export { assertOptions as assertOptionNames } from "@ai/tensor";
 
 /** @throws InputError unless every value is an integer of at least `minimum`. */
 export function assertIntegers(
