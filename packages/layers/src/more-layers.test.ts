@@ -88,6 +88,11 @@ const CASES: readonly LayerCase[] = [
     name: "upsample_bilinear",
     build: () => new layers.Upsample({ size: [7, 4], mode: "bilinear", alignCorners: true }),
   },
+  { name: "upsample_factor", build: () => new layers.Upsample({ scaleFactor: 1.5, mode: "bilinear" }) },
+  {
+    name: "upsample_trilinear",
+    build: () => new layers.Upsample({ scaleFactor: [1.5, 1, 2], mode: "trilinear" }),
+  },
   { name: "pixel_shuffle", build: () => new layers.PixelShuffle(2) },
   { name: "bilinear", build: () => new layers.Bilinear(4, 3, 2) },
   { name: "softsign", build: () => new layers.Softsign() },

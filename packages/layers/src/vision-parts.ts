@@ -1,6 +1,7 @@
 import {
   bernoulli,
   InputError,
+  type InterpolationMode,
   interpolate,
   mean,
   mul,
@@ -11,64 +12,64 @@ import {
   type Tensor,
   transpose,
 } from "@ai/tensor";
-import {
-  assertIntegers,
-  assertOneOf,
-  assertProbability,
-  assertShape,
-  assertTensor,
-  pairOf,
-} from "./checks.js";
+import { assertIntegers, assertOneOf, assertProbability, assertShape, assertTensor } from "./checks.js";
 import { Conv2d } from "./conv.js";
 import { Module } from "./module.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 const IMAGE_AXES = ["batch", "height", "width", "channels"] as const;
 
 /** Options of {@link Upsample}. */
 export interface UpsampleOptions {
-  /** Height and width of the result; one number for both. One of `size` and `scaleFactor` is required. */
-  readonly size?: number | readonly [number, number];
-  /** Factor of height and width; sizes are rounded down. */
-  readonly scaleFactor?: number | readonly [number, number];
-  /** Default `"nearest"`. */
-  readonly mode?: "nearest" | "bilinear" | "bicubic";
-  /** Whether the corner cells' centres stay where they are. Default false. */
+  /** Cells of the result along each spatial axis; one number for all. One of `size` and `scaleFactor` is required. */
+  readonly size?: number | readonly number[];
+  /**
+   * Factor of each spatial axis; one number for all. Sizes are rounded down; the new cells stand as far apart as the factor
+   * says, as in PyTorch.
+   */
+  readonly scaleFactor?: number | readonly number[];
+  /** Sequences: nearest or linear; images: nearest, bilinear or bicubic; volumes: nearest or trilinear. Default `"nearest"`. */
+  readonly mode?: InterpolationMode;
+  /** Whether the corner cells' centres stay where they are; not with nearest. Default false. */
   readonly alignCorners?: boolean;
 }
 
-/** Resizes images. */
+/** Resizes sequences, images or volumes. */
 export class Upsample extends Module<[x: Tensor], Tensor> {
-  readonly size: readonly [number, number] | undefined;
-  readonly scaleFactor: readonly [number, number] | undefined;
-  readonly mode: "nearest" | "bilinear" | "bicubic";
+  readonly size: number | readonly number[] | undefined;
+  readonly scaleFactor: number | readonly number[] | undefined;
+  readonly mode: InterpolationMode;
   readonly alignCorners: boolean;
 
   /** @throws InputError unless exactly one of size and scaleFactor is given, in range, and the mode is known. */
-  constructor({ size, scaleFactor, mode = "nearest", alignCorners = false }: UpsampleOptions) {
+  constructor(options: UpsampleOptions) {
     super();
+    assertOptionNames(new.target.name, options, ["size", "scaleFactor", "mode", "alignCorners"]);
+    const { size, scaleFactor, mode = "nearest", alignCorners = false } = options;
     if ((size === undefined) === (scaleFactor === undefined))
       throw new InputError("Upsample: expected one of size and scaleFactor, got both or none");
-    assertOneOf("Upsample", "mode", mode, ["nearest", "bilinear", "bicubic"]);
-    const factors = typeof scaleFactor === "number" ? ([scaleFactor, scaleFactor] as const) : scaleFactor;
-    if (factors?.some((factor) => !(factor > 0 && Number.isFinite(factor))))
-      throw new InputError(`Upsample: expected factors above 0, got ${factors.join(" and ")}`);
-    this.size = size === undefined ? undefined : pairOf("Upsample", "size", size, 1);
-    this.scaleFactor = factors;
+    assertOneOf("Upsample", "mode", mode, ["nearest", "linear", "bilinear", "bicubic", "trilinear"]);
+    if (mode === "nearest" && alignCorners)
+      throw new InputError("Upsample: expected alignCorners only with another mode than nearest, got both");
+    for (const count of [size ?? []].flat()) assertIntegers("Upsample", { size: count });
+    for (const factor of [scaleFactor ?? []].flat())
+      if (!(factor > 0 && Number.isFinite(factor)))
+        throw new InputError(`Upsample: expected a scaleFactor above 0, got ${String(factor)}`);
+    this.size = size;
+    this.scaleFactor = scaleFactor;
     this.mode = mode;
     this.alignCorners = alignCorners;
   }
 
   /**
-   * @param x `[batch, height, width, channels]`
-   * @returns `[batch, outHeight, outWidth, channels]`
-   * @throws ShapeError for another rank.
+   * @param x `[batch, length, channels]`, `[batch, height, width, channels]` or `[batch, depth, height, width, channels]`
+   * @returns the shape of `x` with other spatial sizes
+   * @throws ShapeError for another rank; InputError when mode, size or scaleFactor are not for that many axes.
    */
   protected forward(x: Tensor): Tensor {
-    assertShape(x, IMAGE_AXES);
-    const [, height, width]: readonly number[] = x.shape;
-    const [down, across] = this.scaleFactor ?? [1, 1];
-    const size = this.size ?? ([Math.floor(height * down), Math.floor(width * across)] as const);
-    return interpolate(x, { size: [size[0], size[1]], mode: this.mode, alignCorners: this.alignCorners });
+    assertTensor(x);
+    const { size, scaleFactor, mode, alignCorners } = this;
+    return interpolate(x, { size, scaleFactor, mode, alignCorners });
   }
 }
 

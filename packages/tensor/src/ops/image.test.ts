@@ -10,6 +10,17 @@ const CASES: Record<string, InterpolateOptions> = {
   "nearest/shrink": { size: [41, 1], mode: "nearest" },
   "bilinear/thin": { size: [1, 3], mode: "bilinear" },
   "bicubic/thin": { size: [4, 3], mode: "bicubic" },
+  "nearest/factor": { scaleFactor: [1.3, 0.7] },
+  "bilinear/factor": { scaleFactor: [1.3, 0.7], mode: "bilinear" },
+  "bicubic/factor": { scaleFactor: [1.3, 0.7], mode: "bicubic" },
+  "bicubic/factor/antialias": { scaleFactor: [1.5, 0.4], mode: "bicubic", antialias: true },
+  "bilinear/factor/corners": { scaleFactor: 1.5, mode: "bilinear", alignCorners: true },
+  "sequence/nearest": { scaleFactor: 1.5 },
+  "sequence/linear": { scaleFactor: 1.5, mode: "linear" },
+  "sequence/linear/corners": { size: 8, mode: "linear", alignCorners: true },
+  "volume/nearest": { size: [2, 7, 5] },
+  "volume/trilinear": { scaleFactor: [1.5, 2, 0.7], mode: "trilinear" },
+  "volume/trilinear/corners": { size: [2, 7, 4], mode: "trilinear", alignCorners: true },
   "bicubic/large": { size: [8, 5], mode: "bicubic", antialias: true },
 };
 for (const [name, size] of Object.entries(SIZES)) {
@@ -44,10 +55,18 @@ describeEachDevice("interpolate", () => {
     );
     expect(() => interpolate(x, { size: 0 })).toThrow(/size as an integer of at least 1/);
     expect(() => interpolate(x, { size: 2, mode: "area" as never })).toThrow(
-      /mode nearest, bilinear or bicubic/,
+      /mode nearest or bilinear or bicubic/,
     );
     expect(() => interpolate(x, { size: 2, antialias: true })).toThrow(/only with bilinear or bicubic/);
-    expect(() => interpolate(zeros([3, 3, 2]), { size: 2 })).toThrow(/\[batch, height, width, channels\]/);
+    expect(() => interpolate(zeros([3, 2]), { size: 2 })).toThrow(/\[batch, height, width, channels\]/);
+    expect(() => interpolate(zeros([1, 3, 2]), { size: 2, mode: "bilinear" })).toThrow(
+      /mode nearest or linear/,
+    );
+    expect(() => interpolate(x, { size: 2, scaleFactor: 2 })).toThrow(
+      /one of size and scaleFactor, got both/,
+    );
+    expect(() => interpolate(x, { scaleFactor: [2, 0] })).toThrow(/scaleFactor as a number above 0/);
+    expect(() => interpolate(x, { scaleFactor: 0.2 })).toThrow(/leaves a cell of 3/);
     expect(() => interpolate(zeros([1, 3, 3, 2], "int32"), { size: 2 })).toThrow(/expected float32/);
     dispose(x);
   });

@@ -7,19 +7,31 @@ import { reshape } from "./shape-ops.js";
 import { type PerAxis, perAxis } from "./window.js";
 
 /** How {@link interpolate} weighs the cells around a point. */
-export type InterpolationMode = "nearest" | "bilinear" | "bicubic";
+export type InterpolationMode = "nearest" | "linear" | "bilinear" | "bicubic" | "trilinear";
 
 /** Options of {@link interpolate}. */
 export interface InterpolateOptions {
-  /** Height and width of the result, or one number for both. */
-  readonly size: PerAxis;
+  /** Cells of the result along each spatial axis, or one number for all. One of `size` and `scaleFactor` is required. */
+  readonly size?: PerAxis;
+  /**
+   * Factor of each spatial axis, or one for all. Sizes are rounded down, while cells stand as far apart as the factor says
+   * (`recompute_scale_factor` left out in PyTorch).
+   */
+  readonly scaleFactor?: PerAxis;
   /** Default `"nearest"`, as in PyTorch. */
   readonly mode?: InterpolationMode;
-  /** Let the centres of the corner cells coincide instead of the corners. Only with bilinear and bicubic. Default false. */
+  /** Let the centres of the corner cells coincide instead of the corners. Not with nearest. Default false. */
   readonly alignCorners?: boolean;
   /** Widen the filter when shrinking, so that every cell counts, as Pillow does. Only with bilinear and bicubic. Default false. */
   readonly antialias?: boolean;
 }
+
+/** Modes by the rank of the input, as in PyTorch. */
+const MODES: Readonly<Record<number, readonly InterpolationMode[]>> = {
+  3: ["nearest", "linear"],
+  4: ["nearest", "bilinear", "bicubic"],
+  5: ["nearest", "trilinear"],
+};
 
 /** Keys's constant of the cubic filter: −0.75 as in OpenCV, −0.5 as in Pillow, both as in PyTorch. */
 const CUBIC = { plain: -0.75, antialias: -0.5 };
@@ -46,7 +58,7 @@ function clampedRow(length: number, start: number, weights: readonly number[]): 
 
 /** The row of a filter of two (bilinear) or four (bicubic) taps around a point. */
 function plainRow(mode: InterpolationMode, length: number, point: number): ResampleRow {
-  if (mode === "bilinear") {
+  if (mode !== "bicubic") {
     const at = Math.max(0, point);
     const start = Math.min(length - 1, Math.floor(at));
     return clampedRow(length, start, [1 - (at - start), at - start]);
@@ -74,64 +86,108 @@ function smoothRow(mode: InterpolationMode, length: number, scale: number, index
   return { start, weights: total === 0 ? weights : weights.map((weight) => weight / total) };
 }
 
-/** The weights that make `count` cells of `length`. */
+/** How an axis of `length` cells becomes one of `count`: `scale` is the distance of the new cells, in old ones. */
+interface AxisResize {
+  readonly length: number;
+  readonly count: number;
+  readonly scale: number;
+}
+
+/** The weights of every cell of a resized axis. */
 function interpolationTable(
-  length: number,
-  count: number,
+  { length, count, scale }: AxisResize,
   { mode, alignCorners, antialias }: { mode: InterpolationMode; alignCorners: boolean; antialias: boolean },
 ): ResampleTable {
   const rows = Array.from({ length: count }, (_, index): ResampleRow => {
     if (mode === "nearest") {
       // in float32, as PyTorch computes it: the cell next to a boundary depends on the rounding
-      const position = Math.floor(Math.fround(index * Math.fround(length / count)));
+      const position = Math.floor(Math.fround(index * Math.fround(scale)));
       return { start: Math.min(length - 1, position), weights: [1] };
     }
-    const scale = alignCorners ? (count > 1 ? (length - 1) / (count - 1) : 0) : length / count;
-    if (antialias) return smoothRow(mode, length, scale, index);
-    return plainRow(mode, length, alignCorners ? scale * index : scale * (index + 0.5) - 0.5);
+    if (antialias && !alignCorners) return smoothRow(mode, length, scale, index);
+    const corners = count > 1 ? (length - 1) / (count - 1) : 0;
+    if (antialias) return smoothRow(mode, length, corners, index);
+    return plainRow(mode, length, alignCorners ? corners * index : scale * (index + 0.5) - 0.5);
   });
   return resampleTable(length, rows);
 }
 
+/** New sizes and distances of the spatial axes, from the one of size and scaleFactor that is given. */
+function axisResizes(
+  spatial: readonly number[],
+  size: PerAxis | undefined,
+  scaleFactor: PerAxis | undefined,
+): AxisResize[] {
+  if ((size === undefined) === (scaleFactor === undefined))
+    throw new InputError(
+      `interpolate: expected one of size and scaleFactor, got ${size === undefined ? "none" : "both"}`,
+    );
+  const axes = spatial.length;
+  if (size !== undefined) {
+    const counts = perAxis("interpolate", "size", size, axes);
+    return spatial.map((length, axis) => ({ length, count: counts[axis], scale: length / counts[axis] }));
+  }
+  const factors = typeof scaleFactor === "number" ? new Array<number>(axes).fill(scaleFactor) : scaleFactor!;
+  if (
+    !Array.isArray(factors) ||
+    factors.length !== axes ||
+    !factors.every((factor) => factor > 0 && Number.isFinite(factor))
+  )
+    throw new InputError(
+      `interpolate: expected scaleFactor as a number above 0 or ${axes} of them, got ${JSON.stringify(scaleFactor)}`,
+    );
+  return spatial.map((length, axis) => {
+    const count = Math.floor(length * factors[axis]);
+    if (count < 1)
+      throw new InputError(
+        `interpolate: expected a scaleFactor that leaves a cell of ${length}, got ${factors[axis]}`,
+      );
+    return { length, count, scale: 1 / factors[axis] };
+  });
+}
+
 /**
- * Resizes images; equal to `torch.nn.functional.interpolate`. Any factor up or down, each axis on its own.
- * @param x `[batch, height, width, channels]`
- * @returns `[batch, size[0], size[1], channels]`
- * @throws ShapeError for an image without cells. @throws InputError for a size below 1, an unknown mode, or
- * `alignCorners` or `antialias` with `"nearest"`.
+ * Resizes sequences, images or volumes; equal to `torch.nn.functional.interpolate`. Any factor up or down, each axis on its own.
+ * @param x `[batch, length, channels]` (nearest, linear), `[batch, height, width, channels]` (nearest, bilinear, bicubic) or
+ * `[batch, depth, height, width, channels]` (nearest, trilinear)
+ * @returns `[batch, ...size, channels]`
+ * @throws ShapeError for another rank or an input without cells. @throws InputError unless one of size and scaleFactor is
+ * given and in range, for a mode that is unknown or of another rank, or `alignCorners` or `antialias` with `"nearest"`.
  * @example
  * const large = interpolate(images, { size: [224, 224], mode: "bicubic", antialias: true });
  */
 export function interpolate(
   x: Tensor,
-  { size, mode = "nearest", alignCorners = false, antialias = false }: InterpolateOptions,
+  { size, scaleFactor, mode = "nearest", alignCorners = false, antialias = false }: InterpolateOptions,
 ): Tensor {
-  if (x?.shape?.length !== 4 || x.shape[1] === 0 || x.shape[2] === 0)
+  const modes = MODES[x?.shape?.length ?? 0];
+  if (modes === undefined || x.shape.slice(1, -1).includes(0))
     throw new ShapeError(
-      `interpolate: expected x [batch, height, width, channels] with cells, got ${formatShape(x?.shape ?? [])}`,
+      `interpolate: expected x [batch, height, width, channels], [batch, length, channels] or [batch, depth, height, width, channels] with cells, got ${formatShape(x?.shape ?? [])}`,
     );
   if (x.dtype !== "float32")
     throw new DTypeError(`interpolate: expected float32, got ${x.dtype}; cast it first`);
-  if (!["nearest", "bilinear", "bicubic"].includes(mode))
-    throw new InputError(`interpolate: expected mode nearest, bilinear or bicubic, got ${mode}`);
+  if (!modes.includes(mode))
+    throw new InputError(
+      `interpolate: expected mode ${modes.join(" or ")} for an input of ${x.shape.length} axes, got ${mode}`,
+    );
   if (mode === "nearest" && (alignCorners || antialias))
     throw new InputError(
       "interpolate: expected alignCorners and antialias only with bilinear or bicubic, got nearest",
     );
-  const [batch, height, width, channels] = x.shape;
-  const [rows, columns] = perAxis("interpolate", "size", size, 2);
-  const options = { mode, alignCorners, antialias };
+  if (antialias && x.shape.length !== 4)
+    throw new InputError(`interpolate: expected antialias only with bilinear or bicubic, got ${mode}`);
+  const resizes = axisResizes(x.shape.slice(1, -1), size, scaleFactor);
   return tidy(() => {
-    const tall = resample(
-      reshape(x, [batch, height, width * channels]),
-      interpolationTable(height, rows, options),
-    );
-    const flat = reshape(tall, [batch * rows, width, channels]);
-    return reshape(resample(flat, interpolationTable(width, columns, options)), [
-      batch,
-      rows,
-      columns,
-      channels,
-    ]);
+    let result = x;
+    for (const [index, resize] of resizes.entries()) {
+      const shape = [...result.shape];
+      const product = (lengths: readonly number[]): number => lengths.reduce((a, b) => a * b, 1);
+      const [outer, inner] = [product(shape.slice(0, index + 1)), product(shape.slice(index + 2))];
+      const rows = reshape(result, [outer, resize.length, inner]);
+      const resized = resample(rows, interpolationTable(resize, { mode, alignCorners, antialias })); // [outer, count, inner]
+      result = reshape(resized, [...shape.slice(0, index + 1), resize.count, ...shape.slice(index + 2)]);
+    }
+    return result;
   });
 }
