@@ -48,6 +48,35 @@ describe("layers refuse sizes that are missing", () => {
   });
 });
 
+it("rotary scalings that lack numbers and starts that are no positions are refused: they gave NaN", () => {
+  const llama = {
+    type: "llama3",
+    factor: 8,
+    lowFrequencyFactor: 1,
+    highFrequencyFactor: 4,
+    originalLength: 8192,
+  };
+  const rotary = (scaling: object): unknown => new layers.RotaryEmbedding(4, { scaling } as never);
+  expect(() => rotary(llama)).not.toThrow();
+  expect(() => rotary({ type: "llama3", factor: 8 })).toThrow(/lowFrequencyFactor above 0 .*undefined/);
+  expect(() => rotary({ ...llama, highFrequencyFactor: 1 })).toThrow(
+    /below highFrequencyFactor, got 1 and 1/,
+  );
+  expect(() => rotary({ ...llama, originalLength: 0 })).toThrow(
+    /integer originalLength of at least 1, got 0/,
+  );
+  expect(() => rotary({ ...llama, factor: "8" })).toThrow(/a factor of at least 1, got 8/);
+  expect(() => rotary({ type: "linear", factor: 2, originalLength: 8192 })).toThrow(
+    /one named originalLength/,
+  );
+  expect(() => rotary(null as never)).toThrow(/scaling\.type "linear" or "llama3", got undefined/);
+  const [sequence, heads] = [zeros([1, 2, 4]), zeros([1, 1, 2, 4])];
+  for (const start of ["a", Number.NaN, 0.5, -1] as number[]) {
+    expect(() => new layers.SinusoidalPositionalEncoding(4).call(sequence, start)).toThrow(/expected start/);
+    expect(() => new layers.RotaryEmbedding(4).call(heads, start)).toThrow(/expected start as an integer/);
+  }
+});
+
 it("loadStateDict lists entries that are tensors instead of values", () => {
   const state = new Map([
     ["weight", zeros([2, 3])],

@@ -41,10 +41,11 @@ export class SinusoidalPositionalEncoding extends Module<[x: Tensor, start?: num
    * @param x `[batch, length, dim]`
    * @param start Position of the first step. Default 0.
    * @returns `[batch, length, dim]`
-   * @throws ShapeError for another rank or dim.
+   * @throws ShapeError for another rank or dim; InputError for a start that is no position.
    */
   protected forward(x: Tensor, start = 0): Tensor {
     assertShape(x, SEQUENCE, this.dim);
+    assertStart(start);
     const [, length]: readonly number[] = x.shape;
     const values = new Float32Array(length * this.dim);
     for (let step = 0; step < length; step++)
@@ -111,6 +112,37 @@ export interface RotaryEmbeddingModuleOptions {
   readonly scaling?: RotaryScaling;
 }
 
+/** @throws InputError for a scaling that is not known, lacks a number or has one out of range. */
+function assertScaling(scaling: RotaryScaling): void {
+  const operation = "RotaryEmbedding: scaling";
+  assertOneOf("RotaryEmbedding", "scaling.type", scaling?.type, ["linear", "llama3"]);
+  if (!(Number.isFinite(scaling.factor) && scaling.factor >= 1))
+    throw new InputError(`${operation}: expected a factor of at least 1, got ${String(scaling.factor)}`);
+  if (scaling.type === "linear") {
+    assertOptionNames(operation, scaling, ["type", "factor"]);
+    return;
+  }
+  assertOptionNames(operation, scaling, [
+    "type",
+    "factor",
+    "lowFrequencyFactor",
+    "highFrequencyFactor",
+    "originalLength",
+  ]);
+  const { lowFrequencyFactor: low, highFrequencyFactor: high, originalLength } = scaling;
+  if (!(low > 0 && high > low && Number.isFinite(high)))
+    throw new InputError(
+      `${operation}: expected lowFrequencyFactor above 0 and below highFrequencyFactor, got ${String(low)} and ${String(high)}; take those of the model's config`,
+    );
+  assertIntegers(operation, { originalLength });
+}
+
+/** @throws InputError unless `start` is a position: from what is no number NaN would come. */
+function assertStart(start: number): void {
+  if (!Number.isInteger(start) || start < 0)
+    throw new InputError(`expected start as an integer of at least 0, got ${String(start)}`);
+}
+
 /** Angular frequencies of the pairs, in float32 as PyTorch models compute them. */
 function rotaryFrequencies(dim: number, base: number, scaling: RotaryScaling | undefined): Float32Array {
   const frequencies = Float32Array.from(
@@ -149,13 +181,7 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
       throw new InputError(`RotaryEmbedding: expected an even dim, got ${dim}; channels turn in pairs`);
     if (!(base > 0 && Number.isFinite(base)))
       throw new InputError(`RotaryEmbedding: expected a positive base, got ${base}`);
-    if (scaling !== undefined) {
-      assertOneOf("RotaryEmbedding", "scaling.type", scaling.type, ["linear", "llama3"]);
-      if (!(scaling.factor >= 1))
-        throw new InputError(
-          `RotaryEmbedding: expected a scaling factor of at least 1, got ${scaling.factor}`,
-        );
-    }
+    if (scaling !== undefined) assertScaling(scaling);
     this.dim = dim;
     this.interleaved = interleaved;
     this.#frequencies = rotaryFrequencies(dim, base, scaling);
@@ -165,10 +191,11 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
    * @param x `[batch, heads, length, headDim]`; channels beyond `dim` stay as they are.
    * @param start Position of the first step. Default 0.
    * @returns the shape of `x`
-   * @throws ShapeError for fewer than two axes or fewer channels than `dim`.
+   * @throws ShapeError for fewer than two axes or fewer channels than `dim`; InputError for a start that is no position.
    */
   protected forward(x: Tensor, start = 0): Tensor {
     assertTensor(x);
+    assertStart(start);
     const [length, headDim] = x.shape.slice(-2);
     if (x.shape.length < 2 || headDim < this.dim)
       throw new ShapeError(
