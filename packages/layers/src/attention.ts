@@ -25,6 +25,7 @@ import { constant, xavierUniform } from "./initializers.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link MultiheadAttention}. */
 export interface MultiheadAttentionOptions {
@@ -90,6 +91,7 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
   /** @throws InputError for sizes out of range, or heads that do not divide `embedDim`. */
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["dropout", "bias", "keyDim", "valueDim"]);
     const { dropout: probability = 0, bias = true, keyDim = embedDim, valueDim = embedDim } = options;
     assertIntegers("MultiheadAttention", { embedDim, numHeads, keyDim, valueDim });
     if (embedDim % numHeads !== 0)
@@ -121,8 +123,10 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
    * @returns `output` `[batch, queries, embedDim]` and the `weights` asked for
    * @throws ShapeError or InputError for inputs, masks or options that do not fit.
    */
-  protected forward(...[query, key, value, options = {}]: Inputs): MultiheadAttentionResult {
-    const { weights: kind = "none", ...masks } = options;
+  protected forward(...[query, key, value, options]: Inputs): MultiheadAttentionResult {
+    if (options !== undefined)
+      assertOptionNames("call", options, ["weights", "keyPaddingMask", "attentionMask", "isCausal"]);
+    const { weights: kind = "none", ...masks } = options ?? {};
     assertOneOf("MultiheadAttention", "weights", kind, ["none", "average", "heads"]);
     this.#assertInputs(query, key, value);
     const [batch, queries]: readonly number[] = query.shape;

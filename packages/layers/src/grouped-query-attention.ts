@@ -14,6 +14,7 @@ import { appendToCache, cacheLength, type KvCache, nextPosition } from "./kv-cac
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { RotaryEmbedding, type RotaryEmbeddingModuleOptions } from "./positional-encoding.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link GroupedQueryAttention}. */
 export interface GroupedQueryAttentionOptions {
@@ -83,6 +84,7 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
   /** @throws InputError for sizes out of range, or heads of queries that the heads of keys do not divide. */
   constructor(dim: number, numHeads: number, options: GroupedQueryAttentionOptions = {}) {
     super();
+    assertOptionNames(new.target.name, options, ["numKeyValueHeads", "headDim", "bias", "dropout", "rotary"]);
     const {
       numKeyValueHeads = numHeads,
       headDim = dim / numHeads,
@@ -114,9 +116,10 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
    * @throws ShapeError for another rank or dim, a cache of another batch, or a mask of another shape; InputError for a mask
    * that is neither bool nor float32.
    */
-  protected forward(
-    ...[x, { isCausal = true, cache, keyPaddingMask, attentionMask } = {}]: Inputs
-  ): GroupedQueryAttentionResult {
+  protected forward(...[x, options]: Inputs): GroupedQueryAttentionResult {
+    if (options !== undefined)
+      assertOptionNames("call", options, ["isCausal", "cache", "keyPaddingMask", "attentionMask"]);
+    const { isCausal = true, cache, keyPaddingMask, attentionMask } = options ?? {};
     assertShape(x, ["batch", "length", "dim"], this.dim);
     const [batch, length]: readonly number[] = x.shape;
     if (cache !== undefined && cache.key.shape[0] !== batch)
