@@ -29,7 +29,9 @@ const ARGUMENTS: usize = CONTROL + 576;
 
 /** Tasks a thread, so that a thread that is held up leaves its share to the others. */
 const TASKS_PER_THREAD: i32 = 4;
-const MOST_TASKS: i32 = 0xfffff;
+const TASK_MASK: i32 = 0xfffff;
+/** Fewer than the 20 bits hold: each thread that finds no task left has still raised the next one's number by one. */
+const MOST_TASKS: i32 = TASK_MASK - 4096;
 /** Turns of the waiting loop between two looks at the clock. */
 const TURNS: i32 = 100000;
 
@@ -123,7 +125,7 @@ export function forRange(body: (from: i32, to: i32) => void, count: i32, grain: 
 
 /** Runs `body(task, task + 1)` for each of `count` tasks that differ in length; `nanoseconds` is the time of all of them. */
 export function forTasks(body: (from: i32, to: i32) => void, count: i32, nanoseconds: f32): void {
-  if (count > 1 && count < MOST_TASKS && usefulThreads(nanoseconds) > 1) share(body.index, count, 1, nanoseconds);
+  if (count > 1 && count <= MOST_TASKS && usefulThreads(nanoseconds) > 1) share(body.index, count, 1, nanoseconds);
   else for (let task = 0; task < count; task++) body(task, task + 1);
 }
 
@@ -157,8 +159,8 @@ function share(body: i32, count: i32, chunk: i32, cost: f32): void {
 function takeTasks(): void {
   while (true) {
     const ticket = atomic.add<i64>(TICKET, 1);
-    const task = <i32>ticket & MOST_TASKS,
-      tasks = <i32>(ticket >> 20) & MOST_TASKS;
+    const task = <i32>ticket & TASK_MASK,
+      tasks = <i32>(ticket >> 20) & TASK_MASK;
     if (task >= tasks) return;
     const chunk = load<i32>(CHUNK),
       from = task * chunk;

@@ -2,6 +2,9 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { KernelError } from "../../errors.js";
 import { createRuntime, type RuntimeOptions, type WasmRuntime } from "./runtime.js";
 
+const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
+const canShare = (await createRuntime()).shared;
+
 /** A runtime whose every job is cut, with `threads` threads where memory can be shared. */
 async function runtimeWith(threads: number, options: RuntimeOptions = {}): Promise<WasmRuntime> {
   const runtime = await createRuntime(options);
@@ -36,6 +39,27 @@ describe("WorkerPool", () => {
     expect(await runtime.pool.resize(1)).toBe(1);
     expect(ramp(runtime, 5003)).toEqual(expected);
     expect(runtime.tensorBytes).toBe(0);
+  });
+});
+
+describe.skipIf(!canShare)("the job queue", () => {
+  it("keeps the next task's number out of the number of tasks, however many there are", async () => {
+    const runtime = await runtimeWith(4);
+    const { exports, allocator, memory } = runtime;
+    const [a, b, c] = [16, 16, 16].map((bytes) => allocator.allocate(bytes));
+    const packed = allocator.allocate(4 * 64);
+    // every product of the batch reads and writes the same two by two numbers
+    exports.setProduct(a, b, c, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, packed, 0, 0);
+    const count = 2 ** 20 - 2;
+    const ticket = new BigInt64Array(memory.buffer, 64, 1);
+    const tasks = () => Number((Atomics.load(ticket, 0) >> 20n) & 0xfffffn);
+    const before = tasks();
+    exports.multiplyBatch(count, 0, 0, 0, 64);
+    // workers look for a task once more when they notice that the job is new to them, and when they have been late
+    for (let turn = 0; turn < 20; turn++) {
+      expect([before, count]).toContain(tasks());
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   });
 });
 
@@ -75,9 +99,6 @@ async function untilThreads(runtime: WasmRuntime, count: number): Promise<void> 
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(runtime.pool.threads).toBe(count);
 }
-
-const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
-const canShare = (await createRuntime()).shared;
 
 describe.skipIf(!canShare)("a lost worker", () => {
   // a browser lets a worker finish its task before it ends it
