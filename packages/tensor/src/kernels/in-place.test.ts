@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { KernelError } from "../errors.js";
 import {
   adamwUpdate,
   type InPlaceBuffer,
@@ -15,7 +16,9 @@ import {
   zeros,
 } from "../index.js";
 import { describeEachDevice, expectNoLeak, loadFixture, randomHostTensor } from "../testing/index.js";
+import { dataVersion } from "../versions.js";
 import { adamwUpdateKernel } from "./adamw-update/adamw-update.js";
+import { defineInPlaceKernel } from "./in-place.js";
 import { sgdUpdateKernel } from "./sgd-update/sgd-update.js";
 
 const fixture = await loadFixture(new URL("../../fixtures/optimizer-updates.safetensors", import.meta.url));
@@ -44,6 +47,21 @@ async function expectSteps(
 const empty = (): InPlaceBuffer => ({ value: null });
 
 describeEachDevice("in-place updates", () => {
+  it("raise the versions of what they have overwritten when they throw half way", () => {
+    const fail = () => {
+      throw new KernelError("a worker was lost");
+    };
+    const failing = defineInPlaceKernel<object>({
+      name: "Failing",
+      reference: fail,
+      implementations: { cpu: fail, wasm: fail, webgpu: fail },
+    });
+    const target = { value: tensor([1, 2]) };
+    expect(() => failing([target], [], {})).toThrow("a worker was lost");
+    expect(dataVersion(target.value)).toBe(1);
+    target.value.dispose();
+  });
+
   it("equal 20 steps of torch.optim.SGD", async () => {
     await expectSteps("sgd/plain", (target, gradient) => sgdUpdate(target, gradient, { learningRate: 0.1 }));
     await expectSteps("sgd/decay", (target, gradient) =>

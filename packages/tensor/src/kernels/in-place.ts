@@ -75,8 +75,12 @@ export function defineInPlaceKernel<Attributes>(spec: InPlaceSpec<Attributes>): 
         if (isShared(host.backend, target.value))
           replace(target, copyOf(host.backend, device!, target.value));
       const tensors = targets.map((target) => target.value);
-      implementation({ targets: tensors, inputs, attrs, backend: host.backend });
-      for (const tensor of tensors) raiseVersion(tensor);
+      try {
+        implementation({ targets: tensors, inputs, attrs, backend: host.backend });
+      } finally {
+        // what throws half way has overwritten a part
+        for (const tensor of tensors) raiseVersion(tensor);
+      }
     });
   };
   return Object.assign(update, { spec });

@@ -1,7 +1,7 @@
 import { getKernel } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useDevice } from "../../device.js";
-import { DeviceError, isAiError } from "../../errors.js";
+import { DeviceError, isAiError, KernelError } from "../../errors.js";
 import { dispose, tidy } from "../../memory.js";
 import { add } from "../../ops/arithmetic.js";
 import { matMul } from "../../ops/matmul.js";
@@ -9,6 +9,7 @@ import { slice } from "../../ops/slice.js";
 import { read, tensor, zeros } from "../../tensor.js";
 import { wasmBackend } from "../../testing/wasm-kernels.js";
 import { raiseVersion } from "../../versions.js";
+import type { WasmExports } from "./exports.generated.js";
 import { createRuntime } from "./runtime.js";
 
 beforeAll(async () => {
@@ -94,6 +95,41 @@ describe("WasmBackend", () => {
       expect([...(await read(product))]).toEqual([5, 2, 3, 4]);
       product.dispose();
     }
+    dispose([a, b]);
+  });
+});
+
+/** Puts other functions in the place of compiled ones. */
+function exchangeExports(functions: Partial<WasmExports>): () => void {
+  const { runtime } = wasmBackend();
+  const { exports } = runtime;
+  runtime.exports = { ...exports, ...functions };
+  return () => {
+    runtime.exports = exports;
+  };
+}
+
+describe("a kernel that throws half way", () => {
+  it("leaves no half-packed copy to the next product", async () => {
+    const values = Float32Array.from({ length: 12 * 16 }, (_, i) => Math.sin(i));
+    const a = tensor(values.slice(0, 12 * 12), [12, 12]);
+    const b = tensor(values, [12, 16]);
+    const product = async () => {
+      const output = matMul(a, b);
+      const result = await read(output);
+      output.dispose();
+      return result;
+    };
+    const expected = await product();
+    const restore = exchangeExports({
+      packProduct() {
+        throw new KernelError("a worker was lost");
+      },
+    });
+    // the second use makes the copy
+    expect(() => matMul(a, b)).toThrow("a worker was lost");
+    restore();
+    for (let use = 0; use < 2; use++) expect(await product()).toEqual(expected);
     dispose([a, b]);
   });
 });

@@ -99,30 +99,30 @@ export class WasmBackend extends MathBackendCPU {
   /**
    * A packed copy of a matrix that is used again and again, such as a weight. The copy is made at the second use of the same
    * version of the data and freed with them, or when they are updated in place.
-   * @returns its address and whether `bytes` there are still to be filled; undefined at the first use.
+   * @returns its address and whether it is filled: if not, fill `bytes` there and then set `isFilled`. Undefined at the
+   * first use.
    */
   packedCopy(
     tensor: TensorReference,
     layout: string,
     bytes: number,
-  ): { pointer: number; isNew: boolean } | undefined {
+  ): Pick<PackedCopy, "pointer" | "isFilled"> | undefined {
     const record = this.record(tensor.dataId);
     const version = dataVersion(tensor);
     record.packed ??= new Map();
     const known = record.packed.get(layout);
     if (known === undefined || known.version !== version) {
       if (known !== undefined) this.releasePacked(known);
-      record.packed.set(layout, { version, pointer: 0, bytes: 0, uses: 1 });
+      record.packed.set(layout, { version, pointer: 0, bytes: 0, isFilled: false });
       return undefined;
     }
-    known.uses++;
-    if (known.pointer !== 0) return { pointer: known.pointer, isNew: false };
+    if (known.pointer !== 0) return known;
     const { allocator } = this.runtime;
     const before = allocator.bytesInUse;
     known.pointer = allocator.allocate(bytes);
     known.bytes = allocator.bytesInUse - before;
     this.packedBytes += known.bytes;
-    return { pointer: known.pointer, isNew: true };
+    return known;
   }
 
   /** What the memory is used for. */

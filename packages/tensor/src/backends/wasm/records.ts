@@ -13,7 +13,8 @@ export interface PackedCopy {
   readonly version: number | undefined;
   pointer: number;
   bytes: number;
-  uses: number;
+  /** Whether the values stand at `pointer`; who fills them says so when it is done. */
+  isFilled: boolean;
 }
 
 export type HostValues = backend_util.BackendValues;

@@ -39,7 +39,7 @@ async function decode(base64: string): Promise<Uint8Array<ArrayBuffer>> {
 export class WasmRuntime {
   readonly allocator: Allocator;
   readonly pool: WorkerPool;
-  readonly exports: WasmExports;
+  exports: WasmExports;
   private floats!: Float32Array;
   private integers!: Int32Array;
   private bytes!: Uint8Array;

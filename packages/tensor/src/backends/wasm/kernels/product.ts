@@ -111,7 +111,9 @@ export function multiply(backend: WasmBackend, product: Product, tensorB?: { dat
   const layout = `${transposeB ? "t" : "n"}${columns},${depth},${filterChannels},${part}`;
   const copy = tensorB === undefined ? undefined : backend.packedCopy(tensorB, layout, bytes);
   setProduct(backend, product, copy?.pointer ?? backend.scratch(bytes));
-  if (copy === undefined || copy.isNew) exports.packProduct();
+  if (copy?.isFilled !== true) exports.packProduct();
+  // not before: when a thread is lost while it packs, the next use packs again
+  if (copy !== undefined) copy.isFilled = true;
   if (product.directBatch === undefined) exports.multiply();
   else exports.convolveDirect(product.directBatch);
 }
