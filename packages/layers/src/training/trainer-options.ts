@@ -136,10 +136,34 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     throw new InputError(`Trainer: expected nonFinite stop or skip, got ${String(nonFinite)}`);
   if (scheduleInterval !== "step" && scheduleInterval !== "epoch")
     throw new InputError(`Trainer: expected scheduleInterval step or epoch, got ${String(scheduleInterval)}`);
+  assertMetrics(options.metrics);
+  const { schedule } = options;
+  if (schedule !== undefined && typeof schedule?.moves !== "function")
+    throw new InputError(
+      `Trainer: expected a learning rate schedule, got ${schedule === null ? "null" : typeof schedule}`,
+    );
+  if (schedule?.moves(optimizer) === false)
+    throw new InputError(
+      "Trainer: expected a schedule of this optimizer, got one of another; make it with the optimizer you pass",
+    );
   if (options.schedule?.monitor !== undefined && scheduleInterval === "step")
     throw new InputError(
       `Trainer: expected scheduleInterval "epoch" for a schedule that monitors ${options.schedule.monitor}, got "step"`,
     );
+}
+
+/** @throws InputError unless they are metrics by name: a class or a list is neither. */
+function assertMetrics(metrics: unknown): void {
+  if (metrics === undefined) return;
+  if (typeof metrics !== "object" || metrics === null || Array.isArray(metrics))
+    throw new InputError(
+      `Trainer: expected metrics by name, got ${Array.isArray(metrics) ? "a list" : metrics === null ? "null" : typeof metrics}; pass { accuracy: new Accuracy() }`,
+    );
+  for (const [name, metric] of Object.entries(metrics as Record<string, Partial<Metric> | undefined>))
+    if (typeof metric?.update !== "function" || typeof metric.compute !== "function")
+      throw new InputError(
+        `Trainer: expected a metric as ${name}, got ${typeof metric === "function" ? `a class or function; pass new ${(metric as { name: string }).name}()` : typeof metric}`,
+      );
 }
 
 /** @throws InputError for a value that is no source of batches, such as a dataset or an array. */
@@ -155,6 +179,19 @@ export function assertBatchSource(operation: string, name: string, source: unkno
     );
 }
 
+/** @throws InputError unless they are objects with names: a function has a name too, and nothing would call it. */
+function assertCallbacks(callbacks: unknown): void {
+  if (!Array.isArray(callbacks))
+    throw new InputError(
+      `Trainer.fit: expected callbacks as an array, got ${callbacks === null ? "null" : typeof callbacks}; put it into []`,
+    );
+  const wrong = callbacks.find((each) => typeof each !== "object" || typeof each?.name !== "string");
+  if (wrong !== undefined || callbacks.includes(undefined))
+    throw new InputError(
+      `Trainer.fit: expected callbacks { name, onStepEnd, … }, got ${typeof wrong === "function" ? 'a function; name it and what calls it, { name: "mine", onEpochEnd: … }, or call it if it makes a callback' : `${wrong === null ? "null" : typeof wrong} without a name`}`,
+    );
+}
+
 /** @throws InputError for counts that are not positive integers, or callbacks and data of another kind. */
 export function assertFitOptions<Batch>(loader: BatchSource<Batch>, options: FitOptions<Batch>): void {
   const given = options ?? {};
@@ -162,8 +199,7 @@ export function assertFitOptions<Batch>(loader: BatchSource<Batch>, options: Fit
   const { epochs, maxSteps, validation, callbacks = [] } = given;
   assertBatchSource("Trainer.fit", "training", loader);
   if (validation !== undefined) assertBatchSource("Trainer.fit", "validation", validation);
-  if (!Array.isArray(callbacks) || callbacks.some((callback) => typeof callback?.name !== "string"))
-    throw new InputError("Trainer.fit: expected an array of callbacks with names, got something else");
+  assertCallbacks(callbacks);
   for (const [name, value] of Object.entries({ epochs, maxSteps }))
     if (name === "epochs" || value !== undefined)
       if (!Number.isInteger(value) || (value as number) < 1)

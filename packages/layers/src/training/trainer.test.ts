@@ -10,6 +10,7 @@ import {
   DataLoader,
   earlyStopping,
   SGD,
+  StepLR,
   Trainer,
   type TrainerOptions,
   type TrainingCallback,
@@ -229,6 +230,20 @@ describe("Trainer", () => {
     expect(() => new Trainer({ model, optimizer, loss, lossFunction: loss } as never)).toThrow(
       /Trainer: expected options .*, got one named lossFunction/,
     );
+    for (const [metrics, said] of [
+      [[new Accuracy()], /metrics by name, got a list; pass \{ accuracy: new Accuracy\(\) \}/],
+      [{ accuracy: Accuracy }, /a metric as accuracy, got a class or function; pass new Accuracy\(\)/],
+    ] as const)
+      expect(() => new Trainer({ model, optimizer, loss, metrics } as never)).toThrow(said);
+    const schedule = new StepLR(new SGD(model.parameters(), { learningRate: 1 }), { stepSize: 1 });
+    expect(() => new Trainer({ model, optimizer, loss, schedule })).toThrow(/a schedule of this optimizer/);
+    for (const [callbacks, said] of [
+      [[() => 1], /got a function; name it/],
+      [[earlyStopping], /got a function/],
+      [[{ onEpochEnd: () => undefined }], /got object without a name/],
+      [earlyStopping(), /callbacks as an array, got object/],
+    ] as const)
+      await expect(run.trainer.fit(run.loader, { epochs: 1, callbacks } as never)).rejects.toThrow(said);
     await expect(run.trainer.fit(run.loader, { epochs: 1, steps: 3 } as never)).rejects.toThrow(
       /Trainer.fit: expected options .*, got one named steps/,
     );

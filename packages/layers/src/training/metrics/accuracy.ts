@@ -1,6 +1,6 @@
 import { any, cast, equal, expandDims, InputError, ShapeError, type Tensor, tidy, topK } from "@ai/tensor";
 import { ValueReader } from "../value-reader.js";
-import { assertTensors, ClassMetric, type ClassMetricOptions, type Metric } from "./metric.js";
+import { assertClasses, assertTensors, ClassMetric, type ClassMetricOptions, type Metric } from "./metric.js";
 
 interface AccuracyState {
   readonly right: number;
@@ -17,7 +17,8 @@ function parseState(state: unknown): AccuracyState {
 }
 
 /**
- * Share of the elements whose class is right, in [0, 1]; NaN before the first element.
+ * Share of the elements whose class is right, in [0, 1]; NaN before the first element. With one score an element, as
+ * `BCEWithLogitsLoss` takes them, pass `{ threshold: 0 }`.
  * @example
  * const trainer = new Trainer({ model, loss, optimizer, metrics: { accuracy: new Accuracy() } });
  */
@@ -82,6 +83,11 @@ export class TopKAccuracy implements Metric<number> {
       throw new ShapeError(
         `TopKAccuracy: expected targets of shape [${lead.join(", ")}], got [${target.shape.join(", ")}]`,
       );
+    assertClasses(
+      "TopKAccuracy",
+      output,
+      "; use Accuracy with threshold 0 for logits or 0.5 for probabilities",
+    );
     const hits = tidy(() => {
       const { indices } = topK(output, this.#k); // [..., k]
       return cast(any(equal(indices, expandDims(target, -1)), { axes: -1 }), "int32"); // [...]

@@ -14,7 +14,7 @@ import {
 } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
 import { ValueReader } from "../value-reader.js";
-import { alias, assertTensors, type Metric } from "./metric.js";
+import { alias, assertClasses, assertTensors, type Metric } from "./metric.js";
 
 /** @throws unless `[..., classes]` scores go with `[...]` classes. */
 function assertScores(operation: string, output: Tensor, target: Tensor): void {
@@ -28,6 +28,7 @@ function assertScores(operation: string, output: Tensor, target: Tensor): void {
     throw new ShapeError(
       `${operation}: expected scores [..., classes] for targets of shape [${target.shape.join(", ")}], got [${output.shape.join(", ")}]`,
     );
+  assertClasses(operation, output, "; softmax of it is always 1");
 }
 
 /** Options of {@link ExpectedCalibrationError}. */

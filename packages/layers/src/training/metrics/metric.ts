@@ -21,7 +21,10 @@ export interface Metric<Value = number> {
 
 /** How a metric finds classes in a model's output. */
 export interface ClassMetricOptions {
-  /** The output is one score an element and the class is `score > threshold`; the highest of the last axis otherwise. */
+  /**
+   * The output is one score an element, `[...]` or `[..., 1]`, and the class is `score > threshold`: 0 for logits, 0.5 for
+   * probabilities. Default: the class is the highest score of the last axis, which has two or more.
+   */
   readonly threshold?: number;
   /** Targets with this class do not count. */
   readonly ignoreIndex?: number;
@@ -50,7 +53,7 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   /**
    * @param output `[..., classes]` float32 scores, `[...]` float32 scores with `threshold`, or `[...]` int32 classes.
    * @param target `[...]` true classes, int32; bool and float32 0 and 1 with `threshold`.
-   * @throws ShapeError when the shapes do not fit, InputError for what is no tensor.
+   * @throws ShapeError when the shapes do not fit, InputError for what is no tensor, or one class without `threshold`.
    */
   update(output: Tensor, target: Tensor): void {
     assertTensors("metric", output, target);
@@ -78,6 +81,11 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
       throw new InputError(
         `metric: expected float32 scores [..., classes] or int32 classes, got ${output.dtype} [${output.shape.join(", ")}]`,
       );
+    assertClasses(
+      "metric",
+      output,
+      "; pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities",
+    );
     return argMax(output, { axis: -1 }); // [...]
   }
 
@@ -105,6 +113,14 @@ export function assertTensors(operation: string, output: unknown, target: unknow
       throw new InputError(
         `${operation}: expected a tensor as ${name}, got ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`,
       );
+}
+
+/** @throws InputError for scores of one class: it is always the highest, and what was meant is one score an element. */
+export function assertClasses(operation: string, output: Tensor, fix: string): void {
+  if (output.shape.at(-1) === 1)
+    throw new InputError(
+      `${operation}: expected scores [..., classes] of two classes or more, got [${output.shape.join(", ")}], one score an element${fix}`,
+    );
 }
 
 /** A tensor that outlives the caller's. @returns `[...]` */

@@ -1,7 +1,16 @@
 import { tensor, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { Accuracy, type ClassAverage, ConfusionMatrix, F1Score, type Metric, TopKAccuracy } from "./index.js";
+import {
+  Accuracy,
+  type ClassAverage,
+  ConfusionMatrix,
+  ExpectedCalibrationError,
+  F1Score,
+  type Metric,
+  Perplexity,
+  TopKAccuracy,
+} from "./index.js";
 
 const fixture = await loadFixture(new URL("../../../fixtures/metrics.safetensors", import.meta.url));
 const list = (name: string): number[] => [...fixture.host(name).values];
@@ -96,6 +105,19 @@ describe("metrics refuse", () => {
       expect(() => new Accuracy().update(scores, swapped)).toThrow(/predictions of shape \[2, 3\]/);
       scores.dispose();
       swapped.dispose();
+      const [logits, labels] = [tensor([[5], [-5]]), tensor([[1], [0]], undefined, "int32")];
+      for (const metric of [new Accuracy(), new F1Score(), new ConfusionMatrix()])
+        expect(() => metric.update(logits, labels)).toThrow(
+          /got \[2, 1\], one score an element; pass \{ threshold: 0 \}/,
+        );
+      const binary = new Accuracy({ threshold: 0 });
+      binary.update(logits, labels);
+      expect(await binary.compute()).toBe(1);
+      const row = tensor(Int32Array.of(1, 0));
+      expect(() => new TopKAccuracy(1).update(logits, row)).toThrow(/one score an element; use Accuracy/);
+      for (const metric of [new Perplexity(), new ExpectedCalibrationError()])
+        expect(() => metric.update(logits, row)).toThrow(/two classes or more, got \[2, 1\]/);
+      for (const each of [logits, labels, row]) each.dispose();
       expect(() => new TopKAccuracy(0)).toThrow(/k of at least 1/);
       expect(() => new ConfusionMatrix({ numClasses: 0 })).toThrow(/numClasses of at least 1/);
       expect(() => new F1Score({ average: "mean" as ClassAverage })).toThrow(/micro, macro or weighted/);

@@ -61,6 +61,11 @@ export abstract class LearningRateSchedule {
   /** What holds at a step, from 0. @param initial The group's learning rate before any schedule. */
   abstract at(step: number, initial: number, group: number): ScheduledValues;
 
+  /** Whether it moves the rates of this optimizer. @internal */
+  moves(optimizer: ScheduledOptimizer): boolean {
+    return this.#optimizer === optimizer;
+  }
+
   /** The learning rates in force, one a group. */
   get learningRates(): number[] {
     return this.#optimizer.groups.map(({ options }) => rateOf(options));
