@@ -84,6 +84,7 @@ describeEachDevice("distillation with a Trainer", () => {
     const [teacher, student] = [build(16, 1), build(4, 2)];
     const project = new Linear(4, 16);
     const taught = await teacher.stateDict();
+    teacher.train();
     const count = 32;
     const data = new TensorDataset([
       {
@@ -106,6 +107,7 @@ describeEachDevice("distillation with a Trainer", () => {
     const { history } = await trainer.fit(new DataLoader(data, { batchSize: 32 }) as never, { epochs: 6 });
     expect(history.losses.at(-1)!).toBeLessThan(0.8 * history.losses[0]);
     expect(await teacher.stateDict()).toEqual(taught);
+    expect(teacher.namedModules().map(([, part]) => part.training)).toEqual([true, true, true, true]);
     expect(memory().numTensors).toBe(before + 2 * 6); // the optimizer's moments
     for (const model of [teacher, student, project]) model.dispose();
   });

@@ -16,6 +16,7 @@ import {
 import { assertProbability, formatShape } from "../checks.js";
 import { type AnyModule, Module } from "../module.js";
 import { CrossEntropyLoss, mseLoss } from "./losses/index.js";
+import { rememberModes } from "./modes.js";
 import { assertOptionNames } from "./option-names.js";
 import type { Loss } from "./trainer-options.js";
 import type { ComputeLoss } from "./training-step.js";
@@ -39,7 +40,7 @@ export interface FeatureMatch {
 
 /** Options of {@link distillation}. */
 export interface DistillationOptions extends SoftTargetLossOptions {
-  /** The trained model; it is set to evaluation and never changed. */
+  /** The trained model; it answers in evaluation mode and is never changed, its own mode included. */
   readonly teacher: Module<[input: Tensor], Tensor>;
   /** Share of the teacher's answers in the loss, in [0, 1]; the labels have the rest. Default 0.5. */
   readonly softShare?: number;
@@ -140,8 +141,13 @@ export function distillation(
       );
       taught = theirFeatures;
       const expected = noGrad(() => {
-        teacher.eval();
-        return teacher.call(input);
+        const restoreModes = rememberModes(teacher);
+        try {
+          teacher.eval();
+          return teacher.call(input);
+        } finally {
+          restoreModes();
+        }
       });
       const output = student.call(input);
       let loss = mul(softTargetLoss(output, expected, { temperature }), softShare);
