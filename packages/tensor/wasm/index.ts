@@ -60,7 +60,8 @@ export {
 export { ctcBytes, ctcLoss, ctcLossGradient } from "./ctc";
 export { fftBytes, setRadix, realFft, inverseRealFft } from "./fft";
 export { linearScan } from "./linear-scan";
-export { selectiveScan, selectiveScanBytes, selectiveScanGradient } from "./selective-scan";
+export { selectiveScan } from "./selective-scan";
+export { selectiveScanBytes, selectiveScanGradient } from "./selective-scan-gradient";
 export { unpackWeights, packWeights } from "./quantized";
 export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";
