@@ -59,6 +59,36 @@ describeEachDevice("Module", () => {
     model.dispose();
   });
 
+  it("refuses layers where no walk finds them, and shows its tree", () => {
+    const model = new Pair();
+    expect(String(model)).toBe("Pair [1]\n  0: Shift [2, 3]\n  1: Shift [2, 3]\n  shared: Shift [2, 3]");
+    class Index extends Module {
+      readonly layers = { first: new Linear(2, 2) };
+      readonly byName = new Map<string, Linear>([["first", this.layers.first]]); // an index of what is found elsewhere
+      protected forward = (x: Tensor): Tensor => this.layers.first.call(x);
+    }
+    const index = new Index();
+    expect(index.parameters()).toHaveLength(2);
+    index.dispose();
+    class Lost extends Module {
+      readonly layers: unknown;
+      constructor(layers: unknown) {
+        super();
+        this.layers = layers;
+      }
+      protected forward = (x: Tensor): Tensor => x;
+    }
+    expect(() => new Lost(new Map([["a", new Linear(2, 2)]])).parameters()).toThrow(
+      /^Lost: expected .* got Linear in a Map at layers; use an object/,
+    );
+    const x = zeros([1]);
+    expect(() => new Lost([new Lost(new Set([new Linear(2, 2)]))]).call(x)).toThrow(
+      /in a Set at layers\.0\.layers/,
+    );
+    x.dispose();
+    model.dispose();
+  });
+
   it("draws values from seed and path alone, at first use", async () => {
     manualSeed(1);
     const first = new Pair();

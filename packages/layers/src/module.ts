@@ -15,9 +15,11 @@ import {
   withinLayer,
 } from "@ai/tensor";
 import { nameLayer } from "./layer-error.js";
+import type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
 import { detach, isPlainObject } from "./module-output.js";
-import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
+import { assertFindable, describeTree, join, relative } from "./module-tree.js";
 import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
+import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
 import { type HalfPrecision, halfPrecision } from "./quantization/half-precision.js";
 import {
   collectStateDict,
@@ -38,21 +40,10 @@ export interface SaveOptions extends WriteOptions {
 /** A module of any inputs and output. */
 export type AnyModule = Module<readonly unknown[], unknown>;
 
-/** Runs before a call and may replace its inputs by returning others. */
-export type ForwardPreHook<Inputs extends readonly unknown[] = readonly unknown[]> = (
-  module: AnyModule,
-  inputs: Inputs,
-) => Inputs | undefined;
-
-/** Runs after a call and may replace its output by returning another. */
-export type ForwardHook<Inputs extends readonly unknown[] = readonly unknown[], Output = unknown> = (
-  module: AnyModule,
-  inputs: Inputs,
-  output: Output,
-) => Output | undefined;
-
 /** What a module's fields may hold: found in fields, arrays and plain objects. */
 type Owned = AnyModule | StoredTensor | StateCounter;
+export type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
+
 
 let active: AnyModule | undefined;
 
@@ -60,6 +51,7 @@ let active: AnyModule | undefined;
  * A layer or a model: its fields are submodules and parameters (also in arrays and plain objects), and `forward` computes.
  *
  * A field's name is its name in checkpoints, unless {@link Module.checkpointNames} says otherwise. Parameters get their
+ * What stands in `#private` fields, a Map, a Set or other objects is not found: it is not trained, saved or moved.
  * values at the first call, at `parameters()`, `stateDict()` or on load, drawn from the seed of the default generator
  * and the parameter's path alone: two models of one structure start equal; {@link Module.initialize} draws others.
  * @typeParam Inputs What `call` takes. @typeParam Output What it returns: tensors, alone or in arrays and plain objects.
@@ -125,9 +117,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return () => this.#preHooks.delete(entry);
   }
 
-  /**
-   * Runs `hook` after each call, inside its memory scope: `keep` what should outlive it. @returns a function that removes it.
-   */
+  /** Runs `hook` after each call, inside its memory scope: `keep` what should outlive it. @returns a function that removes it. */
   registerForwardHook(hook: ForwardHook<Inputs, Output>): () => void {
     const entry: ForwardHook = (module, inputs, output) => hook(module, inputs as Inputs, output as Output);
     this.#hooks.add(entry);
@@ -296,6 +286,15 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
   /** Copies all parameters and state to a device that has been used before; the device in use when none is named. */
   async moveTo(device?: DeviceName): Promise<this> {
     const stored = new Set(
+  /** The tree of layers with the shapes of their parameters; `console.log(model)` shows it in Node. */
+  toString(): string {
+    return describeTree(this as unknown as AnyModule);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
       this.#targets().flatMap(([, target]) =>
         target instanceof StoredTensor && target.hasValue ? [target] : [],
       ),
@@ -322,6 +321,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
       }
     };
     visit(this as unknown as AnyModule, "");
+    assertFindable(this as unknown as AnyModule);
     return found;
   }
 
@@ -363,6 +363,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
         if (target instanceof Module || drawn.has(target)) continue;
         drawn.add(target);
         if (target instanceof StateCounter) {
+    assertFindable(this as unknown as AnyModule);
           if (redraw) target.reset();
         } else if (redraw || target.needsValue) target.initialize(generator.fork(join(path, name)));
       }
@@ -382,13 +383,4 @@ function* ownedIn(name: string, value: unknown): Generator<[name: string, value:
     yield [name, value as Owned];
   else if (Array.isArray(value) || isPlainObject(value))
     for (const [key, element] of Object.entries(value)) yield* ownedIn(join(name, key), element);
-}
-
-function join(path: string, name: string): string {
-  return path === "" || name === "" ? path + name : `${path}.${name}`;
-}
-
-/** A path as seen from a caller above it; whole when it is not below. */
-function relative(from: string, path: string): string {
-  return from !== "" && path.startsWith(`${from}.`) ? path.slice(from.length + 1) : path;
 }
