@@ -45,6 +45,9 @@ describe("recipes", () => {
     expect(live[1]).toBeLessThan(0.13 * numbers[0]);
     expect(live[2]).toBe(live[1]);
     expect(numbers[3]).toBeLessThan(numbers[0] / 2);
+    const bytes = column(rows, "file bytes");
+    expect(bytes[1]).toBe(bytes[0]);
+    expect(bytes[3]).toBeLessThan(bytes[0] / 2);
     expect(lines[0]).toMatch(/zeros: .* of /);
   });
 
