@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { CHROMIUM_FLAGS, findChromium } from "./tooling/chromium.mjs";
+import { LongestFirst } from "./tooling/longest-first.js";
 
 const packageSource = (name: string, entry: string): string =>
   fileURLToPath(new URL(`./packages/${name}/src/${entry}`, import.meta.url));
@@ -52,11 +53,50 @@ const engineProject = (engine: string) => ({
   },
 });
 
+const NO_TESTS = ["**/node_modules/**", "**/dist/**"];
+
+/** Files of `*.test.ts` that leave the process other than they found it: each gets one of its own. */
+const SPOIL_THEIR_PROCESS = [
+  // evaluates the modules anew
+  "packages/vision/src/preprocess/resize-image.test.ts",
+  // takes SharedArrayBuffer and WebAssembly away
+  "packages/tensor/src/backends/wasm/threads.test.ts",
+  // loses the GPU
+  "packages/tensor/src/backends/webgpu/lost.test.ts",
+];
+
 /** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
 const TIMEOUTS = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** A hub on loopback for the tests of downloads. */
 const globalSetup = [fileURLToPath(new URL("./tooling/hub/global-setup.mjs", import.meta.url))];
+
+const nodeProject = (
+  name: string,
+  { include, exclude, isolate }: { include: string[]; exclude: string[]; isolate: boolean },
+) => ({
+  resolve: { alias },
+  define: devices("cpu,wasm,webgpu"),
+  test: {
+    name,
+    globalSetup,
+    ...TIMEOUTS,
+    environment: "node" as const,
+    include,
+    exclude: [...NO_TESTS, "**/*.browser.test.ts", ...exclude],
+    isolate,
+    env: {
+      WEBGPU_MATMUL_PROGRAM_TYPE: "2",
+      XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
+      ...(existsSync(softwareDriver)
+        ? {
+            VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? softwareDriver,
+            LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, chromiumLibraries].filter(Boolean).join(":"),
+          }
+        : {}),
+    },
+  },
+});
 
 /** Headers of a cross-origin isolated page. */
 const ISOLATION = {
@@ -64,11 +104,15 @@ const ISOLATION = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+interface ChromiumOptions {
+  readonly headers?: Record<string, string>;
+  readonly define?: Record<string, string>;
+  readonly include: string[];
+}
+
 const chromiumProject = (
   name: string,
-  headers: Record<string, string>,
-  define: Record<string, string>,
-  include: string[],
+  { headers = {}, define = devices("wasm,webgpu"), include }: ChromiumOptions,
 ) => ({
   resolve: { alias },
   define,
@@ -78,7 +122,7 @@ const chromiumProject = (
     globalSetup,
     ...TIMEOUTS,
     include,
-    exclude: ["**/node_modules/**", "**/dist/**", "**/*.node.test.ts"],
+    exclude: [...NO_TESTS, "**/*.node.test.ts"],
     browser: {
       enabled: true,
       headless: true,
@@ -94,41 +138,33 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
-      {
-        resolve: { alias },
-        define: devices("cpu,wasm,webgpu"),
-        test: {
-          name: "node",
-          globalSetup,
-          ...TIMEOUTS,
-          environment: "node",
-          include: ["{packages,apps,tooling,benchmarks}/**/*.test.ts"],
-          exclude: ["**/node_modules/**", "**/dist/**", "**/*.browser.test.ts"],
-          env: {
-            WEBGPU_MATMUL_PROGRAM_TYPE: "2",
-            XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
-            ...(existsSync(softwareDriver)
-              ? {
-                  VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? softwareDriver,
-                  LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, chromiumLibraries].filter(Boolean).join(":"),
-                }
-              : {}),
-          },
-        },
-      },
+      nodeProject("node", {
+        include: ["packages/**/*.test.ts"],
+        exclude: ["**/*.node.test.ts", ...SPOIL_THEIR_PROCESS],
+        isolate: false,
+      }),
+      nodeProject("node-alone", {
+        include: [
+          "packages/**/*.node.test.ts",
+          "{apps,tooling,benchmarks}/**/*.test.ts",
+          ...SPOIL_THEIR_PROCESS,
+        ],
+        exclude: [],
+        isolate: true,
+      }),
       ...["one-thread", "threads", "relaxed", "unshared"].map(engineProject),
       ...(chromium === undefined
         ? []
         : [
-            chromiumProject("chromium", {}, devices("wasm,webgpu"), ["packages/**/*.test.ts"]),
+            chromiumProject("chromium", { include: ["packages/**/*.test.ts"] }),
             // an isolated page has shared memory and so threads; the other has neither
-            chromiumProject(
-              "chromium-threads",
-              ISOLATION,
-              { ...devices("wasm"), __AI_TEST_DEVICES__: JSON.stringify("wasm") },
-              ["packages/tensor/src/{backends/wasm,kernels}/**/*.test.ts"],
-            ),
+            chromiumProject("chromium-threads", {
+              headers: ISOLATION,
+              define: { ...devices("wasm"), __AI_TEST_DEVICES__: JSON.stringify("wasm") },
+              include: ["packages/tensor/src/{backends/wasm,kernels}/**/*.test.ts"],
+            }),
           ]),
     ],
   },
