@@ -31,6 +31,7 @@ import {
 import { BLOCK_B_LIMIT, ROW_LIMIT, nanoseconds, plan } from "./gemm-plan";
 import { ACCUMULATE, ADD_BIAS, RELU, RELU6, multiplyEdgeTile, multiplyTile } from "./micro-kernel";
 import { ACTIVATION_SHIFT, activateRow } from "./activation";
+import { multiplyRows } from "./gemm-rows";
 import { packMatrixA, packMatrixB } from "./pack";
 import { packPatches, packPatchesTransposed, packScattered } from "./pack-convolution";
 import {
@@ -314,6 +315,12 @@ export function multiply(): void {
   multiplyWhole(address(A), address(C));
 }
 
+/** Whether `multiplyRows` can do the product that is set: whole tiles of one block of depth, and nothing to add or apply. */
+function isPlainRows(): bool {
+  if (word(SOURCE) != SOURCE_MATRIX || word(TRANSPOSE_A) || word(ACTIVATION) || word(BIAS)) return false;
+  return word(DEPTH) <= DEPTH_LIMIT && ((word(ROWS) & 3) | (word(COLUMNS) & 7)) == 0;
+}
+
 /** A product of a batch, or from product `whole` on one of the parts of its rows; each thread packs B where no other does. */
 function batchTask(task: i32, _: i32): void {
   const whole = argument(5);
@@ -335,8 +342,18 @@ function batchTask(task: i32, _: i32): void {
     packPanels(address(B) + (<usize>i * addressArgument(1) << 2), packed, 0, panels);
   }
   const part = (divideUp(rows, splits) + 3) & ~3,
-    last = min(rows, (split + 1) * part);
-  for (let row = split * part; row < last; row += ROW_LIMIT)
+    first = split * part,
+    last = min(rows, first + part);
+  // @ts-ignore: RELAXED is a compile-time constant of one of the two binaries
+  if (isDefined(RELAXED) && argument(6)) {
+    const strideA = address(STRIDE_A),
+      strideC = address(STRIDE_C),
+      source = a + <usize>first * strideA,
+      target = c + <usize>first * strideC;
+    multiplyRows(source, strideA, last - first, packed, word(DEPTH), word(COLUMNS), target, strideC);
+    return;
+  }
+  for (let row = first; row < last; row += ROW_LIMIT)
     multiplyPart(a, packed, c, row, min(ROW_LIMIT, last - row), 0, panels);
 }
 
@@ -361,6 +378,7 @@ export function multiplyBatch(count: i32, batchA: i32, batchB: i32, batchC: i32,
     setArgument(3, splits);
     setArgument(4, packedBytes);
     setArgument(5, whole);
+    setArgument(6, isPlainRows());
     forTasks(batchTask, whole + (count - whole) * splits, cost);
     return;
   }

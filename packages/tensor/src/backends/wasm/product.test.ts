@@ -1,5 +1,10 @@
-import { beforeAll, describe, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { useDevice } from "../../device.js";
+import { dispose, tidy } from "../../memory.js";
+import { matMul } from "../../ops/matmul.js";
+import { squeeze } from "../../ops/shape-ops.js";
+import { narrow } from "../../ops/slice.js";
+import { fromValues, read } from "../../tensor.js";
 import { expectSameAsCpu, randomInput, randomStream } from "../../testing/wasm-kernels.js";
 
 beforeAll(async () => {
@@ -61,6 +66,35 @@ describe("matrix product", () => {
         const b = randomInput(random, [...batchB, 6, 9]);
         expectSameAsCpu("BatchMatMul", { a, b }, { transposeA, transposeB: false });
       }
+  });
+
+  // the relaxed binary reads these rows where they lie (wasm/gemm-rows.ts); a single product is always packed
+  it("gives a batch of whole tiles the bits of single products", async () => {
+    const random = randomStream(9);
+    for (const [rows, depth, columns] of [
+      [8, 7, 16],
+      [36, 64, 8],
+      [64, 320, 24],
+    ]) {
+      const count = 5;
+      const [a, b] = [
+        [rows, depth],
+        [depth, columns],
+      ].map(([first, second]) => randomInput(random, [count, first, second]));
+      expectSameAsCpu("BatchMatMul", { a, b }, { transposeA: false, transposeB: false });
+      const batches = [a, b].map(({ values, shape }) => fromValues(values, shape, "float32"));
+      const product = matMul(batches[0], batches[1]);
+      for (let index = 0; index < count; index++) {
+        const singles = batches.map((batch) =>
+          tidy(() => squeeze(narrow(batch, { axis: 0, start: index, length: 1 }), { axes: 0 })),
+        );
+        const single = matMul(singles[0], singles[1]);
+        const size = rows * columns;
+        expect((await read(product)).slice(index * size, (index + 1) * size)).toEqual(await read(single));
+        dispose([...singles, single]);
+      }
+      dispose([...batches, product]);
+    }
   });
 
   it("fuses bias and activation", () => {
