@@ -12,6 +12,12 @@ export function assertIntegers(layer: string, values: Readonly<Record<string, nu
       throw new InputError(`${layer}: expected an integer ${name} of at least ${minimum}, got ${value}`);
 }
 
+/** @throws InputError unless a constructor that takes no arguments was given none. */
+export function assertNothing(layer: string, given: readonly unknown[]): void {
+  if (given.length > 0)
+    throw new InputError(`${layer}: expected no arguments, got ${given.length}; leave them out`);
+}
+
 /** @throws InputError unless `value` is a probability in [0, 1]. */
 export function assertProbability(layer: string, name: string, value: number): void {
   if (!(value >= 0 && value <= 1)) throw new InputError(`${layer}: expected ${name} in [0, 1], got ${value}`);

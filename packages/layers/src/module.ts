@@ -14,12 +14,13 @@ import {
   type WriteOptions,
   withinLayer,
 } from "@ai/tensor";
+import { assertNothing } from "./checks.js";
 import { nameLayer } from "./layer-error.js";
 import type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
 import { detach, isPlainObject } from "./module-output.js";
 import { assertFindable, describeTree, join, relative } from "./module-tree.js";
-import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
 import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
+import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
 import { type HalfPrecision, halfPrecision } from "./quantization/half-precision.js";
 import {
   collectStateDict,
@@ -30,6 +31,7 @@ import {
   type StateTarget,
 } from "./state-dict.js";
 import { type InputDescription, type ModuleSummary, summarize } from "./summary.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of {@link Module.save}. */
 export interface SaveOptions extends WriteOptions {
@@ -40,18 +42,18 @@ export interface SaveOptions extends WriteOptions {
 /** A module of any inputs and output. */
 export type AnyModule = Module<readonly unknown[], unknown>;
 
-/** What a module's fields may hold: found in fields, arrays and plain objects. */
-type Owned = AnyModule | StoredTensor | StateCounter;
 export type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
 
+/** What a module's fields may hold: found in fields, arrays and plain objects. */
+type Owned = AnyModule | StoredTensor | StateCounter;
 
 let active: AnyModule | undefined;
 
 /**
  * A layer or a model: its fields are submodules and parameters (also in arrays and plain objects), and `forward` computes.
+ * What stands in `#private` fields, a Map, a Set or other objects is not found: it is not trained, saved or moved.
  *
  * A field's name is its name in checkpoints, unless {@link Module.checkpointNames} says otherwise. Parameters get their
- * What stands in `#private` fields, a Map, a Set or other objects is not found: it is not trained, saved or moved.
  * values at the first call, at `parameters()`, `stateDict()` or on load, drawn from the seed of the default generator
  * and the parameter's path alone: two models of one structure start equal; {@link Module.initialize} draws others.
  * @typeParam Inputs What `call` takes. @typeParam Output What it returns: tensors, alone or in arrays and plain objects.
@@ -72,6 +74,12 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
   #root: AnyModule | undefined;
   readonly #preHooks = new Set<ForwardPreHook>();
   readonly #hooks = new Set<ForwardHook>();
+
+  constructor();
+  /** @throws InputError for arguments: a class without a constructor hands on what it was given, and nothing would read it. */
+  constructor(...given: readonly unknown[]) {
+    assertNothing(new.target.name, given);
+  }
 
   /** Computes the output; every tensor it makes and does not return is freed. Call it through {@link call}. */
   protected abstract forward(...inputs: Inputs): Output;
@@ -210,11 +218,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return this;
   }
 
-  /**
-   * Draws all parameters and state anew. @returns this module.
-   * @param options `seed`: whose numbers; the default generator's when left out.
-   */
-  initialize({ seed }: { readonly seed?: number } = {}): this {
+  /** Draws all parameters and state anew. @param options `seed`: whose numbers, the default generator's when left out. @returns this module. */
+  initialize(options: { readonly seed?: number } = {}): this {
+    assertOptionNames(`${this.constructor.name}.initialize`, options, ["seed"]);
+    const { seed } = options;
     this.#prepare(seed === undefined ? defaultGenerator() : new RandomGenerator(seed), true);
     return this;
   }
@@ -247,7 +254,9 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
    * @throws WeightsError when the file cannot be written or F16 has no place for a number; InputError in a browser: there,
    * `writeSafetensors(await module.stateDict())`.
    */
-  async save(path: string, { dtype, metadata, signal }: SaveOptions = {}): Promise<void> {
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    assertOptionNames(`${this.constructor.name}.save`, options, ["dtype", "metadata", "signal"]);
+    const { dtype, metadata, signal } = options;
     const state = await this.stateDict();
     const tensors = dtype === undefined ? state : halfPrecision(state, dtype);
     // Hugging Face refuses a file without a format
@@ -260,12 +269,11 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
    * @param options `strict` as there; `signal` aborts.
    * @throws WeightsError for a damaged file or names and shapes that do not fit, DownloadError when a server does not give it.
    */
-  async load(
-    source: WeightsSource,
-    { signal, ...options }: LoadOptions & ReadOptions = {},
-  ): Promise<LoadReport> {
+  async load(source: WeightsSource, options: LoadOptions & ReadOptions = {}): Promise<LoadReport> {
+    assertOptionNames(`${this.constructor.name}.load`, options, ["strict", "signal"]);
+    const { signal, ...others } = options;
     const file = await readSafetensors(source, { signal });
-    return this.loadStateDict(await file.hosts({ signal }), options);
+    return this.loadStateDict(await file.hosts({ signal }), others);
   }
 
   /**
@@ -278,14 +286,6 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return summarize(this as unknown as AnyModule, inputs);
   }
 
-  /** Multiply-adds of one call of this layer without those of its submodules; what has none keeps this 0. */
-  multiplyAdds(_inputs: Inputs, _output: Output): number {
-    return 0;
-  }
-
-  /** Copies all parameters and state to a device that has been used before; the device in use when none is named. */
-  async moveTo(device?: DeviceName): Promise<this> {
-    const stored = new Set(
   /** The tree of layers with the shapes of their parameters; `console.log(model)` shows it in Node. */
   toString(): string {
     return describeTree(this as unknown as AnyModule);
@@ -295,6 +295,14 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return this.toString();
   }
 
+  /** Multiply-adds of one call of this layer without those of its submodules; what has none keeps this 0. */
+  multiplyAdds(_inputs: Inputs, _output: Output): number {
+    return 0;
+  }
+
+  /** Copies all parameters and state to a device that has been used before; the device in use when none is named. */
+  async moveTo(device?: DeviceName): Promise<this> {
+    const stored = new Set(
       this.#targets().flatMap(([, target]) =>
         target instanceof StoredTensor && target.hasValue ? [target] : [],
       ),
@@ -313,6 +321,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
 
   /** Everything that a checkpoint holds, by path; shared tensors under each of their names. */
   #targets(): [path: string, target: StateTarget][] {
+    assertFindable(this as unknown as AnyModule);
     const found: [string, StateTarget][] = [];
     const visit = (module: AnyModule, path: string): void => {
       for (const [name, value] of owned(module)) {
@@ -321,7 +330,6 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
       }
     };
     visit(this as unknown as AnyModule, "");
-    assertFindable(this as unknown as AnyModule);
     return found;
   }
 
@@ -355,6 +363,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
 
   /** Tells every module below its path from here, and draws the values that are not there yet. */
   #prepare(generator = defaultGenerator(), redraw = false): void {
+    assertFindable(this as unknown as AnyModule);
     const drawn = new Set<StateTarget>();
     for (const [path, module] of this.namedModules()) {
       module.#path = path;
@@ -363,7 +372,6 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
         if (target instanceof Module || drawn.has(target)) continue;
         drawn.add(target);
         if (target instanceof StateCounter) {
-    assertFindable(this as unknown as AnyModule);
           if (redraw) target.reset();
         } else if (redraw || target.needsValue) target.initialize(generator.fork(join(path, name)));
       }

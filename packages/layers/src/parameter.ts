@@ -13,6 +13,7 @@ import {
   tidy,
   WeightsError,
 } from "@ai/tensor";
+import { assertOptionNames } from "./training/option-names.js";
 
 /**
  * Draws the first values of a parameter.
@@ -65,7 +66,9 @@ export abstract class StoredTensor {
   #disposed = false;
   #derived: Derived | undefined;
 
-  constructor(shape: Shape, { initializer, dtype = "float32", checkpointPermutation }: StoredTensorOptions) {
+  constructor(shape: Shape, options: StoredTensorOptions) {
+    assertOptionNames(new.target.name, options, ["initializer", "dtype", "checkpointPermutation"]);
+    const { initializer, dtype = "float32", checkpointPermutation } = options;
     if (!shape.every((length) => Number.isInteger(length) && length >= 0))
       throw new ShapeError(
         `${new.target.name}: expected non-negative integer sizes, got [${shape.join(", ")}]`,
@@ -202,8 +205,16 @@ export class Parameter extends StoredTensor {
   /** 1 and 0, of this shape: numbers that stay 0, whatever an optimizer does. Set by pruning; the module owns it. */
   mask: StateTensor | undefined;
 
-  constructor(shape: Shape, { requiresGrad = true, ...options }: ParameterOptions) {
-    super(shape, options);
+  /** @throws ShapeError for sizes that are not integers of at least 0; InputError for an unknown option. */
+  constructor(shape: Shape, options: ParameterOptions) {
+    assertOptionNames(new.target.name, options, [
+      "initializer",
+      "dtype",
+      "checkpointPermutation",
+      "requiresGrad",
+    ]);
+    const { requiresGrad = true, ...others } = options;
+    super(shape, others);
     this.requiresGrad = requiresGrad;
   }
 }

@@ -9,6 +9,7 @@ import {
   WeightsError,
 } from "@ai/tensor";
 import { StateCounter, type StoredTensor } from "./parameter.js";
+import { assertOptionNames } from "./training/option-names.js";
 
 /** Values of one entry of a checkpoint on the host, in PyTorch's layout. */
 export type StateEntry = HostEntry;
@@ -105,8 +106,10 @@ export function loadIntoTargets(
   module: string,
   targets: readonly (readonly [string, StateTarget])[],
   state: StateDict,
-  { strict = true }: LoadOptions,
+  options: LoadOptions,
 ): LoadReport {
+  assertOptionNames(`${module}.loadStateDict`, options, ["strict"]);
+  const { strict = true } = options;
   if (!(state instanceof Map))
     throw new InputError(
       `${module}.loadStateDict: expected a Map from names to entries, got ${typeof state}`,

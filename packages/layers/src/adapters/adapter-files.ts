@@ -143,9 +143,23 @@ export async function saveAdapter(
 export async function loadAdapter(
   model: AnyModule,
   source: ModelSource,
-  { adapterName = "default", trainable = false, ...options }: LoadAdapterOptions = {},
+  options: LoadAdapterOptions = {},
 ): Promise<LoadReport> {
-  const files = await openModelFiles(source, options);
+  assertOptionNames("loadAdapter", options, [
+    "adapterName",
+    "trainable",
+    "revision",
+    "subfolder",
+    "endpoint",
+    "token",
+    "offline",
+    "cacheFolder",
+    "cache",
+    "signal",
+    "onProgress",
+  ]);
+  const { adapterName = "default", trainable = false, ...others } = options;
+  const files = await openModelFiles(source, others);
   const { signal } = options;
   const settings = fromPeftConfig(await files.readText(CONFIG, { signal }));
   const weights = await readSafetensors(new Blob([(await files.read(WEIGHTS, { signal })) as BlobPart]), {

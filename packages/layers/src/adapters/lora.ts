@@ -2,6 +2,7 @@ import { fromValues, InputError, noGrad, read, type Tensor, type TypedArray } fr
 import { type AnyModule, Module } from "../module.js";
 import type { Parameter } from "../parameter.js";
 import { QuantizedLinear } from "../quantization/quantized-layers.js";
+import { assertOptionNames } from "../training/option-names.js";
 import { type AdaptableLayer, adapterFor, type LoraAdapter } from "./lora-adapter.js";
 import {
   adaptedLayers,
@@ -126,9 +127,11 @@ export function applyLora(model: AnyModule, options: LoraOptions): AdaptedLayer[
 export function setActiveAdapters(
   model: AnyModule,
   names: readonly string[],
-  { trainable = true }: { readonly trainable?: boolean } = {},
+  options: { readonly trainable?: boolean } = {},
 ): void {
   assertModel("setActiveAdapters", model);
+  assertOptionNames("setActiveAdapters", options, ["trainable"]);
+  const { trainable = true } = options;
   assertUnmerged("setActiveAdapters", model);
   const settings = names.map((name) => settingsOf("setActiveAdapters", model, name));
   if (names.length > 1 && settings.some(({ useDora }) => useDora))
@@ -192,8 +195,10 @@ export function unmergeLora(model: AnyModule): void {
  * @param options `adapterName`: which; all when left out. One of several cannot go while they are merged.
  * @throws InputError when there are none of that name.
  */
-export function removeLora(model: AnyModule, { adapterName }: { readonly adapterName?: string } = {}): void {
+export function removeLora(model: AnyModule, options: { readonly adapterName?: string } = {}): void {
   assertModel("removeLora", model);
+  assertOptionNames("removeLora", options, ["adapterName"]);
+  const { adapterName } = options;
   const known = models.get(model);
   if (known === undefined || adapterName !== undefined)
     settingsOf("removeLora", model, adapterName ?? "default");

@@ -12,6 +12,7 @@ import {
 } from "@ai/tensor";
 import type { AnyModule } from "../module.js";
 import type { StateEntry } from "../state-dict.js";
+import { assertOptionNames } from "../training/option-names.js";
 import { exchange } from "./quantize-model.js";
 import { emptyLike, isQuantizable, type QuantizableLayer, QuantizedLayer } from "./quantized-layers.js";
 
@@ -91,12 +92,14 @@ export async function saveQuantized(
   model: AnyModule,
   options: WriteOptions = {},
 ): Promise<void> {
+  assertOptionNames("saveQuantized", options, ["metadata", "signal"]);
   const { tensors, options: rest } = await collect(model, options);
   await saveSafetensors(path, tensors, rest);
 }
 
 /** The bytes of the file that {@link saveQuantized} writes. */
 export async function writeQuantized(model: AnyModule, options: WriteOptions = {}): Promise<Uint8Array> {
+  assertOptionNames("writeQuantized", options, ["metadata", "signal"]);
   const { tensors, options: rest } = await collect(model, options);
   return writeSafetensors(tensors, rest);
 }
@@ -166,8 +169,10 @@ function emptyLayers(
 export async function loadQuantized<Model extends AnyModule>(
   model: Model,
   source: WeightsSource,
-  { signal }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<Model> {
+  assertOptionNames("loadQuantized", options, ["signal"]);
+  const { signal } = options;
   const file = await readSafetensors(source, signal === undefined ? {} : { signal });
   const layers = emptyLayers(model, configOf(file));
   const names = file.names.filter((name) => !isWeightOf(layers, name));

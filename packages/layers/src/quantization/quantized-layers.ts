@@ -24,6 +24,7 @@ import { constant } from "../initializers.js";
 import { Linear } from "../linear.js";
 import { type AnyModule, Module } from "../module.js";
 import { Parameter, StateTensor } from "../parameter.js";
+import { assertOptionNames } from "../training/option-names.js";
 
 /** Layers that have a quantized form. */
 export type QuantizableLayer = Linear | Conv2d | Embedding;
@@ -114,10 +115,12 @@ export class QuantizedLinear extends QuantizedLayer {
   constructor(
     inFeatures: number,
     outFeatures: number,
-    { bias = true, ...options }: QuantizeOptions & { readonly bias?: boolean } = {},
+    options: QuantizeOptions & { readonly bias?: boolean } = {},
   ) {
+    assertOptionNames(new.target.name, options, ["bias", "bits", "groupSize", "symmetric"]);
     assertIntegers("QuantizedLinear", { inFeatures, outFeatures });
-    super([outFeatures, inFeatures], options);
+    const { bias = true, ...others } = options;
+    super([outFeatures, inFeatures], others);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.bias = bias ? new Parameter([outFeatures], { initializer: constant(0) }) : undefined;
@@ -125,6 +128,7 @@ export class QuantizedLinear extends QuantizedLayer {
 
   /** The quantized form of a layer, which stays as it is; the bias is not copied. */
   static from(layer: Linear, options: QuantizeOptions = {}): QuantizedLinear {
+    assertOptionNames("QuantizedLinear.from", options, ["bits", "groupSize", "symmetric"]);
     const { inFeatures, outFeatures, bias } = layer;
     const made = new QuantizedLinear(inFeatures, outFeatures, { ...options, bias: bias !== undefined });
     made.setWeight(weightOf(layer));

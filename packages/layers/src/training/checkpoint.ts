@@ -2,6 +2,7 @@ import { encodeSafetensors, InputError, readSafetensors, WeightsError } from "@a
 import type { StateDict } from "../state-dict.js";
 import { defaultStorage } from "./browser-storage.js";
 import { crc32c } from "./crc32c.js";
+import { assertOptionNames } from "./option-names.js";
 import type { TrainingStorage } from "./storage.js";
 import type { TrainingState, TrainingStateJson } from "./training-state.js";
 
@@ -72,8 +73,10 @@ export function parse(text: string): unknown {
 export async function saveCheckpoint(
   folder: string,
   state: TrainingState,
-  { storage, monitored }: SaveCheckpointOptions = {},
+  options: SaveCheckpointOptions = {},
 ): Promise<CheckpointInfo> {
+  assertOptionNames("saveCheckpoint", options, ["storage", "monitored"]);
+  const { storage, monitored } = options;
   const target = storage ?? (await defaultStorage());
   for (const [name, { dtype, values }] of state.model)
     if (dtype === "float32" && !values.every(Number.isFinite))
@@ -118,8 +121,10 @@ async function readManifest(path: string, storage: TrainingStorage): Promise<Man
  */
 export async function loadCheckpoint(
   path: string,
-  { storage }: { readonly storage?: TrainingStorage } = {},
+  options: { readonly storage?: TrainingStorage } = {},
 ): Promise<TrainingState> {
+  assertOptionNames("loadCheckpoint", options, ["storage"]);
+  const { storage } = options;
   const source = storage ?? (await defaultStorage());
   let manifest: Manifest;
   const contents = new Map<string, Uint8Array>();
@@ -162,8 +167,10 @@ export async function loadCheckpoint(
 /** The checkpoints in a folder by rising step; damaged manifests are left out. */
 export async function listCheckpoints(
   folder: string,
-  { storage }: { readonly storage?: TrainingStorage } = {},
+  options: { readonly storage?: TrainingStorage } = {},
 ): Promise<CheckpointInfo[]> {
+  assertOptionNames("listCheckpoints", options, ["storage"]);
+  const { storage } = options;
   const source = storage ?? (await defaultStorage());
   const found: CheckpointInfo[] = [];
   for (const name of await source.list(folder)) {
@@ -185,8 +192,10 @@ export async function listCheckpoints(
  */
 export async function loadLastCheckpoint(
   folder: string,
-  { storage }: { readonly storage?: TrainingStorage | undefined } = {},
+  options: { readonly storage?: TrainingStorage | undefined } = {},
 ): Promise<TrainingState | undefined> {
+  assertOptionNames("loadLastCheckpoint", options, ["storage"]);
+  const { storage } = options;
   const source = storage ?? (await defaultStorage());
   for (const { path } of (await listCheckpoints(folder, { storage: source })).reverse()) {
     try {
@@ -200,12 +209,17 @@ export async function loadLastCheckpoint(
 
 /**
  * The checkpoint with the best monitored value.
- * @throws InputError when the folder has none with a value.
+ * @param options `mode`: whether small or large values are good, default "min"; `storage` as in {@link saveCheckpoint}.
+ * @throws InputError when the folder has none with a value, or for an unknown option or mode.
  */
 export async function findBestCheckpoint(
   folder: string,
-  { storage, mode = "min" }: { readonly storage?: TrainingStorage; readonly mode?: "min" | "max" } = {},
+  options: { readonly storage?: TrainingStorage; readonly mode?: "min" | "max" } = {},
 ): Promise<CheckpointInfo> {
+  assertOptionNames("findBestCheckpoint", options, ["storage", "mode"]);
+  const { storage, mode = "min" } = options;
+  if (mode !== "min" && mode !== "max")
+    throw new InputError(`findBestCheckpoint: expected mode min or max, got ${String(mode)}`);
   const sign = mode === "min" ? 1 : -1;
   const candidates = (await listCheckpoints(folder, storage === undefined ? {} : { storage }))
     .filter(({ monitored }) => monitored !== undefined && !Number.isNaN(monitored))

@@ -5,6 +5,7 @@ import { breathe } from "./event-loop.js";
 import type { EpochRecord } from "./history.js";
 import type { Metric } from "./metrics/index.js";
 import { rememberModes } from "./modes.js";
+import { assertOptionNames } from "./option-names.js";
 import type { LearningRateSchedule } from "./schedules/index.js";
 import { assertBatchSource, type BatchSource, type TrainableModel } from "./trainer-options.js";
 import { lossOnly } from "./training-step.js";
@@ -44,9 +45,11 @@ export async function evaluateModel<Batch>(
   metrics: Readonly<Record<string, Metric<number>>>,
   judge: BatchJudge<Batch>,
   source: BatchSource<Batch>,
-  { signal, onStep }: EvaluateOptions,
+  options: EvaluateOptions,
   operation = "Trainer.evaluate",
 ): Promise<Record<string, number>> {
+  assertOptionNames(operation, options, ["signal", "onStep"]);
+  const { signal, onStep } = options;
   assertBatchSource(operation, "evaluation", source);
   const all = Object.values(metrics);
   const saved = await Promise.all(all.map((metric) => metric.state()));

@@ -192,10 +192,15 @@ function assertCallbacks(callbacks: unknown): void {
     );
 }
 
+/** @throws InputError for options that do not exist. */
+export function assertFitNames<Batch>(operation: string, options: FitOptions<Batch>): void {
+  assertOptionNames(operation, options, FIT_OPTIONS);
+}
+
 /** @throws InputError for counts that are not positive integers, or callbacks and data of another kind. */
 export function assertFitOptions<Batch>(loader: BatchSource<Batch>, options: FitOptions<Batch>): void {
   const given = options ?? {};
-  assertOptionNames("Trainer.fit", given, FIT_OPTIONS);
+  assertFitNames("Trainer.fit", given);
   const { epochs, maxSteps, validation, callbacks = [] } = given;
   assertBatchSource("Trainer.fit", "training", loader);
   if (validation !== undefined) assertBatchSource("Trainer.fit", "validation", validation);

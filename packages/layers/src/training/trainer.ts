@@ -30,6 +30,7 @@ import { type EpochRecord, TrainingHistory } from "./history.js";
 import { rememberModes } from "./modes.js";
 import { Stepper } from "./stepper.js";
 import {
+  assertFitNames,
   assertFitOptions,
   assertTrainerOptions,
   type BatchSource,
@@ -262,10 +263,9 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    * Times a few steps and says how long the run will take; afterwards everything is as before.
    * @throws InputError when neither the loader's length nor `maxSteps` is known; the reason of `signal` once aborted.
    */
-  async estimate(
-    loader: BatchSource<Batch>,
-    { epochs, validation, maxSteps, signal }: FitOptions<Batch>,
-  ): Promise<TrainingEstimate> {
+  async estimate(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<TrainingEstimate> {
+    assertFitNames("Trainer.estimate", options);
+    const { epochs, validation, maxSteps, signal } = options;
     const sources = validation === undefined ? [loader] : [loader, validation];
     return estimateRun(loader, validation, {
       perEpoch: this.#stepsPerEpoch(loader),

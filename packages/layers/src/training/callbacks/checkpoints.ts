@@ -2,6 +2,7 @@ import { InputError, WeightsError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
 import { listCheckpoints, loadCheckpoint, saveCheckpoint } from "../checkpoint.js";
 import type { EpochRecord } from "../history.js";
+import { assertOptionNames } from "../option-names.js";
 import type { TrainingStorage } from "../storage.js";
 import type { TrainingCallback, TrainingRun } from "./callback.js";
 
@@ -58,6 +59,15 @@ class Checkpoints implements TrainingCallback {
   #storage: TrainingStorage | undefined;
 
   constructor(options: CheckpointsOptions) {
+    assertOptionNames("checkpoints", options, [
+      "folder",
+      "everySteps",
+      "everyEpochs",
+      "keepLast",
+      "monitor",
+      "mode",
+      "storage",
+    ]);
     const { folder, everySteps, everyEpochs, keepLast = 2, monitor, mode } = options;
     if (typeof folder !== "string" || folder === "")
       throw new InputError(`checkpoints: expected a folder, got ${String(folder)}`);

@@ -1,5 +1,6 @@
 import { defaultStorage } from "../browser-storage.js";
 import type { EpochRecord } from "../history.js";
+import { assertOptionNames } from "../option-names.js";
 import type { TrainingStorage } from "../storage.js";
 import type { TrainingCallback } from "./callback.js";
 
@@ -30,7 +31,9 @@ export function historyToCsv(epochs: readonly EpochRecord[]): string {
 }
 
 /** Keeps a CSV file of all epochs so far, those before a resume included. */
-export function csvHistory({ path, storage }: CsvHistoryOptions): TrainingCallback {
+export function csvHistory(options: CsvHistoryOptions): TrainingCallback {
+  assertOptionNames("csvHistory", options, ["path", "storage"]);
+  const { path, storage } = options;
   return {
     name: "csv-history",
     async onEpochEnd(_, { trainer }) {

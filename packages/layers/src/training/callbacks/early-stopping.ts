@@ -1,6 +1,7 @@
 import { InputError, WeightsError } from "@ai/tensor";
 import type { StateDict } from "../../state-dict.js";
 import type { EpochRecord } from "../history.js";
+import { assertOptionNames } from "../option-names.js";
 import type { CallbackState, FitEnd, TrainingCallback, TrainingRun } from "./callback.js";
 
 /** Options of {@link earlyStopping}. */
@@ -46,13 +47,15 @@ export class EarlyStopping implements TrainingCallback {
   #waited = 0;
   #bestModel: StateDict | undefined;
 
-  constructor({
-    monitor = "validation.loss",
-    mode = "min",
-    patience = 3,
-    minDelta = 0,
-    restoreBest = true,
-  }: EarlyStoppingOptions) {
+  constructor(options: EarlyStoppingOptions) {
+    assertOptionNames("earlyStopping", options, ["monitor", "mode", "patience", "minDelta", "restoreBest"]);
+    const {
+      monitor = "validation.loss",
+      mode = "min",
+      patience = 3,
+      minDelta = 0,
+      restoreBest = true,
+    } = options;
     if (mode !== "min" && mode !== "max")
       throw new InputError(`earlyStopping: expected mode min or max, got ${String(mode)}`);
     if (!Number.isInteger(patience) || patience < 1)

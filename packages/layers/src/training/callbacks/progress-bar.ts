@@ -1,4 +1,5 @@
 import type { EpochRecord } from "../history.js";
+import { assertOptionNames } from "../option-names.js";
 import type { FitEnd, StepValues, TrainingCallback, TrainingRun } from "./callback.js";
 
 /** Time between two redraws on a terminal. */
@@ -62,7 +63,9 @@ function formatNumber(value: number): string {
  * @example
  * await trainer.fit(loader, { epochs: 2, estimate: true, callbacks: [progressBar()] });
  */
-export function progressBar({ output = defaultOutput(), title }: ProgressBarOptions = {}): TrainingCallback {
+export function progressBar(options: ProgressBarOptions = {}): TrainingCallback {
+  assertOptionNames("progressBar", options, ["output", "title"]);
+  const { output = defaultOutput(), title } = options;
   return new ProgressBar(output, title === undefined ? "" : `${title}: `);
 }
 

@@ -1,6 +1,7 @@
 import { InputError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
 import type { EpochRecord } from "../history.js";
+import { assertOptionNames } from "../option-names.js";
 import type { ParameterStatistics } from "../parameter-statistics.js";
 import type { TrainingStorage } from "../storage.js";
 import type { StepValues, TrainingCallback, TrainingRun } from "./callback.js";
@@ -29,7 +30,9 @@ export class TensorBoardWriter {
   #waiting: Uint8Array[] = [];
 
   /** @param folder One run; each writer makes a file of its own in it. */
-  constructor(folder: string, { storage }: { readonly storage?: TrainingStorage } = {}) {
+  constructor(folder: string, options: { readonly storage?: TrainingStorage } = {}) {
+    assertOptionNames("TensorBoardWriter", options, ["storage"]);
+    const { storage } = options;
     this.#folder = folder;
     this.#storage = storage;
   }
@@ -126,6 +129,7 @@ export interface TensorBoardOptions {
  * same folder are replaced, after a resume those that are repeated.
  */
 export function tensorBoard(options: TensorBoardOptions): TrainingCallback {
+  assertOptionNames("tensorBoard", options, ["folder", "everySteps", "parameters", "storage"]);
   const { folder, everySteps = 1, parameters = false, storage } = options;
   if (!Number.isInteger(everySteps) || everySteps < 1)
     throw new InputError(`tensorBoard: expected an integer everySteps of at least 1, got ${everySteps}`);

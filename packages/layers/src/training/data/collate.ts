@@ -8,6 +8,7 @@ import {
   type TypedArray,
   tidy,
 } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { dtypeOfArray, type HostTensor, hostArray, isHostTensor, isTensor } from "./host-tensor.js";
 
 /** The batch that items of a type become: every number, array and tensor a tensor `[batch, ...]`. */
@@ -29,9 +30,11 @@ export interface CollateOptions {
  * form, strings become a list of strings.
  * @returns a function from items to a batch whose tensors are `[batch, ...]`.
  */
-export function createCollate<Item>({
-  numberDtype = "float32",
-}: CollateOptions = {}): (items: readonly Item[]) => Collated<Item> {
+export function createCollate<Item>(
+  options: CollateOptions = {},
+): (items: readonly Item[]) => Collated<Item> {
+  assertOptionNames("createCollate", options, ["numberDtype"]);
+  const { numberDtype = "float32" } = options;
   if (numberDtype !== "float32" && numberDtype !== "int32")
     throw new InputError(`createCollate: expected numberDtype float32 or int32, got ${String(numberDtype)}`);
   return (items) => {

@@ -1,4 +1,5 @@
 import { InputError, type RandomGenerator } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 
 /** Chooses which items an epoch visits, in which order. */
 export interface Sampler {
@@ -42,7 +43,9 @@ export class RandomSampler implements Sampler {
   readonly #replacement: boolean;
 
   /** @throws InputError when more samples than items are asked for without replacement. */
-  constructor(items: number, { replacement = false, numSamples = items }: RandomSamplerOptions = {}) {
+  constructor(items: number, options: RandomSamplerOptions = {}) {
+    assertOptionNames("RandomSampler", options, ["replacement", "numSamples"]);
+    const { replacement = false, numSamples = items } = options;
     assertLength("RandomSampler", items);
     assertLength("RandomSampler", numSamples);
     if (!replacement && numSamples > items)

@@ -1,4 +1,5 @@
 import { InputError } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { type ConfusionMatrixOptions, ConfusionMetric } from "./confusion-matrix.js";
 
 /** How the scores of the classes become one number: pooled counts, plain mean, or mean weighted by the class's share. */
@@ -28,8 +29,16 @@ abstract class ClassScore extends ConfusionMetric<number> {
   readonly #positiveClass: number | undefined;
   readonly #allClasses: boolean;
 
-  constructor({ average, positiveClass, ...options }: ClassScoreOptions = {}) {
-    super(options);
+  constructor(options: ClassScoreOptions = {}) {
+    assertOptionNames(new.target.name, options, [
+      "average",
+      "positiveClass",
+      "numClasses",
+      "threshold",
+      "ignoreIndex",
+    ]);
+    const { average, positiveClass, ...others } = options;
+    super(others);
     if (average !== undefined && average !== "micro" && average !== "macro" && average !== "weighted")
       throw new InputError(
         `${new.target.name}: expected average micro, macro or weighted, got ${String(average)}`,

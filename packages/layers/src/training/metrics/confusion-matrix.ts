@@ -1,4 +1,5 @@
 import { InputError } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 import { ClassMetric, type ClassMetricOptions } from "./metric.js";
 
 /** Options of {@link ConfusionMatrix}. */
@@ -13,8 +14,10 @@ export abstract class ConfusionMetric<Value> extends ClassMetric<Value> {
   /** `counts[target][predicted]` */
   #counts: number[][] = [];
 
-  constructor({ numClasses, ...options }: ConfusionMatrixOptions = {}) {
-    super(options);
+  constructor(options: ConfusionMatrixOptions = {}) {
+    assertOptionNames(new.target.name, options, ["numClasses", "threshold", "ignoreIndex"]);
+    const { numClasses, ...others } = options;
+    super(others);
     if (numClasses !== undefined && (!Number.isInteger(numClasses) || numClasses < 1))
       throw new InputError(
         `ConfusionMatrix: expected an integer numClasses of at least 1, got ${numClasses}`,

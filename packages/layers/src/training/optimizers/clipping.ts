@@ -12,6 +12,7 @@ import {
   type Tensor,
   tidy,
 } from "@ai/tensor";
+import { assertOptionNames } from "../option-names.js";
 
 /** Keeps a gradient of length 0 from dividing by 0, as in `torch.nn.utils.clip_grad_norm_`. */
 const NORM_EPSILON = 1e-6;
@@ -24,8 +25,10 @@ const NORM_EPSILON = 1e-6;
  */
 export function gradientNorm(
   gradients: readonly (Tensor | null)[],
-  { order = 2 }: { readonly order?: number } = {},
+  options: { readonly order?: number } = {},
 ): Tensor {
+  assertOptionNames("gradientNorm", options, ["order"]);
+  const { order = 2 } = options;
   if (!(order > 0)) throw new InputError(`gradientNorm: expected an order above 0, got ${order}`);
   return tidy(() => {
     const norms = gradients.flatMap((gradient) => (gradient === null ? [] : [norm(gradient, { order })]));
@@ -49,8 +52,10 @@ export interface ClipGradNormOptions {
 export function clipGradNorm(
   gradients: readonly (Tensor | null)[],
   maxNorm: number,
-  { order = 2 }: ClipGradNormOptions = {},
+  options: ClipGradNormOptions = {},
 ): { gradients: (Tensor | null)[]; totalNorm: Tensor } {
+  assertOptionNames("clipGradNorm", options, ["order"]);
+  const { order = 2 } = options;
   if (!(maxNorm > 0)) throw new InputError(`clipGradNorm: expected a maxNorm above 0, got ${maxNorm}`);
   return tidy(() => {
     const totalNorm = gradientNorm(gradients, { order });
