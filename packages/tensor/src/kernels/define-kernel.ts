@@ -7,6 +7,7 @@ import {
   type Tensor,
   type TensorInfo,
 } from "@tensorflow/tfjs-core";
+import type { WasmBackend } from "../backends/wasm/backend.js";
 import { assertReady, type DeviceName, deviceOfBackend } from "../device.js";
 import { type Engine, engine } from "../engine.js";
 import { DeviceError, KernelError } from "../errors.js";
@@ -187,7 +188,11 @@ function register<Inputs extends KernelInputs, Attributes extends object>(
   const own = device === undefined ? undefined : spec.implementations?.[device];
   const fallback = fallbackKernel(spec, backendName);
   const run: KernelImplementation<Attributes> =
-    own === undefined ? fallback : (call) => own(call) ?? fallback(call);
+    own === undefined
+      ? fallback
+      : device === "wasm"
+        ? (call) => (call.backend as WasmBackend).attempt(own, call) ?? fallback(call)
+        : (call) => own(call) ?? fallback(call);
   const kernelFunc = run as unknown as KernelConfig["kernelFunc"];
   registerKernel({ kernelName, backendName, kernelFunc });
   return kernelFunc;

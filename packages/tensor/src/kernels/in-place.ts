@@ -1,6 +1,7 @@
 import type { KernelBackend, Tensor } from "@tensorflow/tfjs-core";
 import { noGrad } from "../autograd.js";
 import { valuesOf } from "../backends/host/values.js";
+import type { WasmBackend } from "../backends/wasm/backend.js";
 import { dispatch } from "../backends/webgpu/dispatch.js";
 import { assertReady, type DeviceName, deviceOfBackend } from "../device.js";
 import { engine } from "../engine.js";
@@ -76,7 +77,9 @@ export function defineInPlaceKernel<Attributes>(spec: InPlaceSpec<Attributes>): 
           replace(target, copyOf(host.backend, device!, target.value));
       const tensors = targets.map((target) => target.value);
       try {
-        implementation({ targets: tensors, inputs, attrs, backend: host.backend });
+        const call = { targets: tensors, inputs, attrs, backend: host.backend };
+        if (device === "wasm") (host.backend as WasmBackend).attempt(implementation, call);
+        else implementation(call);
       } finally {
         // what throws half way has overwritten a part
         for (const tensor of tensors) raiseVersion(tensor);

@@ -1,7 +1,7 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { DataStorage, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../dtype.js";
-import { KernelError } from "../../errors.js";
+import { DeviceError, KernelError } from "../../errors.js";
 import type { HeapReport } from "../../memory.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import { dataVersion } from "../../versions.js";
@@ -29,6 +29,12 @@ export class WasmBackend extends MathBackendCPU {
   private readonly youngRecords = new Array<TensorRecord | undefined>(YOUNG).fill(undefined);
   private nextYoung = 0;
   private packedBytes = 0;
+  /** What has packed copies. */
+  private readonly packing = new Set<TensorRecord>();
+  /** Outputs of the kernels that run, and how many kernels run: one may call others. */
+  private readonly fresh: (object | undefined)[] = [];
+  private freshCount = 0;
+  private running = 0;
   /** The same object as tfjs's `data`, under its own type. */
   private readonly records: RecordStorage;
 
@@ -38,6 +44,31 @@ export class WasmBackend extends MathBackendCPU {
     inherited.firstUse = false; // no banner
     this.records = new RecordStorage(this, runtime);
     inherited.data = this.records;
+    runtime.releaseCopies = () => this.releaseCopies();
+  }
+
+  /** Runs a kernel of the engine's. When it throws, what it has allocated is freed: nobody else knows of it. */
+  attempt<Call, Result>(kernel: (call: Call) => Result, call: Call): Result {
+    const first = this.freshCount;
+    this.running++;
+    try {
+      return kernel(call);
+    } catch (error) {
+      for (let i = first; i < this.freshCount; i++) this.disposeData(this.fresh[i]!, true);
+      this.forget(first);
+      throw error;
+    } finally {
+      if (--this.running === 0) {
+        this.forget(0);
+        this.runtime.isWorkspaceIdle = true;
+      }
+    }
+  }
+
+  /** Forgets the outputs of kernels from number `first` on. */
+  private forget(first: number): void {
+    for (let i = first; i < this.freshCount; i++) this.fresh[i] = undefined;
+    this.freshCount = first;
   }
 
   /** The compiled kernels. Their addresses come from {@link pointer} and {@link allocateOutput}. */
@@ -72,6 +103,7 @@ export class WasmBackend extends MathBackendCPU {
     const dataId = new DataReference(this.nextId());
     this.place(dataId, record);
     this.records.set(dataId, record);
+    if (this.running > 0) this.fresh[this.freshCount++] = dataId;
     return { dataId, shape: shape.slice(), dtype };
   }
 
@@ -99,8 +131,8 @@ export class WasmBackend extends MathBackendCPU {
   /**
    * A packed copy of a matrix that is used again and again, such as a weight. The copy is made at the second use of the same
    * version of the data and freed with them, or when they are updated in place.
-   * @returns its address and whether it is filled: if not, fill `bytes` there and then set `isFilled`. Undefined at the
-   * first use.
+   * @returns its address, valid until the next allocation, and whether it is filled: if not, fill `bytes` there and then
+   * set `isFilled`. Undefined at the first use, and where there is no room for a copy.
    */
   packedCopy(
     tensor: TensorReference,
@@ -119,9 +151,15 @@ export class WasmBackend extends MathBackendCPU {
     if (known.pointer !== 0) return known;
     const { allocator } = this.runtime;
     const before = allocator.bytesInUse;
-    known.pointer = allocator.allocate(bytes);
+    try {
+      known.pointer = allocator.allocate(bytes);
+    } catch (error) {
+      if (error instanceof DeviceError) return undefined;
+      throw error;
+    }
     known.bytes = allocator.bytesInUse - before;
     this.packedBytes += known.bytes;
+    this.packing.add(record);
     return known;
   }
 
@@ -192,7 +230,7 @@ export class WasmBackend extends MathBackendCPU {
   /** Gives a record its place in the heap. */
   private place(dataId: object, record: TensorRecord): void {
     const bytes = record.length * BYTES_PER_ELEMENT[record.dtype as DType];
-    record.pointer = this.runtime.allocator.allocate(bytes);
+    record.pointer = this.runtime.allocate(bytes);
     record.values = undefined;
     if (bytes >= LARGE) {
       this.watch(dataId, record);
@@ -227,8 +265,18 @@ export class WasmBackend extends MathBackendCPU {
     const { allocator } = this.runtime;
     if (record.pointer !== 0) allocator.release(record.pointer);
     record.pointer = 0;
-    if (record.packed !== undefined) for (const copy of record.packed.values()) this.releasePacked(copy);
+    if (record.packed !== undefined) this.releasePackedOf(record);
+  }
+
+  /** Frees all packed copies; no kernel keeps the address of one across an allocation. */
+  private releaseCopies(): void {
+    for (const record of this.packing) this.releasePackedOf(record);
+  }
+
+  private releasePackedOf(record: TensorRecord): void {
+    for (const copy of record.packed!.values()) this.releasePacked(copy);
     record.packed = undefined;
+    this.packing.delete(record);
   }
 
   private releasePacked({ pointer, bytes }: PackedCopy): void {

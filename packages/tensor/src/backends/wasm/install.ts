@@ -25,13 +25,17 @@ export async function installWasm(
 ): Promise<WasmBackend> {
   const backend = new WasmBackend(await createRuntime(options));
   registerBackend(BACKEND_NAME, () => backend, PRIORITY);
-  for (const fallback of getKernelsForBackend("cpu")) registerKernel(withFallback(fallback, kernels));
+  for (const fallback of getKernelsForBackend("cpu"))
+    registerKernel(withFallback(backend, fallback, kernels));
   return backend;
 }
 
-function withFallback(fallback: KernelConfig, kernels: WasmKernels): KernelConfig {
+function withFallback(backend: WasmBackend, fallback: KernelConfig, kernels: WasmKernels): KernelConfig {
   const own = kernels[fallback.kernelName];
   const config = { ...fallback, backendName: BACKEND_NAME };
   if (own === undefined) return config;
-  return { ...config, kernelFunc: (call) => own(call as unknown as WasmCall) ?? fallback.kernelFunc(call) };
+  return {
+    ...config,
+    kernelFunc: (call) => backend.attempt(own, call as unknown as WasmCall) ?? fallback.kernelFunc(call),
+  };
 }

@@ -47,6 +47,10 @@ export class WasmRuntime {
   private readonly buffers = new WeakSet<ArrayBufferLike>();
   private workspace = 0;
   private workspaceBytes = 0;
+  /** Whether no kernel that runs has asked for the working memory. */
+  isWorkspaceIdle = true;
+  /** Frees what can be made again from tensors. */
+  releaseCopies: () => void = () => undefined;
   private readonly scratchBlocks = new Set<number>();
 
   constructor(
@@ -100,16 +104,36 @@ export class WasmRuntime {
     return ArrayBuffer.isView(values) && this.buffers.has(values.buffer);
   }
 
+  /**
+   * Address of `bytes` uninitialised bytes. Where there is no room, packed copies and idle working memory make it.
+   * @throws DeviceError when that does not suffice.
+   */
+  allocate(bytes: number): number {
+    try {
+      return this.allocator.allocate(bytes);
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      this.releaseCopies();
+      if (this.isWorkspaceIdle) this.releaseWorkspace();
+      return this.allocator.allocate(bytes);
+    }
+  }
+
   /** Address of working memory of at least `bytes`; it holds nothing from one kernel to the next. */
   scratch(bytes: number): number {
     if (this.workspaceBytes < bytes) {
-      if (this.workspace !== 0) this.allocator.release(this.workspace);
-      this.workspace = 0;
-      this.workspaceBytes = 0;
-      this.workspace = this.allocator.allocate(bytes);
+      this.releaseWorkspace();
+      this.workspace = this.allocate(bytes);
       this.workspaceBytes = bytes;
     }
+    this.isWorkspaceIdle = false;
     return this.workspace;
+  }
+
+  private releaseWorkspace(): void {
+    if (this.workspace !== 0) this.allocator.release(this.workspace);
+    this.workspace = 0;
+    this.workspaceBytes = 0;
   }
 
   /** Working memory of the threads and of the kernels. */
@@ -151,7 +175,7 @@ export class WasmRuntime {
   }
 
   private allocateScratch(): number {
-    const address = this.allocator.allocate(SCRATCH_BYTES);
+    const address = this.allocate(SCRATCH_BYTES);
     this.scratchBlocks.add(address);
     return address;
   }
