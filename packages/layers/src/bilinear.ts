@@ -1,4 +1,4 @@
-import { add, einsum, ShapeError, type Tensor } from "@ai/tensor";
+import { add, einsum, reshape, ShapeError, type Tensor } from "@ai/tensor";
 import { assertIntegers, assertTensor, formatShape } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
@@ -31,9 +31,9 @@ export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
   }
 
   /**
-   * @param a `[batch, in1Features]`
-   * @param b `[batch, in2Features]`
-   * @returns `[batch, outFeatures]`
+   * @param a `[..., in1Features]`
+   * @param b `[..., in2Features]`, the same axes before
+   * @returns `[..., outFeatures]`
    * @throws ShapeError when the sizes do not fit.
    */
   protected forward(a: Tensor, b: Tensor): Tensor {
@@ -41,16 +41,21 @@ export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
     assertTensor(b, "the second input");
     const [, in1, in2] = this.weight.shape;
     if (
-      a.shape.length !== 2 ||
-      b.shape.length !== 2 ||
-      a.shape[1] !== in1 ||
-      b.shape[1] !== in2 ||
-      a.shape[0] !== b.shape[0]
+      a.shape.at(-1) !== in1 ||
+      b.shape.at(-1) !== in2 ||
+      formatShape(a.shape.slice(0, -1)) !== formatShape(b.shape.slice(0, -1))
     )
       throw new ShapeError(
-        `expected inputs [batch, ${in1}] and [batch, ${in2}], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+        `expected inputs [..., ${in1}] and [..., ${in2}] that agree before, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
       );
-    const product = einsum("bi,oij,bj->bo", a, this.weight.value, b); // [batch, outFeatures]
-    return this.bias === undefined ? product : add(product, this.bias.value);
+    const rows = a.size / in1;
+    const product = einsum(
+      "bi,oij,bj->bo",
+      reshape(a, [rows, in1]),
+      this.weight.value,
+      reshape(b, [rows, in2]),
+    ); // [rows, outFeatures]
+    const sum = this.bias === undefined ? product : add(product, this.bias.value);
+    return reshape(sum, [...a.shape.slice(0, -1), this.weight.shape[0]]); // [..., outFeatures]
   }
 }

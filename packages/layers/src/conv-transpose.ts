@@ -6,7 +6,7 @@ import {
   InputError,
   type Tensor,
 } from "@ai/tensor";
-import { assertIntegers, assertShape, sizesOf } from "./checks.js";
+import { assertIntegers, assertShape, formatShape, sizesOf } from "./checks.js";
 import { fanInUniform } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -28,8 +28,19 @@ export interface ConvTransposeModuleOptions {
   readonly bias?: boolean;
 }
 
+/** Options of a call of {@link ConvTranspose1d}, {@link ConvTranspose2d} and {@link ConvTranspose3d}. */
+export interface ConvTransposeCallOptions {
+  /**
+   * Spatial sizes of the result, one an axis, in place of `outputPadding`: several inputs of a convolution with a stride give
+   * the same size, and this says which is meant.
+   */
+  readonly outputSize?: readonly number[];
+}
+
+type Inputs = [x: Tensor, options?: ConvTransposeCallOptions];
+
 /** What all share: only the op differs. @internal */
-export abstract class ConvTranspose extends Module<[x: Tensor], Tensor> {
+export abstract class ConvTranspose extends Module<Inputs, Tensor> {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];
@@ -82,19 +93,44 @@ export abstract class ConvTranspose extends Module<[x: Tensor], Tensor> {
   }
 
   /** Options of the op. */
-  protected get options(): ConvTransposeOptions {
+  protected optionsFor(x: Tensor, options: ConvTransposeCallOptions = {}): ConvTransposeOptions {
+    assertOptionNames("call", options, ["outputSize"]);
     const { stride, padding, outputPadding, dilation, groups } = this;
+    const { outputSize } = options;
     return {
       stride: [...stride],
       padding: [...padding],
-      outputPadding: [...outputPadding],
+      outputPadding: outputSize === undefined ? [...outputPadding] : this.#missingCells(x, outputSize),
       dilation: [...dilation],
       groups,
       bias: this.bias?.value,
     };
   }
 
-  override multiplyAdds([x]: [x: Tensor], _output: Tensor): number {
+  /** Cells to add to what the input gives, for an output of that size. */
+  #missingCells(x: Tensor, outputSize: readonly number[]): number[] {
+    const least = this.kernelSize.map(
+      (cells, axis) =>
+        (x.shape[axis + 1]! - 1) * this.stride[axis] -
+        2 * this.padding[axis] +
+        this.dilation[axis] * (cells - 1) +
+        1,
+    );
+    const most = least.map((length, axis) => length + this.stride[axis] - 1);
+    if (
+      !Array.isArray(outputSize) ||
+      outputSize.length !== least.length ||
+      !outputSize.every(
+        (length, axis) => Number.isInteger(length) && length >= least[axis] && length <= most[axis],
+      )
+    )
+      throw new InputError(
+        `expected an outputSize from ${formatShape(least)} to ${formatShape(most)}, got ${JSON.stringify(outputSize)}`,
+      );
+    return outputSize.map((length, axis) => length - least[axis]);
+  }
+
+  override multiplyAdds([x]: Inputs, _output: Tensor): number {
     const { shape } = this.weight;
     return x.size * shape.slice(0, -1).reduce((product, length) => product * length, 1);
   }
@@ -129,11 +165,11 @@ export class ConvTranspose1d extends ConvTranspose {
   /**
    * @param x `[batch, length, inChannels]`
    * @returns `[batch, (length − 1) · stride − 2 · padding + dilation · (kernelSize − 1) + outputPadding + 1, outChannels]`
-   * @throws ShapeError for another rank or number of channels.
+   * @throws ShapeError for another rank or number of channels; InputError for an `outputSize` that the input cannot give.
    */
-  protected forward(x: Tensor): Tensor {
+  protected forward(...[x, options]: Inputs): Tensor {
     assertShape(x, ["batch", "length", "channels"], this.inChannels, "; sequences are channels-last");
-    return convTranspose1d(x, this.weight.value, this.options);
+    return convTranspose1d(x, this.weight.value, this.optionsFor(x, options));
   }
 }
 
@@ -168,11 +204,11 @@ export class ConvTranspose2d extends ConvTranspose {
   /**
    * @param x `[batch, height, width, inChannels]`
    * @returns `[batch, outHeight, outWidth, outChannels]`; each size as in {@link ConvTranspose1d}
-   * @throws ShapeError for another rank or number of channels.
+   * @throws ShapeError for another rank or number of channels; InputError for an `outputSize` that the input cannot give.
    */
-  protected forward(x: Tensor): Tensor {
+  protected forward(...[x, options]: Inputs): Tensor {
     assertShape(x, ["batch", "height", "width", "channels"], this.inChannels, "; images are channels-last");
-    return convTranspose2d(x, this.weight.value, this.options);
+    return convTranspose2d(x, this.weight.value, this.optionsFor(x, options));
   }
 }
 
@@ -205,11 +241,11 @@ export class ConvTranspose3d extends ConvTranspose {
   /**
    * @param x `[batch, depth, height, width, inChannels]`
    * @returns `[batch, outDepth, outHeight, outWidth, outChannels]`; each size as in {@link ConvTranspose1d}
-   * @throws ShapeError for another rank or number of channels.
+   * @throws ShapeError for another rank or number of channels; InputError for an `outputSize` that the input cannot give.
    */
-  protected forward(x: Tensor): Tensor {
+  protected forward(...[x, options]: Inputs): Tensor {
     const axes = ["batch", "depth", "height", "width", "channels"];
     assertShape(x, axes, this.inChannels, "; volumes are channels-last");
-    return convTranspose3d(x, this.weight.value, this.options);
+    return convTranspose3d(x, this.weight.value, this.optionsFor(x, options));
   }
 }

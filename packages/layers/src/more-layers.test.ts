@@ -1,3 +1,4 @@
+import type { Tensor } from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { it } from "vitest";
 import * as layers from "./index.js";
@@ -95,6 +96,20 @@ const CASES: readonly LayerCase[] = [
   },
   { name: "pixel_shuffle", build: () => new layers.PixelShuffle(2) },
   { name: "bilinear", build: () => new layers.Bilinear(4, 3, 2) },
+  { name: "bilinear_axes", build: () => new layers.Bilinear(4, 3, 2) },
+  { name: "rms_norm_axes", build: () => new layers.RMSNorm([3, 4]) },
+  { name: "group_norm_no_bias", build: () => new layers.GroupNorm(2, 4, { bias: false }) },
+  ...["", "_eval"].map((suffix) => ({
+    name: `instance_norm_running${suffix}`,
+    evaluation: suffix !== "",
+    build: () =>
+      new layers.InstanceNorm2d(3, { affine: true, bias: false, momentum: 0.3, trackRunningStats: true }),
+  })),
+  {
+    name: "conv_transpose2d_size",
+    build: () => new layers.ConvTranspose2d(2, 3, 3, { stride: [3, 2], padding: 1 }),
+    call: (module: layers.ConvTranspose2d, [x]: Tensor[]) => [module.call(x, { outputSize: [9, 8] })],
+  },
   { name: "softsign", build: () => new layers.Softsign() },
   { name: "tanhshrink", build: () => new layers.Tanhshrink() },
   { name: "softshrink", build: () => new layers.Softshrink({ lambda: 0.75 }) },
