@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import {
   BatchNorm2d,
   Conv2d,
+  calculateGain,
   dirac,
   Embedding,
   identity,
@@ -14,6 +15,7 @@ import {
   MultiheadAttention,
   orthogonal,
   Parameter,
+  sparse,
   truncatedNormal,
   xavierNormal,
 } from "./index.js";
@@ -105,6 +107,30 @@ describeEachDevice("first values", () => {
       expect(Math.abs((await statistics(parameter)).deviation / deviation - 1)).toBeLessThan(0.05);
       parameter.dispose();
     }
+  });
+
+  it("gains are PyTorch's, and a sparse matrix has its zeros in each column", async () => {
+    const gains = (["linear", "sigmoid", "tanh", "relu", "selu", "leakyRelu"] as const).map((name) =>
+      calculateGain(name),
+    );
+    const expected = [1, 1, 1.6666666666666667, Math.SQRT2, 0.75, 1.4141428569978354];
+    for (const [index, gain] of gains.entries()) expect(gain).toBeCloseTo(expected[index], 12);
+    expect(calculateGain("leakyRelu", { negativeSlope: 0.2 })).toBeCloseTo(1.3867504905630728, 12);
+    expect(() => calculateGain("relu", { negativeSlope: 0.2 })).toThrow(/with "leakyRelu" only/);
+    expect(() => calculateGain("gelu" as "relu")).toThrow(/nonlinearity "linear" or/);
+    const matrix = sparse({ sparsity: 0.3, standardDeviation: 2 })([11, 50], new RandomGenerator(4));
+    const values = Array.from(await read(matrix));
+    const columns = Array.from({ length: 50 }, (_, column) => values.filter((_, at) => at % 50 === column));
+    expect(columns.every((column) => column.filter((value) => value === 0).length === 4)).toBe(true);
+    const kept = values.filter((value) => value !== 0);
+    const deviation = Math.sqrt(kept.reduce((total, value) => total + value ** 2, 0) / kept.length);
+    expect(Math.abs(deviation / 2 - 1)).toBeLessThan(0.15);
+    // the places differ from column to column
+    expect(new Set(columns.map((column) => column.map((value) => value === 0).join())).size).toBeGreaterThan(
+      10,
+    );
+    dispose(matrix);
+    expect(() => sparse({ sparsity: 2 })).toThrow(/sparse: expected a sparsity in \[0, 1\]/);
   });
 
   it("are cut, at right angles, or the identity where that is asked for", async () => {

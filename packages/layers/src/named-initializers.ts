@@ -1,5 +1,5 @@
 import { InputError, type RandomGenerator, type Shape, ShapeError, tensor } from "@ai/tensor";
-import { assertIntegers, formatShape } from "./checks.js";
+import { assertIntegers, assertOneOf, formatShape } from "./checks.js";
 import type { Initializer } from "./parameter.js";
 import { assertOptionNames } from "./training/option-names.js";
 
@@ -135,6 +135,78 @@ export function dirac(options: DiracOptions = {}): Initializer {
       if (output % each < inputs) values[(centre * inputs + (output % each)) * outputs + output] = 1;
     return tensor(values, shape);
   };
+}
+
+/** Options of {@link sparse}. */
+export interface SparseOptions {
+  /** Share of each column that is 0, rounded up to whole numbers. */
+  readonly sparsity: number;
+  /** Of the other numbers. Default 0.01. */
+  readonly standardDeviation?: number;
+}
+
+/**
+ * A matrix of normal numbers with as many zeros in each column, at places drawn for each.
+ * @throws InputError for unknown options, a sparsity outside [0, 1] or a negative deviation.
+ * @see Martens (2010), "Deep learning via Hessian-free optimization", ICML
+ */
+export function sparse(options: SparseOptions): Initializer {
+  assertOptionNames("sparse", options, ["sparsity", "standardDeviation"]);
+  const { sparsity, standardDeviation = 0.01 } = options;
+  if (!(sparsity >= 0 && sparsity <= 1 && standardDeviation >= 0))
+    throw new InputError(
+      `sparse: expected a sparsity in [0, 1] and a deviation of at least 0, got ${sparsity} and ${standardDeviation}`,
+    );
+  return (shape, generator) => {
+    if (shape.length !== 2) throw new ShapeError(`sparse: expected a matrix, got ${formatShape(shape)}`);
+    const [rows, columns] = shape;
+    const values = Float32Array.from(
+      { length: rows * columns },
+      () => standardDeviation * generator.normal(),
+    );
+    const zeros = Math.ceil(sparsity * rows);
+    for (let column = 0; column < columns; column++) {
+      const order = Array.from({ length: rows }, (_, row) => row);
+      for (let place = 0; place < zeros; place++) {
+        const other = place + Math.floor(generator.uniform() * (rows - place));
+        [order[place], order[other]] = [order[other], order[place]];
+        values[order[place] * columns + column] = 0;
+      }
+    }
+    return tensor(values, shape);
+  };
+}
+
+const GAINS = { linear: 1, sigmoid: 1, tanh: 5 / 3, relu: Math.SQRT2, selu: 3 / 4 } as const;
+
+/** What {@link calculateGain} knows. */
+export type GainNonlinearity = keyof typeof GAINS | "leakyRelu";
+
+/**
+ * Factor of the weights' deviation that makes up for what a nonlinearity takes from its input: the `gain` of
+ * {@link xavierUniform}, {@link xavierNormal} and {@link orthogonal}. PyTorch's numbers.
+ * @param options `negativeSlope` of `"leakyRelu"`, default 0.01: its gain is `√(2 / (1 + negativeSlope²))`.
+ * @throws InputError for another nonlinearity, unknown options, or a slope that is no number or not for `"leakyRelu"`.
+ * @example
+ * const initializer = xavierUniform({ fanIn: 64, fanOut: 64, gain: calculateGain("tanh") });
+ */
+export function calculateGain(
+  nonlinearity: GainNonlinearity,
+  options: { readonly negativeSlope?: number } = {},
+): number {
+  assertOptionNames("calculateGain", options, ["negativeSlope"]);
+  assertOneOf("calculateGain", "nonlinearity", nonlinearity, [...Object.keys(GAINS), "leakyRelu"]);
+  const { negativeSlope } = options;
+  if (nonlinearity !== "leakyRelu") {
+    if (negativeSlope !== undefined)
+      throw new InputError(
+        `calculateGain: expected negativeSlope with "leakyRelu" only, got "${nonlinearity}"`,
+      );
+    return GAINS[nonlinearity];
+  }
+  if (negativeSlope !== undefined && !Number.isFinite(negativeSlope))
+    throw new InputError(`calculateGain: expected a finite negativeSlope, got ${negativeSlope}`);
+  return Math.sqrt(2 / (1 + (negativeSlope ?? 0.01) ** 2));
 }
 
 function sizeOf(shape: Shape): number {
