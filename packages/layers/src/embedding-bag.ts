@@ -1,5 +1,6 @@
 import {
   all,
+  argMax,
   cast,
   div,
   equal,
@@ -8,13 +9,13 @@ import {
   InputError,
   indexAdd,
   logicalOr,
-  max,
   maximum,
   mul,
   notEqual,
   reshape,
   ShapeError,
   type Tensor,
+  takeAlongAxis,
   tensor,
   where,
   zeros,
@@ -182,6 +183,9 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
       this.paddingIdx === undefined ? absent : logicalOr(absent, equal(gather(ids, places), this.paddingIdx));
     const padded = where(expandDims(hidden, 2), Number.NEGATIVE_INFINITY, gather(rows, places)); // [bags, longest, embeddingDim]
     const empty = all(hidden, { axes: 1, keepDims: true }); // [bags, 1]
-    return where(empty, 0, max(padded, { axes: 1 }));
+    // one place each: of equal numbers the first one alone has the gradient, as in PyTorch
+    const highest = expandDims(argMax(padded, { axis: 1 }), 1); // [bags, 1, embeddingDim]
+    const maxima = reshape(takeAlongAxis(padded, highest, { axis: 1 }), [bags, this.embeddingDim]);
+    return where(empty, 0, maxima);
   }
 }

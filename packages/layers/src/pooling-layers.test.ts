@@ -1,4 +1,4 @@
-import { cast, type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
+import { cast, ones, sum, type Tensor, tensor, useDevice, valueAndGrad, zeros } from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { beforeAll, expect, it } from "vitest";
 import * as layers from "./index.js";
@@ -88,6 +88,14 @@ describeEachDevice("pooling and bags equal PyTorch's, forward and backward", () 
 });
 
 beforeAll(() => useDevice("cpu"));
+
+it("of equal maxima in a bag the first one has the gradient, as in PyTorch", async () => {
+  const bag = new layers.EmbeddingBag(3, 1, { mode: "max" });
+  bag.weight.setValue(ones([3, 1]));
+  const ids = tensor([[0, 1, 2]], [1, 3], "int32");
+  const { grads } = valueAndGrad(() => sum(bag.call(ids)), [bag.weight.value]);
+  await expect(grads[0]).toBeCloseToTensor({ shape: [3, 1], dtype: "float32", values: [1, 0, 0] });
+});
 
 it("bags refuse what does not fit", () => {
   const bag = new layers.EmbeddingBag(5, 3);

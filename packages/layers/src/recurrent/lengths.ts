@@ -6,7 +6,6 @@ import {
   InputError,
   less,
   maximum,
-  minimum,
   mul,
   reshape,
   ShapeError,
@@ -35,7 +34,8 @@ export interface SequenceMask {
 /**
  * Lengths as an int32 tensor of the surrounding tidy.
  * @returns `[batch]` int32
- * @throws ShapeError for another number of them; InputError for numbers that are no integers in [0, length] and for other dtypes.
+ * @throws ShapeError for another number of them; InputError for numbers that are no integers in [0, length] and for other dtypes;
+ * KernelError when a tensor has one out of range: here when the host has it, on a GPU at the next awaited read.
  */
 export function lengthTensor(lengths: SequenceLengths, batch: number, length: number): Tensor {
   if (!Array.isArray(lengths)) {
@@ -45,7 +45,7 @@ export function lengthTensor(lengths: SequenceLengths, batch: number, length: nu
       throw new InputError(`expected int32 lengths, got ${given.dtype}; cast them first`);
     if (given.shape.length !== 1 || given.shape[0] !== batch)
       throw new ShapeError(`expected lengths [${batch}], got ${formatShape(given.shape)}`);
-    return minimum(maximum(given, 0), length);
+    return gather(arange(0, length + 1), given); // itself, or a KernelError
   }
   const numbers: readonly number[] = lengths;
   if (numbers.length !== batch) throw new ShapeError(`expected lengths [${batch}], got [${numbers.length}]`);

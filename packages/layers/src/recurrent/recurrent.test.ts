@@ -4,8 +4,10 @@ import {
   full,
   grad,
   InputError,
+  KernelError,
   narrow,
   ones,
+  read,
   ShapeError,
   sum,
   type Tensor,
@@ -176,7 +178,7 @@ describeEachDevice("recurrent layers equal PyTorch's, forward and backward", () 
     const lstm = new LSTM(2, 3, { bidirectional: true });
     const x = ones([2, 3, 2]);
     const state = { hidden: full([2, 2, 3], 0.5), cell: full([2, 2, 3], -2) };
-    for (const lengths of [[0, 3], tensor(Int32Array.of(0, 9))]) {
+    for (const lengths of [[0, 3], tensor(Int32Array.of(0, 3))]) {
       const given = lstm.call(x, { lengths, state });
       const alone = lstm.call(x, { state });
       const rows = (t: Tensor, axis: number, start: number) => narrow(t, { axis, start, length: 1 });
@@ -203,6 +205,13 @@ describeEachDevice("recurrent layers equal PyTorch's, forward and backward", () 
       for (const owner of [x, output, state.hidden, state.cell]) owner.dispose();
     });
     lstm.dispose();
+  });
+
+  it("refuses lengths in a tensor that are beyond the sequence", async () => {
+    const gru = new GRU(2, 3);
+    const [x, lengths] = [zeros([2, 4, 2]), tensor(Int32Array.of(1, 9))];
+    await expect((async () => read(gru.call(x, { lengths }).output))()).rejects.toThrow(KernelError);
+    for (const owner of [x, lengths, gru]) owner.dispose();
   });
 
   it("refuses what does not fit", () => {

@@ -46,7 +46,7 @@ export interface BinaryCrossEntropyWithLogitsOptions extends BinaryCrossEntropyO
 
 /**
  * Binary cross-entropy of probabilities: `−(y · log p + (1 − y) · log(1 − p))`, each logarithm at least −100.
- * @param input `[...]` probabilities in [0, 1].
+ * @param input `[...]` probabilities in [0, 1]; others have a loss of NaN (PyTorch refuses them).
  * @param target `[...]` in [0, 1]; a constant to every gradient.
  * @returns `[]`, or `[...]` with reduction "none".
  * @throws ShapeError when the shapes differ, InputError for other dtypes.

@@ -5,6 +5,7 @@ import {
   InputError,
   logSigmoid,
   logSoftmax,
+  maximum,
   mul,
   neg,
   pow,
@@ -96,8 +97,12 @@ export function sigmoidFocalLoss(
   });
 }
 
+/** A power below 1 is infinitely steep at 0, where an element is right beyond float32: from here down it is flat. */
+const RIGHT = 1e-30;
+
 function fade(wrong: Tensor, gamma: number): Tensor {
-  return gamma === 0 ? pow(wrong, 0) : gamma === 1 ? wrong : pow(wrong, gamma);
+  if (gamma === 1) return wrong;
+  return pow(gamma > 0 && gamma < 1 ? maximum(wrong, RIGHT) : wrong, gamma);
 }
 
 function assertFocalOptions(

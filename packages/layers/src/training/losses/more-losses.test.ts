@@ -1,4 +1,14 @@
-import { ctcLoss, logSoftmax, type Tensor, tensor, tidy, useDevice, valueAndGrad, zeros } from "@ai/tensor";
+import {
+  ctcLoss,
+  dispose,
+  logSoftmax,
+  type Tensor,
+  tensor,
+  tidy,
+  useDevice,
+  valueAndGrad,
+  zeros,
+} from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
@@ -141,6 +151,21 @@ describe("losses", () => {
       expect(second).toBeNaN();
       for (const each of [scores, right, value, nothing, ...grads]) each?.dispose();
     });
+  });
+
+  it("keep the gradient of an element that is right beyond float32 finite", async () => {
+    for (const gamma of [0.01, 0.5]) {
+      const scores = tensor([200, 0], [1, 2]);
+      const [label, hits] = [tensor([0], [1], "int32"), tensor([1, 0], [1, 2])];
+      const sure = tensor([200, -200], [1, 2]);
+      const grads = [
+        ...valueAndGrad(() => focalLoss(scores, label, { gamma }), [scores]).grads,
+        ...valueAndGrad(() => sigmoidFocalLoss(sure, hits, { gamma }), [sure]).grads,
+      ];
+      for (const gradient of grads)
+        await expect(gradient).toBeCloseToTensor({ shape: [1, 2], dtype: "float32", values: [0, 0] });
+      dispose([scores, label, hits, sure, ...grads]);
+    }
   });
 
   it("pass over rows that do not count, whatever is in them", async () => {
