@@ -1,19 +1,17 @@
 import {
   type AnyModule,
-  type AttentionMasks,
   Dropout,
   Embedding,
   Linear,
-  LinearAttention,
   LSTM,
   Module,
   MultiheadAttention,
-  type MultiheadAttentionResult,
   normal,
   Parameter,
   replaceModules,
   SinusoidalPositionalEncoding,
   TransformerEncoder,
+  toLinearAttention,
 } from "@ai/layers";
 import { cast, div, equal, expandDims, logicalNot, mul, sum, type Tensor } from "@ai/tensor";
 
@@ -102,34 +100,7 @@ export class AttentionEncoder extends Module<[x: Tensor, padding: Tensor], Tenso
   }
 }
 
-/** Stands where {@link MultiheadAttention} stood, for self-attention. */
-class LinearSelfAttention extends Module<
-  [query: Tensor, key: Tensor, value: Tensor, masks?: AttentionMasks],
-  MultiheadAttentionResult
-> {
-  readonly attention: LinearAttention;
-
-  constructor(dim: number, numHeads: number) {
-    super();
-    this.attention = new LinearAttention(dim, numHeads);
-  }
-
-  /** @param query `[batch, length, dim]` @returns `output` `[batch, length, dim]` */
-  protected forward(
-    query: Tensor,
-    _key: Tensor,
-    _value: Tensor,
-    { keyPaddingMask, isCausal }: AttentionMasks = {},
-  ): MultiheadAttentionResult {
-    return { output: this.attention.call(query, { keyPaddingMask, isCausal }), weights: undefined };
-  }
-}
-
 /** Puts linear attention into each place of attention. */
 export function useLinearAttention(model: AnyModule): void {
-  replaceModules<MultiheadAttention>(
-    model,
-    (module) => module instanceof MultiheadAttention,
-    ({ embedDim, numHeads }) => new LinearSelfAttention(embedDim, numHeads),
-  );
+  replaceModules(model, (module) => module instanceof MultiheadAttention, toLinearAttention);
 }

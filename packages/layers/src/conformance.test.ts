@@ -352,6 +352,17 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 3, 4]],
     refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 4]), zeros([2, 4, 4])],
   },
+  LinearMultiheadAttention: {
+    build: () => new layers.LinearMultiheadAttention(4, 2),
+    inputs: () => [normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 4]), zeros([2, 4, 4])],
+  },
+  DepthwiseSeparableConv2d: {
+    build: () => new layers.DepthwiseSeparableConv2d(4, 2, 3, { padding: 1 }),
+    ...image,
+    outputShapes: [[2, 5, 6, 2]],
+  },
   TransformerEncoderLayer: {
     build: () => new layers.TransformerEncoderLayer(4, 2, { dimFeedforward: 6 }),
     inputs: () => [normal(2, 3, 4)],

@@ -19,6 +19,7 @@ export {
   ConvTranspose3d,
   type ConvTransposeModuleOptions,
 } from "./conv-transpose.js";
+export * from "./depthwise-separable.js";
 export { Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
@@ -38,6 +39,7 @@ export * from "./initializers.js";
 export * from "./kv-cache.js";
 export * from "./linear.js";
 export * from "./linear-attention.js";
+export * from "./linear-multihead-attention.js";
 export * from "./max-pooling.js";
 export * from "./mixture-of-experts.js";
 export * from "./module.js";
@@ -73,6 +75,8 @@ export { type RecurrentNonlinearity, RNN, type RNNOptions } from "./recurrent/rn
 export * from "./shrinking-activations.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";
 export * from "./state-space.js";
+export { toDepthwiseSeparable, toLinearAttention } from "./structure/exchanges.js";
+export { type AnyNorm, type NormName, type ToNormOptions, toNorm } from "./structure/norm-exchange.js";
 export * from "./structure/replace-modules.js";
 export type { InputDescription, ModuleSummary, SummaryRow } from "./summary.js";
 export * from "./transformer/decoder-layer.js";
