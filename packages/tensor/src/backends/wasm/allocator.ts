@@ -30,6 +30,8 @@ function binOf(size: number): number {
 export class Allocator {
   /** Bytes handed out and not yet released, rounded up to whole units. */
   bytesInUse = 0;
+  private holding = false;
+  private readonly held: number[] = [];
   private readonly used = new Map<number, Block>();
   private readonly bins = new Array<Block | undefined>(BINS).fill(undefined);
   private readonly occupied = new Int32Array(Math.ceil(BINS / 32));
@@ -59,10 +61,24 @@ export class Allocator {
     return address;
   }
 
+  /** Whether released blocks wait until this is false again before they are handed out. */
+  get isHolding(): boolean {
+    return this.holding;
+  }
+
+  set isHolding(isHolding: boolean) {
+    this.holding = isHolding;
+    if (!isHolding) for (const address of this.held.splice(0)) this.release(address);
+  }
+
   /** Gives back what {@link allocate} returned. Releasing an address twice does nothing. */
   release(address: number): void {
     const block = this.used.get(address);
     if (block === undefined) return;
+    if (this.holding) {
+      this.held.push(address);
+      return;
+    }
     this.used.delete(address);
     this.bytesInUse -= block.size * ALIGNMENT;
     block.free = true;

@@ -54,6 +54,7 @@ export class WasmBackend extends MathBackendCPU {
     try {
       return kernel(call);
     } catch (error) {
+      this.runtime.pool.endJob();
       for (let i = first; i < this.freshCount; i++) this.disposeData(this.fresh[i]!, true);
       this.forget(first);
       throw error;

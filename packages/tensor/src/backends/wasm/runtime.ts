@@ -1,4 +1,4 @@
-import { DeviceError } from "../../errors.js";
+import { DeviceError, KernelError } from "../../errors.js";
 import { ALIGNMENT, Allocator } from "./allocator.js";
 import { PLAIN_BINARY, RELAXED_BINARY } from "./binary.generated.js";
 import type { WasmExports } from "./exports.generated.js";
@@ -39,7 +39,9 @@ async function decode(base64: string): Promise<Uint8Array<ArrayBuffer>> {
 export class WasmRuntime {
   readonly allocator: Allocator;
   readonly pool: WorkerPool;
+  /** The compiled kernels; after a worker was lost, for a while functions that refuse. */
   exports: WasmExports;
+  private readonly kernels: WasmExports;
   private floats!: Float32Array;
   private integers!: Int32Array;
   private bytes!: Uint8Array;
@@ -70,9 +72,12 @@ export class WasmRuntime {
       shared: this.shared,
       allocateScratch: () => this.allocateScratch(),
       releaseScratch: (address) => this.releaseScratch(address),
+      suspend: () => this.suspend(),
+      resume: () => this.resume(),
     });
     const instance = new WebAssembly.Instance(module, { env: { memory, watch: () => this.pool.watch() } });
-    this.exports = instance.exports as unknown as WasmExports;
+    this.kernels = instance.exports as unknown as WasmExports;
+    this.exports = this.kernels;
     this.exports.setScratch(this.allocateScratch());
   }
 
@@ -172,6 +177,23 @@ export class WasmRuntime {
     this.floats = new Float32Array(buffer);
     this.integers = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
+  }
+
+  /** What a lost worker may still write to stays out of use. */
+  private suspend(): void {
+    this.allocator.isHolding = true;
+    this.exports = new Proxy(this.kernels, {
+      get() {
+        throw new KernelError(
+          "wasm: expected the threads of the last operation to have ended, got one that may still write; await before the next operation, until new workers run",
+        );
+      },
+    });
+  }
+
+  private resume(): void {
+    this.exports = this.kernels;
+    this.allocator.isHolding = false;
   }
 
   private allocateScratch(): number {

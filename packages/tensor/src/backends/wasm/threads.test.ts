@@ -118,7 +118,8 @@ describe.skipIf(!canShare)("a lost worker", () => {
       expect(watch).toHaveBeenCalled();
       expect(error?.message).toMatch(/a worker thread has not answered for \d+ ms/);
       expect(pool.threads).toBe(1);
-      expect(multiplyLong(runtime)).toEqual(expected);
+      // nobody knows yet that the worker is gone
+      expect(() => multiplyLong(runtime)).toThrow(/await before the next operation/);
       await untilThreads(runtime, 2);
       expect(multiplyLong(runtime)).toEqual(expected);
     },
@@ -137,6 +138,46 @@ describe.skipIf(!canShare)("a lost worker", () => {
     expect(error?.message).toMatch(/a worker thread failed: RuntimeError: memory access out of bounds/);
     expect(ramp(runtime, 5003)).toEqual(expected);
     await untilThreads(runtime, 2);
+    expect(ramp(runtime, 5003)).toEqual(expected);
+  });
+
+  it("that was only slow keeps what it writes to for itself until it has ended", async () => {
+    const runtime = await runtimeWith(3);
+    const expected = ramp(runtime, 5003);
+    const { pool, allocator, memory } = runtime;
+    const output = allocator.allocate(4096);
+    pool.stallMilliseconds = 0;
+    const error = failure(() => multiplyLong(runtime, { y: output }));
+    expect(error?.message).toMatch(/has not answered for \d+ ms; .* await before the next operation/);
+    expect(() => ramp(runtime, 8)).toThrow(/may still write/);
+    allocator.release(output);
+    expect(allocator.allocate(4096)).not.toBe(output);
+    pool.stallMilliseconds = 20_000;
+    await untilThreads(runtime, 3);
+    expect(allocator.isHolding).toBe(false);
+    expect(Number(new BigInt64Array(memory.buffer, 64, 1)[0] >> 20n)).toBe(0); // nothing was left to take
+    expect(ramp(runtime, 5003)).toEqual(expected);
+  });
+
+  it("that traps is reported once the other workers have ended their tasks", async () => {
+    const runtime = await runtimeWith(3);
+    const expected = ramp(runtime, 5003);
+    multiplyLong(runtime); // the memory has grown
+    const done = new Int32Array(runtime.memory.buffer, 192, 1);
+    let after = -1;
+    const error = failure((attempt) => {
+      const rows = 24 + 4 * (attempt % 3);
+      try {
+        multiplyLong(runtime, { rows, y: runtime.memory.buffer.byteLength - (rows - 4) * 4 });
+      } finally {
+        runtime.pool.endJob(); // what the backend does where the program's own thread traps
+        after = Atomics.load(done, 0);
+      }
+    });
+    expect(error?.message).toMatch(/a worker thread failed/);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(Atomics.load(done, 0)).toBe(after);
+    await untilThreads(runtime, 3);
     expect(ramp(runtime, 5003)).toEqual(expected);
   });
 

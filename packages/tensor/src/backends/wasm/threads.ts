@@ -2,6 +2,7 @@ import { DeviceError, KernelError } from "../../errors.js";
 
 // Words of the job queue, in bytes from the start of the memory; wasm/threads.ts has the same numbers.
 const CONTROL = 64;
+const TICKET = CONTROL;
 const EPOCH = CONTROL + 64;
 const DONE = CONTROL + 128;
 const SLEEPERS = CONTROL + 192;
@@ -25,6 +26,10 @@ const MOST_THREADS = 64;
 const MOST_DEFAULT_THREADS = 8;
 /** How long a worker may take to leave: between two tasks it looks whether it should. */
 const LEAVE_MILLISECONDS = 2_000;
+/** A browser does not say when a worker has ended; Chromium ends it by force two seconds after it was told to. */
+const END_MILLISECONDS = 3_000;
+/** Between two looks at the clock: more means that the whole program was held up, by a debugger or by sleep. */
+const HELD_UP_MILLISECONDS = 1_000;
 /** A pool that keeps losing workers stays on one thread. */
 const MOST_RESTARTS = 3;
 
@@ -43,7 +48,7 @@ const WORKER_BODY = `({ module, memory, index, scratch, spins, generation }, pos
     new Uint8Array(memory.buffer, ${MESSAGE + 4}, text.length).set(text);
     const words = new Int32Array(memory.buffer);
     words[${MESSAGE >> 2}] = text.length;
-    Atomics.store(words, ${FAILED >> 2}, 1);
+    Atomics.add(words, ${FAILED >> 2}, 1);
   }
   post("left");
 }`;
@@ -134,6 +139,9 @@ export interface PoolHost {
   readonly shared: boolean;
   allocateScratch(): number;
   releaseScratch(address: number): void;
+  /** A worker may be alive in a job that was given up: no kernel may run, and no memory be used again, until `resume`. */
+  suspend(): void;
+  resume(): void;
 }
 
 interface PoolWorker {
@@ -151,6 +159,7 @@ export class WorkerPool {
   private changing: Promise<unknown> = Promise.resolve();
   private restarts = 0;
   private stalledAt = 0;
+  private watchedAt = 0;
   private stalledWith = "";
   /** Raised whenever the set of workers changes on purpose, so that their end is no surprise. */
   private generation = 0;
@@ -206,24 +215,62 @@ export class WorkerPool {
         MESSAGE + 4,
         MESSAGE + 4 + words[MESSAGE >> 2],
       );
-      this.giveUp(`a worker thread failed: ${new TextDecoder().decode(bytes)}`);
+      this.giveUp(`a worker thread failed: ${new TextDecoder().decode(bytes)}`, this.stallMilliseconds);
     }
     const progress = `${Atomics.load(words, EPOCH >> 2)}/${Atomics.load(words, DONE >> 2)}`;
     const now = performance.now();
-    if (progress !== this.stalledWith) {
+    const isHeldUp = now - this.watchedAt > HELD_UP_MILLISECONDS;
+    this.watchedAt = now;
+    if (isHeldUp || progress !== this.stalledWith) {
       this.stalledWith = progress;
       this.stalledAt = now;
     } else if (now - this.stalledAt > this.stallMilliseconds)
-      this.giveUp(`a worker thread has not answered for ${Math.round(now - this.stalledAt)} ms`);
+      this.giveUp(`a worker thread has not answered for ${Math.round(now - this.stalledAt)} ms`, 0);
   }
 
-  private giveUp(reason: string): never {
+  /** Called after a kernel threw: workers may be in tasks of its job, whose memory is about to be freed. */
+  endJob(): void {
+    if (this.threads === 1) return;
+    // a thread that threw in its own task never ends it
+    const isEnded = this.closeJob(1, this.stallMilliseconds);
+    if (!isEnded) this.host.suspend();
+    if (!isEnded || Atomics.load(this.words, FAILED >> 2) !== 0) this.restart();
+  }
+
+  /**
+   * Has no thread take another task of the current job and waits for those that were taken.
+   * @param ownTasks Tasks that this thread holds and will not end.
+   * @param patience Milliseconds that may pass without a task's end.
+   * @returns whether all have ended, so that no worker reads or writes for the job any more
+   */
+  private closeJob(ownTasks: number, patience: number): boolean {
+    const { words } = this;
+    const tickets = new BigInt64Array(this.host.memory.buffer, 0, 512);
+    const ticket = Atomics.exchange(tickets, TICKET >> 3, 0n);
+    const taken = Math.min(Number(ticket & 0xfffffn), Number((ticket >> 20n) & 0xfffffn));
+    // a worker that failed held one task
+    const ended = () => Atomics.load(words, DONE >> 2) + Atomics.load(words, FAILED >> 2) + ownTasks;
+    let last = ended();
+    let since = performance.now();
+    while (last < taken) {
+      const now = performance.now();
+      const current = ended();
+      if (current !== last) since = now;
+      else if (now - since > patience) return false;
+      last = current;
+    }
+    return true;
+  }
+
+  private giveUp(reason: string, patience: number): never {
     // from here on the program's thread computes alone; the workers are replaced when it next waits
     this.words[THREADS >> 2] = 1;
     this.stalledWith = "";
+    const isEnded = this.closeJob(0, patience);
+    if (!isEnded) this.host.suspend();
     this.restart();
     throw new KernelError(
-      `wasm: expected every thread to finish its part, got none: ${reason}; this result is lost, the next ones are computed on one thread until new workers run`,
+      `wasm: expected every thread to finish its part, got none: ${reason}; this result is lost, ${isEnded ? "the next ones are computed on one thread until new workers run" : "and nothing is computed until that thread has ended: await before the next operation"}`,
     );
   }
 
@@ -235,7 +282,11 @@ export class WorkerPool {
     const again = this.restarts++ < MOST_RESTARTS;
     this.changing = this.changing
       .then(async () => {
-        await this.stop();
+        try {
+          await this.stop();
+        } finally {
+          this.host.resume();
+        }
         if (again) await this.start(count);
       })
       .catch(() => undefined);
@@ -306,6 +357,7 @@ export class WorkerPool {
         const hasLeft = await within(left, LEAVE_MILLISECONDS);
         await handle.terminate();
         if (hasLeft || isNode()) this.host.releaseScratch(scratch);
+        else await within(left, END_MILLISECONDS);
       }),
     );
   }
