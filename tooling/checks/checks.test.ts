@@ -267,4 +267,23 @@ describe("running", () => {
     expect(results.map(({ status }) => status)).toEqual(["passed", "failed", "failed", "skipped"]);
     expect(results[3].detail).toBe("no browser");
   });
+
+  it("runs two at once, and a check once the one it waits for has ended", async () => {
+    vi.spyOn(console, "log").mockImplementation(() => {});
+    const events: string[] = [];
+    const check = (name: string, after?: string) => ({
+      name,
+      after,
+      run: async () => {
+        events.push(`${name} starts`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        events.push(`${name} ends`);
+        return [];
+      },
+    });
+    const checks = [check("build"), check("reader", "build"), check("other"), check("named", "not run")];
+    expect((await runChecks(checks)).map(({ name }) => name)).toEqual(checks.map(({ name }) => name));
+    expect(events.slice(0, 2)).toEqual(["build starts", "other starts"]);
+    expect(events.indexOf("reader starts")).toBeGreaterThan(events.indexOf("build ends"));
+  });
 });

@@ -8,6 +8,9 @@ import { problemsOfCommand, workspaceTool } from "./commands.mjs";
 import { ROOT } from "./files.mjs";
 import { SkippedCheck } from "./skipped-check.mjs";
 
+/** A check is one process that computes on one core, most of the time. */
+const AT_ONCE = 2;
+
 const script = (name) => async () => (await import(/* @vite-ignore */ `./${name}.mjs`)).check(ROOT);
 
 /** A step of the release rehearsal; the steps share one staged copy. */
@@ -28,7 +31,7 @@ async function wasmBinary() {
   return problems.flat();
 }
 
-/** In this order: what is quick first; the build before what reads `dist`. */
+/** Started in this order, what is quick first; `after` names the check that makes what this one reads. */
 export const CHECKS = [
   { name: "package directions", run: script("package-directions") },
   { name: "docstrings with shapes", run: script("docstring-shapes") },
@@ -38,43 +41,65 @@ export const CHECKS = [
   { name: "formatting and lint", run: tool("biome", "ci", "--colors=off", "--max-diagnostics=40", ".") },
   { name: "wasm binary", run: wasmBinary },
   { name: "build", run: tool("turbo", "run", "build", "--filter=./packages/*", "--output-logs=errors-only") },
-  { name: "types", run: tool("tsc", "-b") },
-  { name: "unused code", run: tool("knip", "--no-progress") },
-  { name: "size of one import", run: script("import-size") },
-  { name: "release: version and pack", run: release("versionAndPack") },
-  { name: "release: packed packages (publint, are-the-types-wrong)", run: release("inspectPacked") },
-  { name: "release: publish dry run", run: release("publishDryRun") },
-  { name: "release: in an empty Node project", run: release("nodeProject") },
-  { name: "release: in a Vite app", run: release("viteApp") },
-  { name: "release: in a plain page", run: release("plainPage") },
+  { name: "types", after: "build", run: tool("tsc", "-b") },
+  { name: "unused code", after: "build", run: tool("knip", "--no-progress") },
+  { name: "size of one import", after: "build", run: script("import-size") },
+  { name: "release: version and pack", after: "build", run: release("versionAndPack") },
+  {
+    name: "release: packed packages (publint, are-the-types-wrong)",
+    after: "build",
+    run: release("inspectPacked"),
+  },
+  { name: "release: publish dry run", after: "build", run: release("publishDryRun") },
+  { name: "release: in an empty Node project", after: "build", run: release("nodeProject") },
+  { name: "release: in a Vite app", after: "build", run: release("viteApp") },
+  { name: "release: in a plain page", after: "build", run: release("plainPage") },
 ];
 
-/** Runs checks one after the other and prints each result as it comes. */
-export async function runChecks(checks) {
-  const results = [];
-  console.log("\n▸ Checks");
-  for (const { name, run } of checks) {
-    const started = Date.now();
-    let status = "passed";
-    let detail = "";
-    try {
-      const problems = await run();
-      if (problems.length > 0) {
-        status = "failed";
-        detail = problems.join("\n");
-      }
-    } catch (error) {
-      status = error instanceof SkippedCheck ? "skipped" : "failed";
-      detail = status === "skipped" ? error.message : (error.stack ?? String(error));
+/** Runs one check and prints its result. */
+async function runCheck({ name, run }) {
+  const started = Date.now();
+  let status = "passed";
+  let detail = "";
+  try {
+    const problems = await run();
+    if (problems.length > 0) {
+      status = "failed";
+      detail = problems.join("\n");
     }
-    const mark = { passed: "✓", failed: "✗", skipped: "–" }[status];
-    console.log(
-      `${mark} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${status === "skipped" ? `: ${detail}` : ""}`,
-    );
-    if (status === "failed") console.log(detail.replace(/^/gm, "    "));
-    results.push({ name, status, detail });
+  } catch (error) {
+    status = error instanceof SkippedCheck ? "skipped" : "failed";
+    detail = status === "skipped" ? error.message : (error.stack ?? String(error));
   }
-  return results;
+  const mark = { passed: "✓", failed: "✗", skipped: "–" }[status];
+  console.log(
+    `${mark} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${status === "skipped" ? `: ${detail}` : ""}`,
+  );
+  if (status === "failed") console.log(detail.replace(/^/gm, "    "));
+  return { name, status, detail };
+}
+
+/** Runs checks, two at once, and prints each result as it comes. @returns the results in the checks' order. */
+export async function runChecks(checks) {
+  console.log("\n▸ Checks");
+  const results = new Map();
+  const waiting = [...checks];
+  const running = new Set();
+  const isReady = ({ after }) => results.has(after) || !checks.some(({ name }) => name === after);
+  while (waiting.length + running.size > 0) {
+    const next = running.size < AT_ONCE ? waiting.findIndex(isReady) : -1;
+    if (next < 0) {
+      await Promise.race(running);
+      continue;
+    }
+    const [check] = waiting.splice(next, 1);
+    const run = runCheck(check).then((result) => {
+      results.set(check.name, result);
+      running.delete(run);
+    });
+    running.add(run);
+  }
+  return checks.map(({ name }) => results.get(name));
 }
 
 async function main(names) {
