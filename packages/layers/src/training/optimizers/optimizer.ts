@@ -13,6 +13,7 @@ import {
 } from "@ai/tensor";
 import { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
+import { assertOptionNames } from "../option-names.js";
 
 /** Options that every optimizer has. */
 export interface OptimizerOptions {
@@ -98,6 +99,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     options: Partial<Options>,
   ) {
     const { name } = new.target;
+    if (options !== undefined) assertOptionNames(name, options, Object.keys(defaults));
     assertInputs(name, parameters);
     const inputs = [...parameters];
     if (inputs.length === 0)

@@ -185,7 +185,7 @@ describe("optimizers refuse", () => {
       /momentum and no dampening with nesterov/,
     );
     expect(() => new Adam(parameters, { betas: [1, 0.9] })).toThrow(/two betas in \[0, 1\)/);
-    expect(() => new AdamW(parameters, { lr: 1 } as object)).toThrow(/got lr/);
+    expect(() => new AdamW(parameters, { lr: 1 } as object)).toThrow(/got one named lr/);
     expect(() => new SGD([], { learningRate: 1 })).toThrow(/expected parameters, got none/);
     expect(() => new SGD([...parameters, ...parameters], { learningRate: 1 })).toThrow(
       /each parameter in one group/,
