@@ -16,7 +16,7 @@ const LOG2_E: f32 = 1.44269504088896341;
 
 export const X: i32 = 0;
 export const STEP: i32 = 1;
-export const A: i32 = 2;
+const A: i32 = 2;
 export const B: i32 = 3;
 export const C: i32 = 4;
 export const D: i32 = 5;
