@@ -13,6 +13,12 @@ import type { WasmRuntime } from "./runtime.js";
 const YOUNG = 256;
 /** Bytes from which a tensor is watched at once. */
 const LARGE = 65536;
+/** The collector is called when what the net watches has grown by so much since the last call. */
+const CALL_BYTES = 2 ** 26;
+/** V8 begins to collect when 64 MiB of array buffers have come since the last time; untouched, they take no memory. */
+const BALLAST_BYTES = 2 ** 26 + 2 ** 20;
+
+const bytesOf = ({ length, dtype }: TensorRecord): number => length * BYTES_PER_ELEMENT[dtype as DType];
 
 type TensorReference = { dataId: object };
 
@@ -22,7 +28,15 @@ type TensorReference = { dataId: object };
  */
 export class WasmBackend extends MathBackendCPU {
   /** Frees what a garbage-collected tensor that nobody disposed held. */
-  private readonly collected = new FinalizationRegistry<TensorRecord>((record) => this.free(record));
+  private readonly collected = new FinalizationRegistry<TensorRecord>((record) => {
+    const bytes = bytesOf(record);
+    this.watchedBytes -= bytes;
+    this.callAbove = Math.max(CALL_BYTES, this.callAbove - bytes);
+    this.free(record);
+  });
+  /** Bytes of the tensors that the net watches, and from where on the collector is called. */
+  private watchedBytes = 0;
+  private callAbove = CALL_BYTES;
 
   /** The last small tensors and what is known about them; a disposed one leaves its place empty. */
   private readonly youngIds = new Array<object | undefined>(YOUNG).fill(undefined);
@@ -230,7 +244,7 @@ export class WasmBackend extends MathBackendCPU {
 
   /** Gives a record its place in the heap. */
   private place(dataId: object, record: TensorRecord): void {
-    const bytes = record.length * BYTES_PER_ELEMENT[record.dtype as DType];
+    const bytes = bytesOf(record);
     record.pointer = this.runtime.allocate(bytes);
     record.values = undefined;
     if (bytes >= LARGE) {
@@ -251,12 +265,26 @@ export class WasmBackend extends MathBackendCPU {
     record.youngSlot = -1;
     record.isWatched = true;
     this.collected.register(dataId, record, record);
+    this.watchedBytes += bytesOf(record);
+    if (this.watchedBytes > this.callAbove) this.callCollector();
+  }
+
+  /** Has the garbage collector look for forgotten tensors: it sees only their small objects, not what they hold. */
+  private callCollector(): void {
+    this.callAbove = this.watchedBytes + CALL_BYTES;
+    try {
+      new ArrayBuffer(BALLAST_BYTES);
+    } catch {
+      // refused for want of memory, after a collection
+    }
   }
 
   private unwatch(record: TensorRecord): void {
     const { youngSlot } = record;
-    if (record.isWatched) this.collected.unregister(record);
-    else if (youngSlot >= 0) {
+    if (record.isWatched) {
+      this.collected.unregister(record);
+      this.watchedBytes -= bytesOf(record);
+    } else if (youngSlot >= 0) {
       this.youngIds[youngSlot] = undefined;
       this.youngRecords[youngSlot] = undefined;
     }

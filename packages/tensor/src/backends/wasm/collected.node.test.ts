@@ -31,3 +31,19 @@ it("frees what nobody disposed, but for the smallest tensors made last, and noth
   expect([...(await read(held))]).toEqual([2, 4, 6]);
   dispose(held);
 });
+
+it("has forgotten tensors collected before they fill the memory, without being asked", async () => {
+  await useDevice("wasm");
+  const { runtime } = wasmBackend();
+  const before = runtime.tensorBytes;
+  const held = zeros([1024, 1024]);
+  let most = 0;
+  // 600 MiB, forgotten one by one
+  for (let i = 0; i < 150; i++) {
+    mul(held, i);
+    most = Math.max(most, runtime.tensorBytes - before);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  expect(most).toBeLessThan(400 * 2 ** 20);
+  dispose(held);
+});
