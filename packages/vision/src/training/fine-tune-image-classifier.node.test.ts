@@ -22,7 +22,7 @@ const FOLDER = join(DATA, "vision");
 const absent = existsSync(FOLDER) ? "" : ` (skipped: ${FOLDER} is absent)`;
 
 it("goes on from a checkpoint to the same weights, frozen or thawed as it was", async () => {
-  await useDevice("wasm");
+  // no useDevice: the default device starts by itself
   const from = await classifierFiles();
   const data: PictureSet = {
     length: 24,

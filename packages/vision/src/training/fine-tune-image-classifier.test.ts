@@ -10,6 +10,7 @@ import {
   fineTuneImageClassifier,
 } from "./fine-tune-image-classifier.js";
 import type { PictureSet } from "./picture-set.js";
+import { batchSizeFor, isLastBatchTooSmall } from "./training-parts.js";
 
 const CLASSES = ["reddish", "greenish", "bluish"];
 
@@ -90,6 +91,24 @@ it("leaves all but the last layer as it is while frozen, statistics included, an
     else expect(changed, name).toEqual([false, true, true]);
   }
   original.dispose();
+});
+
+it("takes smaller batches from a small set and leaves out no picture", async () => {
+  await useDevice("wasm");
+  const trained = await fineTuneImageClassifier(tints(40, 3), { from, epochs: 2 });
+  expect(trained.epochs.map(({ step }) => step)).toEqual([5, 10]);
+  trained.dispose();
+  for (const [pictures, size, isLeftOut] of [
+    [40, 8, false],
+    [41, 7, false],
+    [200, 25, false],
+    [5, 5, false],
+    [1025, 32, true],
+    [1032, 32, false],
+  ] as const) {
+    expect(batchSizeFor(pictures, 32)).toBe(size);
+    expect(isLastBatchTooSmall(pictures, size)).toBe(isLeftOut);
+  }
 });
 
 it("ends with its signal and frees all, and refuses what it cannot learn from", async () => {

@@ -13,6 +13,7 @@ import { fitFromScratch } from "./fit-from-scratch.js";
 import { assertPictureSets, type PictureSet, placedSamples } from "./picture-set.js";
 import { loadPretrainedImageModel, type PretrainedSource, replaceClasses } from "./pretrained-image-model.js";
 import { TrainedImageClassifier } from "./trained-image-classifier.js";
+import { batchSizeFor, ensureDevice } from "./training-parts.js";
 
 /** Options of {@link fineTuneImageClassifier}. */
 export interface FineTuneImageClassifierOptions extends PretrainedSource {
@@ -24,7 +25,10 @@ export interface FineTuneImageClassifierOptions extends PretrainedSource {
   readonly epochs?: number;
   /** So many of them, at the beginning, only the new last layer learns. Default a third. */
   readonly frozenEpochs?: number;
-  /** Default 32. */
+  /**
+   * Default 32, fewer in a set of less than 256 pictures: then an epoch has eight steps, or batches of eight. A last batch of
+   * less than a quarter of it is left out of an epoch, each time with other pictures.
+   */
   readonly batchSize?: number;
   /** Largest learning rate of the new last layer. Default 0.005. */
   readonly learningRate?: number;
@@ -82,7 +86,8 @@ const shift: Augmentation = (sample, context) => {
 /**
  * Teaches a pretrained classifier of pictures other classes. Its last layer starts anew; first it learns alone, with all
  * else frozen and as it is when the model is used (batch normalization keeps its means and variances, nothing is dropped),
- * then everything learns, the pretrained part with a lower rate that rises from nothing.
+ * then everything learns, the pretrained part with a lower rate that rises from nothing. The fastest device is taken unless
+ * `useDevice` chose one.
  * @param data Pictures with classes, for example `imageFolder("pictures")`; read once, kept in memory in the model's size.
  * @returns the model with what it needs to be saved and used, under the names of its checkpoint; the caller disposes it.
  * @throws InputError for options out of range, pictures without classes or a model that there is not, WeightsError and
@@ -102,11 +107,11 @@ export async function fineTuneImageClassifier(
   assertOptionNames(operation, options ?? {}, OPTIONS);
   if (options?.from === undefined)
     throw new InputError(`${operation}: expected from, the pretrained model, got none; name one`);
-  const { validation, epochs = 6, batchSize = 32, seed = 0, updateBatchNorm = false } = options;
+  const { validation, epochs = 6, seed = 0, updateBatchNorm = false } = options;
   const { frozenEpochs = Math.ceil(epochs / 3), learningRate = 0.005, weightDecay = 0.01 } = options;
   const { backboneLearningRate = learningRate / 20, labelSmoothing = 0.1 } = options;
   const { callbacks = [], signal, resumeFrom } = options;
-  assertIntegers(operation, { epochs, batchSize });
+  assertIntegers(operation, { epochs, batchSize: options.batchSize ?? 1 });
   assertIntegers(operation, { frozenEpochs }, 0);
   assertNumbers(operation, { learningRate, backboneLearningRate, weightDecay, labelSmoothing }, 0);
   if (typeof updateBatchNorm !== "boolean")
@@ -115,6 +120,8 @@ export async function fineTuneImageClassifier(
     );
   assertPictureSets(operation, { data, validation }, { minClasses: 2, maker: "imageFolder" });
   const { augment = compose([shift, randomHorizontalFlip()]) } = options;
+  const { batchSize = batchSizeFor(data.length, 32) } = options;
+  await ensureDevice();
 
   const pretrained = await loadPretrainedImageModel(operation, options, signal);
   const { model, mapping } = pretrained;

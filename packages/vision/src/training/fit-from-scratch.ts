@@ -13,6 +13,7 @@ import {
 } from "@ai/layers/training";
 import type { Augmentation, VisionSample } from "../augment/sample.js";
 import type { KeptSamples } from "./picture-set.js";
+import { isLastBatchTooSmall } from "./training-parts.js";
 
 /** What trainings of pictures from scratch differ in. */
 export interface FitFromScratch<Sample extends VisionSample, Batch, Model extends AnyModule> {
@@ -63,7 +64,7 @@ export async function fitFromScratch<Sample extends VisionSample, Batch, Model e
     const loader = new DataLoader(new MappedDataset(pictures, parts.augment), {
       batchSize,
       shuffle: true,
-      dropLast: pictures.length >= batchSize,
+      dropLast: isLastBatchTooSmall(pictures.length, batchSize),
       seed,
       collate,
     });

@@ -11,6 +11,7 @@ import { fitFromScratch } from "./fit-from-scratch.js";
 import { measurePreprocessing } from "./measure-preprocessing.js";
 import { assertPictureSets, classSamples, type PictureSet } from "./picture-set.js";
 import { TrainedImageClassifier } from "./trained-image-classifier.js";
+import { ensureDevice } from "./training-parts.js";
 
 /** Options of {@link trainImageClassifier}. */
 export interface TrainImageClassifierOptions {
@@ -22,7 +23,7 @@ export interface TrainImageClassifierOptions {
   readonly width?: number;
   /** Default 12. */
   readonly epochs?: number;
-  /** Default 64. */
+  /** Default 64. A last batch of less than a quarter of it is left out of an epoch, each time with other pictures. */
   readonly batchSize?: number;
   /** Largest learning rate, reached after a quarter of the steps. Default 0.01. */
   readonly learningRate?: number;
@@ -89,6 +90,7 @@ export async function trainImageClassifier(
     options.augment ?? compose([randomCrop({ width: size, height: size, padding }), randomHorizontalFlip()]);
 
   signal?.throwIfAborted();
+  await ensureDevice();
   const sampleSize = { width: size, height: size };
   const pictures = classSamples(data, sampleSize);
   const preprocessing = await measurePreprocessing(pictures, sampleSize, {

@@ -18,6 +18,7 @@ import { fitFromScratch } from "./fit-from-scratch.js";
 import { measurePreprocessing } from "./measure-preprocessing.js";
 import { assertPictureSets, type BoxSample, boxSamples, type PictureSet } from "./picture-set.js";
 import { TrainedObjectDetector } from "./trained-object-detector.js";
+import { ensureDevice } from "./training-parts.js";
 
 /** A batch that a detector learns from. */
 export interface DetectionBatch {
@@ -43,7 +44,7 @@ export interface TrainObjectDetectorOptions {
   readonly model?: Omit<PointDetectorConfig, "numClasses">;
   /** Default 40. */
   readonly epochs?: number;
-  /** Default 8. */
+  /** Default 8. A last batch of less than a quarter of it is left out of an epoch, each time with other pictures. */
   readonly batchSize?: number;
   /** Largest learning rate, reached after a tenth of the steps. Default 0.003. */
   readonly learningRate?: number;
@@ -106,6 +107,7 @@ export async function trainObjectDetector(
     compose([randomHorizontalFlip(), colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2 })]);
 
   signal?.throwIfAborted();
+  await ensureDevice();
   const size = { width, height };
   const pictures = boxSamples(data, size);
   const preprocessing = await measurePreprocessing(pictures, size, { count: STATISTICS_PICTURES, signal });
