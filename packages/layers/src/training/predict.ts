@@ -46,7 +46,9 @@ export interface PredictBatchesOptions<Batch, Model, Output, Form extends Predic
 }
 
 /** Batches, from a `DataLoader` or any other source; their tensors are freed once used. */
-export type PredictionSource<Batch> = (AsyncIterable<Batch> | Iterable<Batch>) & { readonly length?: number };
+export type PredictionSource<Batch> = (AsyncIterable<Batch> | Iterable<Batch>) & {
+  readonly length?: number | undefined;
+};
 
 /**
  * Runs a model over a set in evaluation mode and gives each batch's output as it is ready. Between batches the model's

@@ -68,6 +68,8 @@ function withOwnTensors<Value>(value: Value): Value {
  * Items of an array. Tensors in them stay the array's; `get` gives aliases.
  * @example
  * const data = new ArrayDataset([[Float32Array.of(0, 1), 1], [Float32Array.of(1, 1), 0]]);
+ * const collate = createCollate({ numberDtype: "int32" }); // class indices, as CrossEntropyLoss takes them
+ * const loader = new DataLoader(data, { batchSize: 2, collate }); // [inputs [2, 2], labels [2]]
  */
 export class ArrayDataset<Item> implements Dataset<Item> {
   readonly #items: readonly Item[];

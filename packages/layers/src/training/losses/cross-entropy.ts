@@ -82,12 +82,15 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
 }
 
 function assertShape(targets: Tensor, expected: readonly number[], what: string): void {
+  // a dataset's plain numbers become float32, the most frequent cause
+  const isIndices = targets.dtype === "float32" && targets.shape.length === expected.length - 1;
+  const hint = isIndices ? ': pass createCollate({ numberDtype: "int32" }) as collate, or cast them' : "";
   if (
     targets.shape.length !== expected.length ||
     targets.shape.some((length, axis) => length !== expected[axis])
   )
     throw new ShapeError(
-      `crossEntropyLoss: expected ${what} of shape [${expected.join(", ")}], got [${targets.shape.join(", ")}]; class indices must be int32`,
+      `crossEntropyLoss: expected ${what} of shape [${expected.join(", ")}], got [${targets.shape.join(", ")}]; class indices must be int32${hint}`,
     );
 }
 
