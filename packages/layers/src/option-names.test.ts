@@ -152,6 +152,17 @@ const CALLS: Readonly<Record<string, [inputs: readonly number[][], wrong: string
     ],
     "size",
   ],
+  ConvTranspose1d: [[[2, 5, 4]], "outputSizes"],
+  ConvTranspose2d: [[[2, 5, 6, 4]], "outputSizes"],
+  ConvTranspose3d: [[[2, 3, 4, 5, 3]], "outputSizes"],
+  LinearMultiheadAttention: [
+    [
+      [2, 3, 4],
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+    "attnMask",
+  ],
   RNN: [[[2, 4, 3]], "length"],
   LSTM: [[[2, 4, 3]], "length"],
   GRU: [[[2, 4, 3]], "length"],
@@ -229,6 +240,46 @@ describe("an option that a layer does not have is refused by name", () => {
     );
     expect(() => module.call(...inputs, zeros([3, 3]))).toThrow(/expected options \{.*\}, got a tensor/);
     module.dispose();
+  });
+
+  it.each([
+    ["uniform", []],
+    ["normal", []],
+    ["kaimingUniform", []],
+    ["kaimingNormal", []],
+    ["xavierUniform", []],
+    ["xavierNormal", []],
+    ["truncatedNormal", []],
+    ["orthogonal", []],
+    ["dirac", []],
+    ["weightNorm", [new layers.Linear(3, 2)]],
+    ["spectralNorm", [new layers.Linear(3, 2)]],
+    ["applyLora", [new layers.Linear(3, 2)]],
+    ["removeLora", [new layers.Linear(3, 2)]],
+    ["setActiveAdapters", [new layers.Linear(3, 2), []]],
+    ["loadAdapter", [new layers.Linear(3, 2), "no/such/folder"]],
+    ["writeAdapter", [new layers.Linear(3, 2)]],
+    ["quantizeModel", [new layers.Linear(3, 2)]],
+    ["writeQuantized", [new layers.Linear(3, 2)]],
+    ["loadQuantized", [new layers.Linear(3, 2), new Uint8Array(8)]],
+  ] as const)("%s", async (name, before) => {
+    const made = (layers as unknown as Record<string, (...given: unknown[]) => unknown>)[name];
+    const give = async (options: unknown): Promise<unknown> => made(...before, options);
+    await expect(give({ noSuchOption: 1 })).rejects.toThrow(
+      /expected options \{.*\}, got one named noSuchOption/,
+    );
+    await expect(give(0.3)).rejects.toThrow(/expected options \{.*\}, got 0\.3/);
+  });
+
+  it("in the methods of a module", async () => {
+    const model = new layers.Linear(3, 2);
+    const wrong = { sed: 1 } as never;
+    expect(() => model.initialize(wrong)).toThrow(
+      "Linear.initialize: expected options { seed }, got one named sed",
+    );
+    expect(() => model.loadStateDict(new Map(), wrong)).toThrow(/Linear\.loadStateDict: .*got one named sed/);
+    await expect(model.save("no/such/file", wrong)).rejects.toThrow(/Linear\.save: .*got one named sed/);
+    await expect(model.load(new Uint8Array(8), wrong)).rejects.toThrow(/Linear\.load: .*got one named sed/);
   });
 
   it("inside a decoder's masks", () => {

@@ -12,6 +12,19 @@ function withSubject(pascal) {
   };
 }
 
+const WITHOUT_OPTIONS = "const WITHOUT_OPTIONS: readonly string[] = [\n";
+
+/** Adds the layer to those whose constructor has no options. */
+function withoutOptions(pascal) {
+  return (text) => {
+    if (!text.includes(WITHOUT_OPTIONS))
+      throw new Error(
+        `new: option-names.test.ts has no line ${WITHOUT_OPTIONS.trim()}; change it and this template together`,
+      );
+    return text.replace(WITHOUT_OPTIONS, `${WITHOUT_OPTIONS}  "${pascal}",\n`);
+  };
+}
+
 /** A layer with two parameters and its test. It scales and shifts until the author puts another formula. */
 export function layerFiles({ kebab, pascal }) {
   return {
@@ -90,7 +103,10 @@ describeEachDevice("${pascal}", () => {
 `,
     },
     exports: { "packages/layers/src/index.ts": `export { ${pascal} } from "./${kebab}.js";` },
-    edits: { "packages/layers/src/conformance.test.ts": withSubject(pascal) },
+    edits: {
+      "packages/layers/src/conformance.test.ts": withSubject(pascal),
+      "packages/layers/src/option-names.test.ts": withoutOptions(pascal),
+    },
     next: [
       "put your formula into forward and the docstring",
       "replace the numbers of the test by a stored PyTorch result: docs/contributing/add-a-layer.md, docs/contributing/fixtures.md",

@@ -150,7 +150,12 @@ describe("an option that does not exist is refused by name", () => {
     await expect(trainer.estimate(loader, fit)).rejects.toThrow(/got one named callback/);
   });
 
-  it("nor a mode that does not exist", async () => {
+  it("in the histograms of TensorBoard", () => {
+    const parameters = { evrySteps: 1 } as never;
+    expect(() => training.tensorBoard({ folder: "a", parameters })).toThrow(/got one named evrySteps/);
+  });
+
+  it("and a mode that does not exist", async () => {
     const wrong = { mode: "maximum" } as never;
     await expect(training.findBestCheckpoint("no/such/folder", wrong)).rejects.toThrow(
       "findBestCheckpoint: expected mode min or max, got maximum",

@@ -133,6 +133,8 @@ export function tensorBoard(options: TensorBoardOptions): TrainingCallback {
   const { folder, everySteps = 1, parameters = false, storage } = options;
   if (!Number.isInteger(everySteps) || everySteps < 1)
     throw new InputError(`tensorBoard: expected an integer everySteps of at least 1, got ${everySteps}`);
+  if (typeof parameters !== "boolean")
+    assertOptionNames("tensorBoard: parameters", parameters, ["everySteps", "bins", "match"]);
   const watch =
     parameters === false
       ? undefined
