@@ -21,8 +21,13 @@ export function assertTensors(operation: string, what: string, tensors: readonly
   const wrong = tensors.findIndex((tensor) => !isTensor(tensor));
   if (wrong >= 0)
     throw new InputError(
-      `${operation}: expected ${what} to be tensors, got ${tensors[wrong] === null ? "null" : typeof tensors[wrong]} at position ${wrong}`,
+      `${operation}: expected ${what} to be tensors, got ${isParameter(tensors[wrong]) ? `a parameter at position ${wrong}; pass parameter.value` : `${tensors[wrong] === null ? "null" : typeof tensors[wrong]} at position ${wrong}`}`,
     );
+}
+
+/** Whether `value` is what a layer holds its weights in. */
+function isParameter(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "value" in value && "requiresGrad" in value;
 }
 
 /** The names of every option, of each type in a union. */

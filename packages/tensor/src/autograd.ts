@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertFunction, assertTensors, isTensor } from "./arguments.js";
+import { assertFunction, assertOptions, assertTensors, isTensor } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { engine, isRecording, unrecorded } from "./engine.js";
 import { InputError } from "./errors.js";
@@ -37,28 +37,40 @@ export function valueAndGrad(
 export function valueAndGrad(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { seed, allowUnused = false }: GradientOptions = {},
+  options: GradientOptions = {},
 ): { value: Tensor; grads: (Tensor | null)[] } {
-  assertReady("valueAndGrad");
-  assertFunction("valueAndGrad", fn);
-  assertTensors("valueAndGrad", "inputs", inputs);
+  return differentiated("valueAndGrad", fn, inputs, options);
+}
+
+/** {@link valueAndGrad} under the name of who was called. */
+function differentiated(
+  operation: string,
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  options: GradientOptions,
+): { value: Tensor; grads: (Tensor | null)[] } {
+  assertOptions(operation, options, ["seed", "allowUnused"]);
+  const { seed, allowUnused = false } = options;
+  assertReady(operation);
+  assertFunction(operation, fn);
+  assertTensors(operation, "inputs", inputs);
   inputs.forEach((input, index) => {
     if (input.dtype !== "float32")
       throw new InputError(
-        `valueAndGrad: expected float32 inputs, got ${input.dtype} for input ${index}; cast it first`,
+        `${operation}: expected float32 inputs, got ${input.dtype} for input ${index}; cast it first`,
       );
   });
   if (seed != null && (typeof seed.dataId !== "object" || seed.dtype !== "float32"))
     throw new InputError(
-      `valueAndGrad: expected a float32 tensor as seed, got ${seed.dtype ?? typeof seed}; pass the gradient of the result`,
+      `${operation}: expected a float32 tensor as seed, got ${seed.dtype ?? typeof seed}; pass the gradient of the result`,
     );
-  const { value, grads } = differentiate("valueAndGrad", () => fn(...inputs), inputs, seed ?? null);
+  const { value, grads } = differentiate(operation, () => fn(...inputs), inputs, seed ?? null);
   const unused = grads.indexOf(undefined);
   if (unused >= 0 && !allowUnused) {
     for (const gradient of grads) gradient?.dispose();
     value.dispose();
     throw new InputError(
-      `valueAndGrad: expected a result that depends on every input, got one that ignores input ${unused}; remove it or pass { allowUnused: true }`,
+      `${operation}: expected a result that depends on every input, got one that ignores input ${unused}; remove it or pass { allowUnused: true }`,
     );
   }
   return { value, grads: grads.map((gradient) => gradient ?? null) };
@@ -84,7 +96,7 @@ export function grad(
   inputs: readonly Tensor[],
   options: GradientOptions = {},
 ): (Tensor | null)[] {
-  const { value, grads } = valueAndGrad(fn, inputs, options);
+  const { value, grads } = differentiated("grad", fn, inputs, options);
   value.dispose();
   return grads;
 }

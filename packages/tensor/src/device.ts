@@ -1,4 +1,5 @@
 import { type KernelBackend, setBackend, type Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "./arguments.js";
 import { engine } from "./engine.js";
 import { DeviceError } from "./errors.js";
 
@@ -143,6 +144,7 @@ export async function useDevice(
   device?: DeviceName,
   options: DeviceOptions = {},
 ): Promise<DeviceDescription> {
+  assertOptions("useDevice", options, ["allowSoftwareAdapter", "powerPreference", "relaxedSimd", "threads"]);
   if (device !== undefined) return activate(device, `${device} was asked for`, options);
   const failures: string[] = [];
   for (const candidate of await candidates()) {

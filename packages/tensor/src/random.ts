@@ -1,13 +1,13 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertList } from "./arguments.js";
+import { assertList, assertOptions } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { InputError, ShapeError } from "./errors.js";
-import { philox, portableCircle, portableLog, streamOf } from "./philox.js";
+import { bernoulliKernel, randomUniformKernel } from "./ops/random-kernels.js";
+import { portableCircle, portableLog, streamOf, unitInterval, wordsFrom } from "./philox.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
 import { fromValues } from "./tensor.js";
 
 const TWO_POW_32 = 2 ** 32;
-const TWO_POW_MINUS_24 = 2 ** -24;
 /** PyTorch's default seed: a run without `manualSeed` repeats itself, as there. */
 const DEFAULT_SEED = 67280421310721;
 
@@ -35,7 +35,7 @@ export class RandomGenerator {
   #seed = 0;
   #stream: [number, number] = [0, 0];
   #counter = 0;
-  readonly #block = new Uint32Array(4);
+  #block = new Uint32Array(4);
   #blockIndex = -1;
 
   /** @throws InputError when `seed` is not an integer in [0, 2^53). */
@@ -93,7 +93,7 @@ export class RandomGenerator {
   word(): number {
     const index = Math.floor(this.#counter / 4);
     if (index !== this.#blockIndex) {
-      this.#fill(index, this.#block);
+      this.#block = wordsFrom({ ...this.state(), counter: 4 * index }, 4);
       this.#blockIndex = index;
     }
     return this.#block[this.#counter++ % 4];
@@ -103,18 +103,9 @@ export class RandomGenerator {
   words(count: number): Uint32Array {
     if (!isCount(count))
       throw new InputError(`RandomGenerator.words: expected a count of at least 0, got ${count}`);
-    const first = Math.floor(this.#counter / 4);
-    const skipped = this.#counter - 4 * first;
-    const blocks = new Uint32Array(4 * Math.ceil((skipped + count) / 4));
-    this.#fill(first, blocks);
+    const words = wordsFrom(this.state(), count);
     this.#counter += count;
-    return blocks.subarray(skipped, skipped + count);
-  }
-
-  #fill(block: number, words: Uint32Array): void {
-    const high = Math.floor(block / TWO_POW_32);
-    const key: [number, number] = [this.#seed >>> 0, Math.floor(this.#seed / TWO_POW_32)];
-    philox([block >>> 0, high, this.#stream[0], this.#stream[1]], key, words);
+    return words;
   }
 
   /** A number in [0, 1), a multiple of 2⁻²⁴: every value is exact in float32. Takes one word. */
@@ -188,10 +179,6 @@ function assertRange(operation: string, min: number, max: number): void {
     throw new InputError(`${operation}: expected integers min < max, got ${min} and ${max}`);
 }
 
-function unitInterval(word: number): number {
-  return (word >>> 8) * TWO_POW_MINUS_24;
-}
-
 function boxMuller(first: number, second: number): [number, number] {
   const radius = Math.sqrt(-2 * portableLog((first + 1) / TWO_POW_32));
   const [cosine, sine] = portableCircle(second / TWO_POW_32);
@@ -229,6 +216,13 @@ function assertSizes(operation: string, shape: Shape): void {
     throw new ShapeError(`${operation}: expected non-negative integer sizes, got ${formatShape(shape)}`);
 }
 
+/** Moves a generator on by the words that a kernel draws for it. @returns where they begin */
+function skipWords(generator: RandomGenerator, count: number): RandomState {
+  const state = generator.state();
+  generator.setState({ ...state, counter: state.counter + count });
+  return state;
+}
+
 function assertFinite(operation: string, values: Record<string, number>): void {
   for (const [name, value] of Object.entries(values))
     if (!Number.isFinite(value))
@@ -244,22 +238,15 @@ function assertFinite(operation: string, values: Record<string, number>): void {
  */
 export function randomUniform(
   shape: Shape,
-  {
-    min = 0,
-    max = 1,
-    generator = defaultGenerator(),
-  }: RandomOptions & { readonly min?: number; readonly max?: number } = {},
+  options: RandomOptions & { readonly min?: number; readonly max?: number } = {},
 ): Tensor {
+  assertOptions("randomUniform", options, ["min", "max", "generator"]);
+  const { min = 0, max = 1, generator = defaultGenerator() } = options;
   assertSizes("randomUniform", shape);
   assertFinite("randomUniform", { min, max });
   if (max < min) throw new InputError(`randomUniform: expected min ≤ max, got ${min} and ${max}`);
-  const values = new Float32Array(sizeOf(shape));
-  const words = generator.words(values.length);
-  for (let i = 0; i < values.length; i++) {
-    values[i] = min + (max - min) * unitInterval(words[i]);
-    if (values[i] >= max) values[i] = min; // rounding to float32 can reach max, which is excluded
-  }
-  return fromValues(values, shape, "float32");
+  const position = skipWords(generator, sizeOf(shape));
+  return randomUniformKernel({}, { shape: [...shape], min, max, position });
 }
 
 /**
@@ -270,12 +257,10 @@ export function randomUniform(
  */
 export function randomNormal(
   shape: Shape,
-  {
-    mean = 0,
-    standardDeviation = 1,
-    generator = defaultGenerator(),
-  }: RandomOptions & { readonly mean?: number; readonly standardDeviation?: number } = {},
+  options: RandomOptions & { readonly mean?: number; readonly standardDeviation?: number } = {},
 ): Tensor {
+  assertOptions("randomNormal", options, ["mean", "standardDeviation", "generator"]);
+  const { mean = 0, standardDeviation = 1, generator = defaultGenerator() } = options;
   assertSizes("randomNormal", shape);
   assertFinite("randomNormal", { mean, standardDeviation });
   if (standardDeviation < 0)
@@ -317,7 +302,7 @@ export function randomInteger(
 /**
  * Ones with the given probability, else zeros. Element `i` takes word `counter + i`.
  * @param shape Sizes of the result. @returns `shape` of `dtype`, float32 unless it says otherwise
- * @throws InputError for a probability outside [0, 1].
+ * @throws InputError for a probability outside [0, 1] or another dtype.
  */
 export function bernoulli(
   shape: Shape,
@@ -329,10 +314,10 @@ export function bernoulli(
 ): Tensor {
   assertSizes("bernoulli", shape);
   assertProbability("bernoulli", probability);
-  const values = dtype === "bool" ? new Uint8Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
-  const words = generator.words(values.length);
-  for (let i = 0; i < values.length; i++) values[i] = unitInterval(words[i]) < probability ? 1 : 0;
-  return fromValues(values, shape, dtype);
+  if (dtype !== "float32" && dtype !== "bool")
+    throw new InputError(`bernoulli: expected dtype float32 or bool, got ${dtype}`);
+  const position = skipWords(generator, sizeOf(shape));
+  return bernoulliKernel({}, { shape: [...shape], dtype, probability, position });
 }
 
 /**

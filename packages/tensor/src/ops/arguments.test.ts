@@ -32,6 +32,21 @@ const WRONG: Record<string, (x: Tensor) => unknown> = {
   "one number as paddings": (x) => ai.pad(x, 1 as never),
   "no tensor to gather from": (x) => ai.gather(undefined as never, x),
   "no tensor to sort": () => ai.sort(undefined as never),
+  "a misspelled transposition": (x) => ai.matMul(x, x, { transposedB: true } as never),
+  "an axis of topK without a name": (x) => ai.topK(x, 1, 0 as never),
+  "order for descending": (x) => ai.argsort(x, { order: "descending" } as never),
+  "a fill for a value": (x) =>
+    ai.pad(
+      x,
+      [
+        [0, 0],
+        [1, 1],
+      ],
+      { fill: 1 } as never,
+    ),
+  "std for standardDeviation": () => ai.randomNormal([2], { std: 0.1 } as never),
+  "a seed for a generator": () => ai.randomUniform([2], { seed: 1 } as never),
+  "a gradient with another option": (x) => ai.valueAndGrad(ai.sum, [x], { createGraph: true } as never),
   "strides for stride": (x) => ai.conv2d(x4(x), filter(x), { strides: 2 } as never),
   "a number as a bias": (x) => ai.conv2d(x4(x), filter(x), { bias: 1 as never }),
   "no kernelSize": (x) => ai.maxPool2d(x4(x), { size: 2 } as never),
@@ -78,6 +93,15 @@ describeEachDevice("wrong arguments", () => {
   });
 
   it("reject values that cannot be read", async () => {
+    await expect(ai.useDevice("cpu", { thread: 2 } as never)).rejects.toThrow(/one named thread/);
+    await expect(ai.writeSafetensors({}, { meta: {} } as never)).rejects.toThrow(/one named meta/);
+    await expect(ai.readSafetensors(new Uint8Array(), { names: [] } as never)).rejects.toThrow(
+      /one named names/,
+    );
+    const parameter = { value: undefined, requiresGrad: true } as never;
+    expect(() => ai.grad(ai.sum, [parameter])).toThrow(
+      /^grad: .* a parameter at position 0; pass parameter.value/,
+    );
     await expect(ai.read(undefined as never)).rejects.toSatisfy(isAiError);
     await expect(ai.toArray(null as never)).rejects.toSatisfy(isAiError);
     await expect(ai.item(3 as never)).rejects.toSatisfy(isAiError);

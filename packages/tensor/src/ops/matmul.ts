@@ -56,11 +56,9 @@ export interface MatMulOptions {
  * @example
  * const scores = matMul(query, key, { transposeB: true }); // [batch, length, length]
  */
-export function matMul(
-  a: Tensor,
-  b: Tensor,
-  { transposeA = false, transposeB = false }: MatMulOptions = {},
-): Tensor {
+export function matMul(a: Tensor, b: Tensor, options: MatMulOptions = {}): Tensor {
+  assertOptions("matMul", options, ["transposeA", "transposeB"]);
+  const { transposeA = false, transposeB = false } = options;
   assertTensor("matMul", a);
   assertTensor("matMul", b);
   const rankA = a.shape.length;

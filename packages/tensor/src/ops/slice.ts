@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertList } from "../arguments.js";
+import { assertList, assertOptions } from "../arguments.js";
 import { placeOnHost, stridedSliceOnHost } from "../backends/host/slice.js";
 import { placeWasm, stridedSliceWasm } from "../backends/wasm/ops/layout.js";
 import { placeWebgpu, stridedSliceWebgpu } from "../backends/webgpu/kernels/strided.js";
@@ -206,11 +206,9 @@ export interface PadOptions {
  * @example
  * pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], { mode: "reflect" });
  */
-export function pad(
-  x: Tensor,
-  paddings: Paddings,
-  { mode = "constant", value = 0 }: PadOptions = {},
-): Tensor {
+export function pad(x: Tensor, paddings: Paddings, options: PadOptions = {}): Tensor {
+  assertOptions("pad", options, ["mode", "value"]);
+  const { mode = "constant", value = 0 } = options;
   assertTensor("pad", x);
   assertList("pad", "paddings", paddings);
   const { shape } = x;

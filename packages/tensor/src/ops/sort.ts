@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { argSortOnHost } from "../backends/host/sort.js";
 import { argSortWasm } from "../backends/wasm/ops/sort.js";
 import { argSortWebgpu } from "../backends/webgpu/kernels/sort.js";
@@ -87,7 +88,9 @@ export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions =
  * @param x `[...]` of any dtype, rank at least 1.
  * @returns the shape of `x`, int32.
  */
-export function argsort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): Tensor {
+export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
+  assertOptions("argsort", options, ["axis", "descending"]);
+  const { axis = -1, descending = false } = options;
   return tidy(() => {
     const { indices, shape } = order("argsort", x, axis, descending);
     return reshape(indices, shape);
@@ -110,6 +113,8 @@ export interface TopKOptions {
  * @returns `values` and `indices` (int32), the shape of `x` with `k` at the axis. The gradient of `values` goes back to where each came from.
  * @throws InputError when `k` is larger than the axis.
  */
-export function topK(x: Tensor, k: number, { axis = -1, largest = true }: TopKOptions = {}): SortResult {
+export function topK(x: Tensor, k: number, options: TopKOptions = {}): SortResult {
+  assertOptions("topK", options, ["axis", "largest"]);
+  const { axis = -1, largest = true } = options;
   return ordered("topK", x, axis, largest, k);
 }

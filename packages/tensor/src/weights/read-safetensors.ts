@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { WeightsError } from "../errors.js";
 import { decode, type HostEntry } from "./dtypes.js";
 import {
@@ -198,8 +199,10 @@ async function inFolder(source: WeightsSource): Promise<{ folder: string; file: 
  */
 export async function readSafetensors(
   source: WeightsSource,
-  { signal }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<SafetensorsFile> {
+  assertOptions("readSafetensors", options, ["signal"]);
+  const { signal } = options;
   signal?.throwIfAborted();
   const found = await inFolder(source);
   if (found !== undefined) {

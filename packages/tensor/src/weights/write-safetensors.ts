@@ -1,3 +1,4 @@
+import { assertOptions } from "../arguments.js";
 import { bytesInOrder, prepareInputs, type SafetensorsInputs, startReads } from "./inputs.js";
 import { replaceFiles } from "./replace-files.js";
 import { planSafetensors, type SafetensorsOptions } from "./safetensors.js";
@@ -18,8 +19,10 @@ export interface WriteOptions extends SafetensorsOptions {
  */
 export async function writeSafetensors(
   tensors: SafetensorsInputs,
-  { metadata, signal }: WriteOptions = {},
+  options: WriteOptions = {},
 ): Promise<Uint8Array> {
+  assertOptions("writeSafetensors", options, ["metadata", "signal"]);
+  const { metadata, signal } = options;
   signal?.throwIfAborted();
   const entries = startReads(prepareInputs("writeSafetensors", tensors), signal);
   const { head, order, byteLength } = planSafetensors(entries, metadata === undefined ? {} : { metadata });
@@ -46,8 +49,10 @@ export async function writeSafetensors(
 export async function saveSafetensors(
   path: string,
   tensors: SafetensorsInputs,
-  { metadata, signal }: WriteOptions = {},
+  options: WriteOptions = {},
 ): Promise<void> {
+  assertOptions("saveSafetensors", options, ["metadata", "signal"]);
+  const { metadata, signal } = options;
   signal?.throwIfAborted();
   const entries = startReads(prepareInputs("saveSafetensors", tensors), signal);
   const { head, order } = planSafetensors(entries, metadata === undefined ? {} : { metadata });
