@@ -31,22 +31,6 @@ export function assertOneOf(layer: string, name: string, value: unknown, known: 
     );
 }
 
-/** One number for both image axes, or one each. @throws InputError unless they are integers of at least `minimum`. */
-export function pairOf(
-  layer: string,
-  name: string,
-  value: number | readonly number[],
-  minimum: number,
-): [number, number] {
-  if (typeof value !== "number" && !Array.isArray(value))
-    throw new InputError(`${layer}: expected one or two numbers for ${name}, got ${typeof value}`);
-  const values: readonly number[] = typeof value === "number" ? [value, value] : value;
-  if (values.length !== 2)
-    throw new InputError(`${layer}: expected one or two numbers for ${name}, got ${values.length}`);
-  assertIntegers(layer, { [`${name} (height)`]: values[0], [`${name} (width)`]: values[1] }, minimum);
-  return [values[0], values[1]];
-}
-
 /** One number for all axes, or one each. @throws InputError unless they are integers of at least `minimum`. */
 export function sizesOf(
   layer: string,
