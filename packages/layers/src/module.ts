@@ -19,7 +19,7 @@ import { nameLayer } from "./layer-error.js";
 import type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
 import { detach, isPlainObject } from "./module-output.js";
 import { assertFindable, describeTree, join, relative } from "./module-tree.js";
-import { Parameter, StateCounter, StoredTensor } from "./parameter.js";
+import { Parameter, StateCounter, StateTensor, StoredTensor } from "./parameter.js";
 import { groupParameters, type ParameterGroup, type ParameterGroupRule } from "./parameter-groups.js";
 import { type HalfPrecision, halfPrecision } from "./quantization/half-precision.js";
 import {
@@ -173,6 +173,13 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     return this.namedParameters().map(([, parameter]) => parameter);
   }
 
+  /** All state tensors, such as running statistics, each once; their values are there afterwards. */
+  buffers(): StateTensor[] {
+    this.#ensureValues();
+    const all = this.#targets().flatMap(([, target]) => (target instanceof StateTensor ? [target] : []));
+    return [...new Set(all)];
+  }
+
   /**
    * Splits the parameters for an optimizer: each goes to the first rule that matches it, the rest to a last group without options.
    * @throws InputError for a rule that matches nothing.
@@ -187,9 +194,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
 
   /** Parameters that are fields of this very module, without those of its submodules. */
   ownParameters(): Parameter[] {
-    return [...owned(this as unknown as AnyModule)].flatMap(([, value]) =>
-      value instanceof Parameter ? [value] : [],
-    );
+    const values = [...owned(this as unknown as AnyModule)].map(([, value]) => value);
+    return values.filter((value) => value instanceof Parameter);
   }
 
   /** Freezes (`false`) or thaws every parameter. @returns this module. */

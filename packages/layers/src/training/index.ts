@@ -78,6 +78,7 @@ export { Trainer } from "./trainer.js";
 export type { BatchSource, FitOptions, Loss, TrainableModel, TrainerOptions } from "./trainer-options.js";
 export type { TrainingState } from "./training-state.js";
 export type { ComputeLoss, LossResult } from "./training-step.js";
+export { type UpdateBatchNormOptions, updateBatchNorm } from "./update-batch-norm.js";
 export { type ConnectTrainingOptions, connectTraining } from "./worker/connect-training.js";
 export type { TrainingEvent, TrainingInfo } from "./worker/messages.js";
 export {

@@ -11,6 +11,7 @@ import {
   type OptimizerOptions,
   ReduceLROnPlateau,
   StepLR,
+  StochasticWeightAverage,
   saveCheckpoint,
   Trainer,
   type TrainingState,
@@ -82,11 +83,39 @@ describe("weightAveraging", () => {
     }
   });
 
+  it("keeps several averages of one run apart, under names of their own", async () => {
+    const make = () => {
+      const run = makeRun();
+      const moving = new ExponentialMovingAverage(run.model.parameters(), { decay: 0.5 });
+      const mean = new StochasticWeightAverage(run.model.parameters());
+      const callbacks = [weightAveraging(moving), weightAveraging(mean, { name: "swa", startStep: 2 })];
+      return { run, averages: [moving, mean], callbacks };
+    };
+    const whole = make();
+    await whole.run.trainer.fit(whole.run.loader, { epochs: 2, callbacks: whole.callbacks });
+    const part = make();
+    await part.run.trainer.fit(part.run.loader, { epochs: 1, callbacks: part.callbacks });
+    const state = await part.run.trainer.state();
+    const resumed = make();
+    resumed.run.trainer.loadState(state);
+    await resumed.run.trainer.fit(resumed.run.loader, { epochs: 2, callbacks: resumed.callbacks });
+    const values = ({ averages }: ReturnType<typeof make>) =>
+      Promise.all(averages.map(async (average) => [...(await average.state()).tensors.values()]));
+    const [moving, mean] = await values(whole);
+    expect(await values(resumed)).toEqual([moving, mean]);
+    expect(moving).not.toEqual(mean);
+    for (const { run, averages } of [whole, part, resumed]) {
+      for (const average of averages) average.dispose();
+      run.dispose();
+    }
+  });
+
   it("refuses intervals and options that make no sense", () => {
     const { model, dispose } = makeRun();
     const average = new ExponentialMovingAverage(model.parameters());
     expect(() => weightAveraging(average, { interval: 0 })).toThrow(/interval of at least 1, got 0/);
     expect(() => weightAveraging(average, { every: 2 } as object)).toThrow(/got one named every/);
+    expect(() => weightAveraging(average, { name: "a/b" })).toThrow(/a name without slashes, got "a\/b"/);
     dispose();
   });
 });

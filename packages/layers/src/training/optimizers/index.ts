@@ -35,6 +35,7 @@ export {
   type ExponentialMovingAverageOptions,
   StochasticWeightAverage,
   WeightAverage,
+  type WeightAverageOptions,
   type WeightAverageState,
   type WeightAveragingOptions,
   weightAveraging,

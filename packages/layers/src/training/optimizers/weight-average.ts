@@ -11,7 +11,7 @@ import {
   WeightsError,
 } from "@ai/tensor";
 import { formatShape } from "../../checks.js";
-import { Parameter } from "../../parameter.js";
+import { Parameter, StateTensor, type StoredTensor } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import type { TrainingCallback } from "../callbacks/callback.js";
 import { assertOptionNames } from "../option-names.js";
@@ -21,26 +21,47 @@ import { blend } from "./plain-update.js";
 export interface WeightAverageState {
   /** Plain JSON. */
   readonly json: { readonly name: string; readonly updates: number };
-  /** The averages by position, `0`, `1` …, float32 of the parameters' shapes. */
+  /** The averages by position, `0`, `1` …, parameters before buffers, float32 of their shapes. */
   readonly tensors: ReadonlyMap<string, StateEntry>;
+}
+
+/** Options of every {@link WeightAverage}. */
+export interface WeightAverageOptions {
+  /**
+   * State that is averaged with the parameters, `model.buffers()` (PyTorch's `use_buffers`): running statistics then fit
+   * the averages about. Default: none, and {@link updateBatchNorm} gathers them anew. Counters are not averaged.
+   */
+  readonly buffers?: readonly StateTensor[];
 }
 
 /** A running average of parameters beside the parameters themselves. */
 export abstract class WeightAverage {
   /** The averaged parameters, in the order given. */
   readonly parameters: readonly Parameter[];
+  /** The averaged state, in the order given. */
+  readonly buffers: readonly StateTensor[];
+  readonly #averaged: readonly StoredTensor[];
   /** The average's name in a saved state; class names do not survive bundlers. */
   protected abstract readonly kind: string;
   #updates = 0;
   #values: Tensor[] = [];
 
-  protected constructor(parameters: readonly Parameter[]) {
+  protected constructor(parameters: readonly Parameter[], { buffers = [] }: WeightAverageOptions = {}) {
     const isList = Array.isArray(parameters) && parameters.every((each) => each instanceof Parameter);
     if (!isList || parameters.length === 0)
       throw new InputError(
         `${new.target.name}: expected an array of parameters, got ${isList ? "none" : "something else"}; pass model.parameters()`,
       );
+    const isState =
+      Array.isArray(buffers) &&
+      buffers.every((each) => each instanceof StateTensor && each.dtype === "float32");
+    if (!isState)
+      throw new InputError(
+        `${new.target.name}: expected an array of float32 state tensors as buffers, got something else; pass model.buffers()`,
+      );
     this.parameters = [...parameters];
+    this.buffers = [...buffers];
+    this.#averaged = [...parameters, ...buffers];
   }
 
   /** Calls of {@link update} so far. */
@@ -55,7 +76,7 @@ export abstract class WeightAverage {
   update(): void {
     const next =
       this.#updates === 0
-        ? this.parameters.map(({ value }) => aliasOf(value))
+        ? this.#averaged.map(({ value }) => aliasOf(value))
         : this.#blended(this.shareOfNew(this.#updates));
     dispose(this.#values);
     this.#values = next.map((value) => keep(value));
@@ -64,19 +85,19 @@ export abstract class WeightAverage {
 
   #blended(share: number): Tensor[] {
     return noGrad(() =>
-      tidy(() => this.parameters.map(({ value }, index) => blend(this.#values[index], value, share))),
+      tidy(() => this.#averaged.map(({ value }, index) => blend(this.#values[index], value, share))),
     );
   }
 
   /**
-   * Puts the averages into the parameters, for good. Running statistics of batch norms are not averaged: go through
-   * some training data in training mode afterwards.
+   * Puts the averages into the parameters and buffers, for good. Running statistics of batch norms are those of the last weights
+   * unless they are averaged as `buffers`: gather them anew with {@link updateBatchNorm}.
    * @throws InputError before the first update.
    */
   copyToParameters(): void {
     this.#assertUpdated("copyToParameters");
-    this.parameters.forEach((parameter, index) => {
-      parameter.setValue(aliasOf(this.#values[index]));
+    this.#averaged.forEach((stored, index) => {
+      stored.setValue(aliasOf(this.#values[index]));
     });
   }
 
@@ -88,13 +109,13 @@ export abstract class WeightAverage {
    */
   async during<Result>(run: () => Result | Promise<Result>): Promise<Result> {
     this.#assertUpdated("during");
-    const before = this.parameters.map(({ value }) => aliasOf(value));
+    const before = this.#averaged.map(({ value }) => aliasOf(value));
     this.copyToParameters();
     try {
       return await run();
     } finally {
-      this.parameters.forEach((parameter, index) => {
-        parameter.setValue(before[index]);
+      this.#averaged.forEach((stored, index) => {
+        stored.setValue(before[index]);
       });
     }
   }
@@ -127,8 +148,12 @@ export abstract class WeightAverage {
       throw new WeightsError(
         `${this.kind}.loadState: expected a state of ${this.kind}, got ${JSON.stringify(json) ?? typeof state}`,
       );
-    const count = json.updates === 0 ? 0 : this.parameters.length;
-    const entries = this.parameters.slice(0, count).map(({ shape }, index) => {
+    const count = json.updates === 0 ? 0 : this.#averaged.length;
+    if (tensors.size > count)
+      throw new WeightsError(
+        `${this.kind}.loadState: expected ${count} averages, got ${tensors.size}; pass the same parameters and buffers`,
+      );
+    const entries = this.#averaged.slice(0, count).map(({ shape }, index) => {
       const entry: StateEntry | undefined = tensors.get(String(index));
       if (entry?.dtype !== "float32" || formatShape(entry.shape) !== formatShape(shape))
         throw new WeightsError(
@@ -165,9 +190,10 @@ function aliasOf(value: Tensor): Tensor {
 export class StochasticWeightAverage extends WeightAverage {
   protected override readonly kind = "StochasticWeightAverage";
 
-  /** @throws InputError unless there are parameters. */
-  constructor(parameters: readonly Parameter[]) {
-    super(parameters);
+  /** @throws InputError unless there are parameters, or for buffers that are none. */
+  constructor(parameters: readonly Parameter[], options: WeightAverageOptions = {}) {
+    super(parameters, options);
+    assertOptionNames("StochasticWeightAverage", options, ["buffers"]);
   }
 
   protected override shareOfNew(updates: number): number {
@@ -176,7 +202,7 @@ export class StochasticWeightAverage extends WeightAverage {
 }
 
 /** Options of {@link ExponentialMovingAverage}. */
-export interface ExponentialMovingAverageOptions {
+export interface ExponentialMovingAverageOptions extends WeightAverageOptions {
   /** Share of the average that stays, in [0, 1]. Default 0.999. */
   readonly decay?: number;
   /** Begin with a smaller decay: at most `(1 + n) / (10 + n)` after n updates. Default false. */
@@ -199,8 +225,8 @@ export class ExponentialMovingAverage extends WeightAverage {
 
   /** @throws InputError for a decay that is not in [0, 1]. */
   constructor(parameters: readonly Parameter[], options: ExponentialMovingAverageOptions = {}) {
-    super(parameters);
-    assertOptionNames("ExponentialMovingAverage", options, ["decay", "warmUp"]);
+    super(parameters, options);
+    assertOptionNames("ExponentialMovingAverage", options, ["decay", "warmUp", "buffers"]);
     const { decay = 0.999, warmUp = false } = options;
     if (!(decay >= 0 && decay <= 1))
       throw new InputError(`ExponentialMovingAverage: expected a decay in [0, 1], got ${decay}`);
@@ -220,23 +246,30 @@ export interface WeightAveragingOptions {
   readonly startStep?: number;
   /** Steps from one update of the average to the next. Default 1. */
   readonly interval?: number;
+  /** Names it in a checkpoint: another one for each average of a run. Default "weight-averaging". */
+  readonly name?: string;
 }
 
 /**
- * A callback that updates an average after the trainer's steps; its values are part of checkpoints.
- * @throws InputError for counts that are not positive integers.
+ * A callback that updates an average after the trainer's steps; its values are part of checkpoints. A run may have
+ * several, for example a mean and a moving average, under names of their own.
+ * @throws InputError for counts that are not positive integers, or a name that is none.
+ * @example
+ * const callbacks = [weightAveraging(ema), weightAveraging(swa, { name: "swa", startStep: 500, interval: 50 })];
  */
 export function weightAveraging(
   average: WeightAverage,
   options: WeightAveragingOptions = {},
 ): TrainingCallback {
-  assertOptionNames("weightAveraging", options, ["startStep", "interval"]);
-  const { startStep = 1, interval = 1 } = options;
+  assertOptionNames("weightAveraging", options, ["startStep", "interval", "name"]);
+  const { startStep = 1, interval = 1, name: ownName = "weight-averaging" } = options;
+  if (typeof ownName !== "string" || ownName === "" || ownName.includes("/"))
+    throw new InputError(`weightAveraging: expected a name without slashes, got ${JSON.stringify(ownName)}`);
   for (const [name, value] of Object.entries({ startStep, interval }))
     if (!Number.isInteger(value) || value < 1)
       throw new InputError(`weightAveraging: expected an integer ${name} of at least 1, got ${value}`);
   return {
-    name: "weight-averaging",
+    name: ownName,
     onStepEnd: ({ trainer: { step } }) => {
       if (step >= startStep && (step - startStep) % interval === 0) average.update();
     },
