@@ -1,4 +1,4 @@
-import { tensor, useDevice, zeros } from "@ai/tensor";
+import { type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Linear } from "../linear.js";
 import * as training from "./index.js";
@@ -142,7 +142,7 @@ describe("an option that does not exist is refused by name", () => {
   it("in the methods of a trainer", async () => {
     const model = new Linear(3, 2);
     const optimizer = new training.SGD(model.parameters(), { learningRate: 0.1 });
-    const trainer = new training.Trainer({ model, optimizer, computeLoss: () => zeros([]) });
+    const trainer = new training.Trainer<Tensor, Linear>({ model, optimizer, computeLoss: () => zeros([]) });
     const loader = new training.DataLoader(new training.ArrayDataset([1, 2]), { batchSize: 1 });
     await expect(trainer.evaluate(loader, { sgnal: 1 } as never)).rejects.toThrow(/got one named sgnal/);
     const fit = { epochs: 1, callback: [] } as never;
