@@ -65,19 +65,25 @@ export class WasmBackend extends MathBackendCPU {
   attempt<Call, Result>(kernel: (call: Call) => Result, call: Call): Result {
     const first = this.freshCount;
     this.running++;
+    let result: Result;
     try {
-      return kernel(call);
+      result = kernel(call);
     } catch (error) {
       this.runtime.pool.endJob();
       for (let i = first; i < this.freshCount; i++) this.disposeData(this.fresh[i]!, true);
       this.forget(first);
+      this.settle();
       throw error;
-    } finally {
-      if (--this.running === 0) {
-        this.forget(0);
-        this.runtime.isWorkspaceIdle = true;
-      }
     }
+    this.settle();
+    return result;
+  }
+
+  /** Ends a kernel: the outermost one's outputs are its caller's now. */
+  private settle(): void {
+    if (--this.running > 0) return;
+    if (this.freshCount > 0) this.forget(0);
+    this.runtime.isWorkspaceIdle = true;
   }
 
   /** Forgets the outputs of kernels from number `first` on. */
