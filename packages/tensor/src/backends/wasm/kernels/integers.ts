@@ -1,9 +1,10 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { BYTES_PER_ELEMENT, type DType } from "../../../dtype.js";
-import { sameShape, sizeOf } from "../../../shape.js";
+import { broadcastShapes, sameShape, sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
+import { broadcastStrides, MAXIMUM_AXES } from "./broadcast.js";
 import type { WasmKernel, WasmKernels } from "./kernel.js";
-import { bitsOf, isPlain } from "./layout.js";
+import { bitsOf, copyBlock, isPlain } from "./layout.js";
 
 // Numbers of wasm/integers.ts.
 const TESTS = { IsNan: 0, IsInf: 1, IsFinite: 2 } as const;
@@ -22,12 +23,24 @@ const testKernel =
 
 const isTruth = (backend: WasmBackend, x: TensorInfo): boolean => x.dtype === "bool" && isPlain(backend, x);
 
-/** Truth values of one shape; broadcasting is left to the fallback. */
+/** Truth values; an operand that is repeated is written out first, into working memory. */
 function logic(backend: WasmBackend, operation: number, a: TensorInfo, b: TensorInfo): TensorInfo | null {
-  if (!isTruth(backend, a) || !isTruth(backend, b) || !sameShape(a.shape, b.shape)) return null;
-  const [first, second] = [backend.pointer(a), backend.pointer(b)];
-  const output = backend.allocateOutput(a.shape, "bool");
-  backend.exports.logic(operation, first, second, backend.pointer(output), sizeOf(a.shape));
+  if (!isTruth(backend, a) || !isTruth(backend, b)) return null;
+  const shape = sameShape(a.shape, b.shape) ? a.shape : broadcastShapes("logic", a.shape, b.shape);
+  const count = sizeOf(shape);
+  const repeated = [a, b].filter((tensor) => !sameShape(tensor.shape, shape));
+  if (repeated.length > 0 && (count === 0 || shape.length > MAXIMUM_AXES - 1)) return null;
+  const sources = [backend.pointer(a), backend.pointer(b)];
+  const output = backend.allocateOutput(shape, "bool");
+  let memory = repeated.length > 0 ? backend.scratch(count * repeated.length) : 0;
+  const operands = [a, b].map((tensor, index) => {
+    if (!repeated.includes(tensor)) return sources[index];
+    const from = { pointer: sources[index], strides: broadcastStrides(tensor.shape, shape), offset: 0 };
+    copyBlock(backend, "bool", shape, from, { pointer: memory, strides: stridesOf(shape), offset: 0 });
+    memory += count;
+    return memory - count;
+  });
+  backend.exports.logic(operation, operands[0], operands[1], backend.pointer(output), count);
   return output;
 }
 

@@ -13,7 +13,7 @@ export function isPlain(backend: WasmBackend, { dataId, shape, dtype }: TensorIn
   );
 }
 
-/** Copies `shape` elements between two places with strides of their own; both contiguous along the last axis. */
+/** Copies `shape` elements between two places with strides of their own, 0 where one is repeated; false for too many axes. */
 export function copyBlock(
   backend: WasmBackend,
   dtype: DType,
@@ -25,17 +25,15 @@ export function copyBlock(
     shape.map((length, axis) => ({ length, strides: [from.strides[axis], to.strides[axis]] })),
   );
   const last = axes.at(-1)!;
-  // the kernel copies runs: an innermost axis with gaps becomes runs of one element
-  if (last.strides.some((stride) => stride !== 1)) axes.push({ length: 1, strides: [1, 1] });
-  if (axes.length > MAXIMUM_AXES) return false;
   const size = BYTES_PER_ELEMENT[dtype];
+  const repeats = size === 4 && last.strides[0] === 0 && last.strides[1] === 1;
+  // the kernel copies runs: an innermost axis with gaps becomes runs of one element
+  if (!repeats && last.strides.some((stride) => stride !== 1)) axes.push({ length: 1, strides: [1, 1] });
+  if (axes.length > MAXIMUM_AXES) return false;
   setAxes(backend, axes);
-  backend.exports.copyRuns(
-    from.pointer + from.offset * size,
-    to.pointer + to.offset * size,
-    axes.length,
-    size,
-  );
+  const [source, target] = [from.pointer + from.offset * size, to.pointer + to.offset * size];
+  if (repeats) backend.exports.repeatElements(source, target, axes.length);
+  else backend.exports.copyRuns(source, target, axes.length, size);
   return true;
 }
 
@@ -160,8 +158,8 @@ function transpose({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | nu
   const { shape, dtype } = x;
   if (!isPlain(backend, x) || sizeOf(shape) === 0 || shape.length > MAXIMUM_AXES - 1) return null;
   const outShape = permutation.map((axis) => shape[axis]);
-  const walk = transposeWalk(shape, permutation);
-  if (walk !== undefined && dtype === "bool") return null;
+  // the kernel that turns planes takes elements of four bytes
+  const walk = dtype === "bool" ? undefined : transposeWalk(shape, permutation);
   const source = backend.pointer(x);
   const output = backend.allocateOutput(outShape, dtype as DType);
   const target = backend.pointer(output);
@@ -179,6 +177,62 @@ function transpose({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | nu
     { pointer: target, strides: stridesOf(outShape), offset: 0 },
   );
   return output;
+}
+
+/** The whole repeated along each axis: an axis of repeats, where the source stands still, before each axis of the source. */
+function tile({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
+  const repeats = attrs.reps as number[];
+  const { shape, dtype } = x;
+  const outShape = shape.map((length, axis) => length * repeats[axis]);
+  if (!isPlain(backend, x) || sizeOf(outShape) === 0 || shape.length === 0) return null;
+  const [sourceStrides, targetStrides] = [stridesOf(shape), stridesOf(outShape)];
+  return copied(backend, x, outShape, {
+    shape: shape.flatMap((length, axis) => [repeats[axis], length]),
+    from: shape.flatMap((_, axis) => [0, sourceStrides[axis]]),
+    to: shape.flatMap((length, axis) => [length * targetStrides[axis], targetStrides[axis]]),
+    dtype: dtype as DType,
+  });
+}
+
+function reverse({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
+  const { shape, dtype } = x;
+  const axes = util.parseAxisParam(attrs.dims as number | number[], shape);
+  if (!isPlain(backend, x) || sizeOf(shape) === 0 || shape.length === 0) return null;
+  const strides = stridesOf(shape);
+  return copied(backend, x, shape, {
+    shape,
+    from: strides.map((stride, axis) => (axes.includes(axis) ? -stride : stride)),
+    to: strides,
+    dtype: dtype as DType,
+    offset: axes.reduce((sum, axis) => sum + (shape[axis] - 1) * strides[axis], 0),
+  });
+}
+
+/** A tensor of `outShape` whose elements are those of `x` along a walk; null when the walk has too many axes. */
+function copied(
+  backend: WasmBackend,
+  x: TensorInfo,
+  outShape: number[],
+  walk: {
+    readonly shape: readonly number[];
+    readonly from: readonly number[];
+    readonly to: readonly number[];
+    readonly dtype: DType;
+    readonly offset?: number;
+  },
+): TensorInfo | null {
+  const source = backend.pointer(x);
+  const output = backend.allocateOutput(outShape, walk.dtype);
+  const isDone = copyBlock(
+    backend,
+    walk.dtype,
+    walk.shape,
+    { pointer: source, strides: walk.from, offset: walk.offset ?? 0 },
+    { pointer: backend.pointer(output), strides: walk.to, offset: 0 },
+  );
+  if (isDone) return output;
+  backend.disposeData(output.dataId);
+  return null;
 }
 
 /** Whole slices along an axis, picked by index. An index out of range is left to the fallback, which names it. */
@@ -225,6 +279,8 @@ export const LAYOUT_KERNELS: WasmKernels = {
   Concat: concat,
   PadV2: pad,
   Transpose: transpose,
+  Tile: tile,
+  Reverse: reverse,
   GatherV2: gather,
   UnsortedSegmentSum: unsortedSegmentSum,
 };

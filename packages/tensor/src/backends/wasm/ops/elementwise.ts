@@ -3,7 +3,7 @@ import type { DType } from "../../../dtype.js";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
-import { broadcastStrides, MAXIMUM_AXES, mergeAxes, setAxes } from "../kernels/broadcast.js";
+import { broadcastStrides, MAXIMUM_AXES } from "../kernels/broadcast.js";
 import { binary, choose, GRADIENTS } from "../kernels/elementwise.js";
 import { copyBlock, isPlain } from "../kernels/layout.js";
 
@@ -29,26 +29,14 @@ export function broadcastToWasm({
 }: KernelCall<{ shape: number[] }>): TensorInfo | null {
   const wasm = backend as WasmBackend;
   if (!isPlain(wasm, x) || sizeOf(shape) === 0 || shape.length >= MAXIMUM_AXES) return null;
-  const strides = broadcastStrides(x.shape, shape);
-  const targetStrides = stridesOf(shape);
-  const axes = mergeAxes(
-    shape.map((length, axis) => ({ length, strides: [strides[axis], targetStrides[axis]] })),
-  );
-  const repeats = axes.at(-1)!.strides[0] === 0;
-  if (repeats && x.dtype === "bool") return null;
   const source = wasm.pointer(x);
   const output = wasm.allocateOutput(shape, x.dtype as DType);
-  const target = wasm.pointer(output);
-  if (repeats) {
-    setAxes(wasm, axes);
-    wasm.exports.repeatElements(source, target, axes.length);
-  } else
-    copyBlock(
-      wasm,
-      x.dtype as DType,
-      shape,
-      { pointer: source, strides, offset: 0 },
-      { pointer: target, strides: targetStrides, offset: 0 },
-    );
+  copyBlock(
+    wasm,
+    x.dtype as DType,
+    shape,
+    { pointer: source, strides: broadcastStrides(x.shape, shape), offset: 0 },
+    { pointer: wasm.pointer(output), strides: stridesOf(shape), offset: 0 },
+  );
   return output;
 }
