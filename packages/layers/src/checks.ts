@@ -9,7 +9,9 @@ export function formatShape(shape: Shape): string {
 export function assertIntegers(layer: string, values: Readonly<Record<string, number>>, minimum = 1): void {
   for (const [name, value] of Object.entries(values))
     if (!Number.isInteger(value) || value < minimum)
-      throw new InputError(`${layer}: expected an integer ${name} of at least ${minimum}, got ${value}`);
+      throw new InputError(
+        `${layer}: expected an integer ${name} of at least ${minimum}, got ${typeof value === "string" ? `"${value}"` : value}`,
+      );
 }
 
 /** @throws InputError unless a constructor that takes no arguments was given none. */

@@ -37,7 +37,9 @@ export function nameLayer(error: unknown, layer: string): unknown {
   const plain = error.constructor === Error || error instanceof TypeError || error instanceof RangeError;
   if (!isAiError(error) && !plain) return error;
   const Kind = isAiError(error) ? (ERROR_KINDS[error.name] ?? AiError) : AiError;
-  const result = new Kind(`${layer}: ${error.message}`, { cause: error });
+  // an op may be called as its layer is
+  const message = error.message.startsWith(`${layer}: `) ? error.message : `${layer}: ${error.message}`;
+  const result = new Kind(message, { cause: error });
   named.add(result);
   return result;
 }

@@ -70,6 +70,28 @@ describeEachDevice("Module", () => {
     const index = new Index();
     expect(index.parameters()).toHaveLength(2);
     index.dispose();
+    expect(() => new Parameter(zeros([2]) as never, { initializer: uniform })).toThrow(
+      /got a tensor; pass tensor.shape/,
+    );
+    const linear = new Linear(2, 2);
+    const state = new Map<string, StateEntry>(
+      ["weight", "bias"].map((name) => [
+        `module.${name}`,
+        { dtype: "float32", shape: [], values: new Float32Array(1) },
+      ]),
+    );
+    expect(() => linear.loadStateDict(state)).toThrow(/the names fit without "module\."/);
+    expect(() => linear.loadStateDict(linear.stateDict() as never)).toThrow(/got a promise; await it/);
+    expect(() => linear.loadStateDict({} as never)).toThrow(/got an object; pass new Map\(Object.entries/);
+    const weights = new Map(linear.namedParameters().map(([name, { value }]) => [name, value]));
+    expect(() => linear.loadStateDict(weights as never)).toThrow(
+      /weight \(.* got a tensor: read its values first\), bias[^;]*$/,
+    );
+    expect(() => new Linear("2" as never, 2)).toThrow(/got "2"/);
+    const row = zeros([1, 2]);
+    linear.weight.value.dispose();
+    expect(() => linear.call(row)).toThrow(/^Linear: expected a live tensor for weight/);
+    row.dispose();
     class Lost extends Module {
       readonly layers: unknown;
       constructor(layers: unknown) {

@@ -207,6 +207,10 @@ export class Parameter extends StoredTensor {
 
   /** @throws ShapeError for sizes that are not integers of at least 0; InputError for an unknown option. */
   constructor(shape: Shape, options: ParameterOptions) {
+    if (!Array.isArray(shape))
+      throw new InputError(
+        `Parameter: expected a shape and { initializer }, got ${typeof (shape as { dataId?: unknown } | undefined)?.dataId === "object" ? "a tensor; pass tensor.shape and { initializer: () => tensor }, which takes it over" : typeof shape}`,
+      );
     assertOptionNames(new.target.name, options, [
       "initializer",
       "dtype",

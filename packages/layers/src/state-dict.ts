@@ -82,7 +82,7 @@ export async function collectStateDict(
 /** Why an entry does not fit a target, or undefined when it does. */
 function misfit(target: StateTarget, entry: StateEntry): string | undefined {
   if (!Array.isArray(entry?.shape) || !ArrayBuffer.isView(entry.values))
-    return "expected { dtype, shape, values } with values in a typed array, got something else";
+    return `expected { dtype, shape, values } with values in a typed array, got ${typeof (entry as { dataId?: unknown } | undefined)?.dataId === "object" ? "a tensor: read its values first" : "something else"}`;
   const { shape, dtype, values } = entry;
   const expectedShape = target instanceof StateCounter ? [] : target.checkpointShape;
   const expectedType = target instanceof StateCounter ? "int64" : target.dtype;
@@ -101,6 +101,24 @@ function list(title: string, names: readonly string[]): string[] {
   return names.length === 0 ? [] : [`${title}: ${names.join(", ")}`];
 }
 
+/** What was given in a Map's place, and the cure. */
+function notAMap(state: unknown): string {
+  if (typeof state !== "object" || state === null) return state === null ? "null" : typeof state;
+  if (typeof (state as { then?: unknown }).then === "function") return "a promise; await it";
+  return "an object; pass new Map(Object.entries(state))";
+}
+
+/** What stands before every unused name that is missing without it, such as "module."; undefined when there is no such text. */
+function prefixOf(unused: readonly string[], missing: readonly string[]): string | undefined {
+  const first = unused.find((name) => name.endsWith(`.${missing[0]}`));
+  if (missing.length === 0 || first === undefined) return undefined;
+  const prefix = first.slice(0, first.length - missing[0].length);
+  const names = new Set(unused);
+  const fits =
+    missing.every((name) => names.has(prefix + name)) && unused.every((name) => name.startsWith(prefix));
+  return fits ? prefix : undefined;
+}
+
 /** Checks all entries, then sets all targets: nothing changes when one does not fit. */
 export function loadIntoTargets(
   module: string,
@@ -112,7 +130,7 @@ export function loadIntoTargets(
   const { strict = true } = options;
   if (!(state instanceof Map))
     throw new InputError(
-      `${module}.loadStateDict: expected a Map from names to entries, got ${typeof state}`,
+      `${module}.loadStateDict: expected a Map from names to entries, got ${notAMap(state)}`,
     );
   const known = new Set(targets.map(([path]) => path));
   // checkpoints from before PyTorch 0.4.1 have no counters at all, and PyTorch loads them strictly too
@@ -131,10 +149,18 @@ export function loadIntoTargets(
     ...(strict ? [...list("missing", missing), ...list("unused", unused)] : []),
     ...list("mis-shaped or mistyped", wrong),
   ];
-  if (problems.length > 0)
+  if (problems.length > 0) {
+    const prefix = prefixOf(unused, missing);
+    const fix =
+      prefix !== undefined
+        ? `; the names fit without "${prefix}": cut it off, for example with mapWeights`
+        : strict && missing.length + unused.length > 0
+          ? "; rename them, or pass { strict: false } for missing and unused ones"
+          : "";
     throw new WeightsError(
-      `${module}.loadStateDict: expected the names and shapes of this module, got ${problems.join("; ")}; rename them, or pass { strict: false } for missing and unused ones`,
+      `${module}.loadStateDict: expected the names and shapes of this module, got ${problems.join("; ")}${fix}`,
     );
+  }
   noGrad(() => {
     for (const [path, target] of targets) {
       const entry = state.get(path);

@@ -28,6 +28,10 @@ export function lossOfBatch<Batch, Model extends TrainableModel>(
   if (computeLoss !== undefined) return computeLoss(batch, model);
   const [input, target] = assertPair(batch);
   const output = (model as unknown as { call(input: Tensor): Tensor }).call(input);
+  if (output === undefined)
+    throw new InputError(
+      "Trainer: expected an output of the model, got undefined; is a return missing in forward?",
+    );
   return {
     loss: typeof loss === "function" ? loss(output, target) : loss!.call(output, target),
     output,
@@ -40,6 +44,10 @@ export function assertLossOptions(operation: string, options: LossOptions<never,
   const { loss, computeLoss } = options;
   if ((loss === undefined) === (computeLoss === undefined))
     throw new InputError(`${operation}: expected either loss or computeLoss, got both or none`);
+  if (typeof (loss as { prototype?: { call?: unknown } } | undefined)?.prototype?.call === "function")
+    throw new InputError(
+      `${operation}: expected a loss, got the class ${(loss as { name?: string }).name}; pass new ${(loss as { name?: string }).name}()`,
+    );
   if (loss !== undefined && typeof loss !== "function" && typeof loss?.call !== "function")
     throw new InputError(`${operation}: expected a loss that is a function or has call, got ${typeof loss}`);
 }

@@ -208,7 +208,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
       const loss = sum / total;
       if (!Number.isFinite(loss))
         throw new NonFiniteLossError(
-          `Trainer.fit: expected a finite loss, got ${loss} at step ${info.step}; ${ADVICE}`,
+          `Trainer.fit: expected a finite loss, got ${loss} at step ${info.step}; ${info.step === 1 ? "look for NaN in the data, " : ""}${ADVICE}`,
         );
       this.#history.losses[info.step - 1] = loss;
       this.#history.learningRates[info.step - 1] = info.learningRate;

@@ -235,6 +235,26 @@ describe("Trainer", () => {
       [{ accuracy: Accuracy }, /a metric as accuracy, got a class or function; pass new Accuracy\(\)/],
     ] as const)
       expect(() => new Trainer({ model, optimizer, loss, metrics } as never)).toThrow(said);
+    expect(() => new Trainer({ model, optimizer, loss: CrossEntropyLoss as never })).toThrow(
+      /pass new CrossEntropyLoss\(\)/,
+    );
+    expect(() => new SGD(model.parameters(), {} as never)).toThrow(/^SGD: expected a learningRate, got none/);
+    const monitor = earlyStopping({ monitor: "val_loss" });
+    await expect(run.trainer.fit(run.loader, { epochs: 1, callbacks: [monitor] })).rejects.toThrow(
+      /loss, accuracy, validation.loss, validation.accuracy, got monitor val_loss; did you mean validation.loss/,
+    );
+    expect(run.trainer.step).toBe(0);
+    const late = new Trainer({ model, optimizer, computeLoss: async () => undefined } as never);
+    await expect(late.fit(run.loader, { epochs: 1 })).rejects.toThrow(/got a promise; is computeLoss async/);
+    class Silent extends Perceptron {
+      protected override forward(): never {
+        return undefined as never;
+      }
+    }
+    const silent = new Trainer({ model: new Silent(), optimizer, loss });
+    await expect(silent.fit(run.loader, { epochs: 1 })).rejects.toThrow(
+      /got undefined; is a return missing in forward/,
+    );
     const schedule = new StepLR(new SGD(model.parameters(), { learningRate: 1 }), { stepSize: 1 });
     expect(() => new Trainer({ model, optimizer, loss, schedule })).toThrow(/a schedule of this optimizer/);
     for (const [callbacks, said] of [

@@ -139,6 +139,10 @@ export function weightOf<Batch>(
 }
 
 function unpack(operation: string, result: Tensor | LossResult): LossResult {
+  if (typeof (result as { then?: unknown } | undefined)?.then === "function")
+    throw new InputError(
+      `${operation}: expected a scalar loss, got a promise; is computeLoss async? Compute what has to be awaited in the dataset`,
+    );
   const parts = isTensor(result) ? { loss: result } : result;
   if (!isTensor(parts?.loss) || parts.loss.size !== 1)
     throw new InputError(

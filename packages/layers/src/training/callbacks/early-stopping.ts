@@ -75,6 +75,13 @@ export class EarlyStopping implements TrainingCallback {
   }
 
   onFitStart(run: TrainingRun): void {
+    const own = ["loss", ...Object.keys(run.currentMetrics())];
+    const known = [...own, ...own.map((name) => `validation.${name}`)];
+    const meant = this.#monitor.replace(/^(val|valid|validation)[_./]/, "validation.");
+    if (!known.includes(this.#monitor))
+      throw new InputError(
+        `earlyStopping: expected one of ${known.join(", ")}, got monitor ${this.#monitor}${known.includes(meant) ? `; did you mean ${meant}?` : ""}`,
+      );
     this.#stopWhenDone(run);
   }
 

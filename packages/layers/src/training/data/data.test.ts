@@ -236,6 +236,9 @@ describe("datasets refuse", () => {
   it("positions and tensors that do not fit", async () => {
     expect(() => counting(3).get(3)).toThrow(/index in \[0, 3\), got 3/);
     expect(() => new TensorDataset([])).toThrow(/at least one tensor/);
+    expect(() => new TensorDataset([[[1, 2]], [0]] as never)).toThrow(
+      /got an array; make tensors with tensor/,
+    );
     const host = (shape: number[], length: number) => ({
       values: new Float32Array(length),
       shape,

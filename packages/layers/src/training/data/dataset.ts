@@ -105,12 +105,13 @@ export class TensorDataset implements Dataset<Tensor[]> {
   constructor(tensors: readonly (Tensor | HostTensor)[]) {
     if (!Array.isArray(tensors) || tensors.length === 0)
       throw new InputError("TensorDataset: expected an array of at least one tensor, got none");
+    const other = tensors.find((tensor) => !isTensor(tensor) && !isHostTensor(tensor)) as unknown;
+    if (other !== undefined || tensors.includes(undefined))
+      throw new InputError(
+        `TensorDataset: expected tensors or { values, shape, dtype }, got ${Array.isArray(other) ? "an array" : typeof other}; make tensors with tensor()`,
+      );
     this.length = tensors[0].shape[0];
     for (const tensor of tensors) {
-      if (!isTensor(tensor) && !isHostTensor(tensor))
-        throw new InputError(
-          "TensorDataset: expected tensors or { values, shape, dtype }, got something else",
-        );
       if (tensor.shape.length === 0 || tensor.shape[0] !== this.length)
         throw new ShapeError(
           `TensorDataset: expected tensors of one first size, got [${tensors.map((each) => `[${each.shape.join(", ")}]`).join(", ")}]`,

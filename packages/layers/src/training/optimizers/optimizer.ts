@@ -113,6 +113,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
         throw new InputError(
           `${name}: expected options ${Object.keys(defaults).join(", ")}, got ${unknown.join(", ")}`,
         );
+      // a default that is not a number has to be given
+      if (Number.isNaN(merged.learningRate) && (own ?? options)?.learningRate === undefined)
+        throw new InputError(`${name}: expected a learningRate, got none; pass { learningRate: 0.01 }`);
       this.assertOptions(merged);
       return { parameters: [...members], options: merged };
     });
@@ -152,6 +155,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
    * One update of every parameter that has a gradient; the others stay as they are, without decay, as in PyTorch.
    * @param gradients One a parameter of {@link parameters}, its shape; null for none. They stay the caller's.
    * @throws InputError for another number of gradients, ShapeError for a wrong shape; nothing changes then.
+   * @example
+   * const weights = optimizer.parameters.map((parameter) => parameter.value);
+   * const { value, grads } = valueAndGrad(() => crossEntropyLoss(model.call(x), y), weights);
+   * optimizer.step(grads);
+   * dispose([value, ...grads]);
    */
   step(gradients: readonly (Tensor | null)[]): void {
     const name = this.kind;
