@@ -29,6 +29,7 @@ export class GRU extends Recurrent<Tensor> {
 
   /**
    * @param x `[batch, length, inputSize]`
+   * @param options `state` before the first step `[numLayers · directions, batch, hiddenSize]`, `lengths` `[batch]`
    * @returns `output` `[batch, length, directions · hiddenSize]` and the final `state` `[numLayers · directions, batch, hiddenSize]`
    * @throws ShapeError or InputError for an input, state or lengths that do not fit.
    */
