@@ -48,6 +48,10 @@ export interface ClipGradNormOptions {
  * @param gradients Each `[...]`, not changed.
  * @returns new gradients of the same shapes, null where there was none, and `totalNorm` `[]` before clipping; the caller's.
  * @throws InputError for a `maxNorm` that is not above 0.
+ * @example
+ * const { gradients, totalNorm } = clipGradNorm(grads, 1);
+ * optimizer.step(gradients);
+ * dispose([totalNorm, gradients, grads]);
  */
 export function clipGradNorm(
   gradients: readonly (Tensor | null)[],
