@@ -154,7 +154,9 @@ export async function useDevice(
         failures.length === 0
           ? `${candidate} is the fastest device in ${where}`
           : `${candidate}, because ${failures.join("; ")}`;
-      return await activate(candidate, reason, options);
+      const isAlone = candidate === "wasm" && globalThis.crossOriginIsolated === false;
+      const threads = isAlone ? "; on one thread, because the page is not cross-origin isolated" : "";
+      return await activate(candidate, reason + threads, options);
     } catch (error) {
       failures.push(
         `${candidate} is not available (${error instanceof Error ? error.message : String(error)})`,

@@ -26,6 +26,7 @@ import {
 } from "../testing/test-hub.js";
 import { withLock } from "./cache/disk-lock.js";
 import { download, type PartialFile } from "./http/download.js";
+import { send } from "./http/request.js";
 import type { OpenModelOptions } from "./open-model-files.js";
 
 const LARGE = { size: 3_000_000, large: true };
@@ -360,4 +361,10 @@ describe("interrupted downloads", () => {
     expect(await pruneModelCache({ cacheFolder, incomplete: true })).toMatchObject({ freedBytes: 6 });
     expect((await readdir(blobs)).length).toBe(2);
   });
+});
+
+it("asks whether one is offline when a server's name is not found", async () => {
+  await expect(send(new URL("https://hub.invalid/model"))).rejects.toThrow(
+    /^https:\/\/hub.invalid\/model: expected a response, got .*; are you offline\? A folder, a file or bytes/,
+  );
 });

@@ -48,9 +48,10 @@ async function gpuEntry(): Promise<GPU> {
   try {
     dawn = await import(/* @vite-ignore */ /* webpackIgnore: true */ packageName);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const isMissing = (error as { code?: unknown } | null)?.code === "ERR_MODULE_NOT_FOUND";
+    const why = isMissing ? "none" : `"${error instanceof Error ? error.message : String(error)}"`;
     throw new DeviceError(
-      `useDevice: expected the optional package "webgpu" for WebGPU in Node, got "${why}"; npm install webgpu@0.6.2`,
+      `useDevice: expected the optional package "webgpu" for WebGPU in Node, got ${why}; npm install webgpu@0.6.2`,
     );
   }
   for (const [name, value] of Object.entries(Object.getOwnPropertyDescriptors(dawn.globals)))

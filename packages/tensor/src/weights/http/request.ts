@@ -71,6 +71,12 @@ function reasonOf(error: unknown): string {
   return text.replace(/\w+:\/\/\S+/g, "…");
 }
 
+/** Whether the name of the server was not even found. */
+function isUnreachable(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
+  return code === "ENOTFOUND" || code === "EAI_AGAIN" || globalThis.navigator?.onLine === false;
+}
+
 /** Lets go of a body; not awaited, since an aborted one may never say that it ended. */
 function drop(body: { cancel(): Promise<void> } | null | undefined): void {
   body?.cancel().catch(() => undefined);
@@ -104,7 +110,9 @@ export async function send(start: URL, options: SendOptions = {}): Promise<Reply
     finish();
     if (signal?.aborted) return signal.reason;
     if (error instanceof DownloadError) return error;
-    return new TransientError(`${redact(url)}: expected ${wanted}, got ${reasonOf(error)}; try again`);
+    return new TransientError(
+      `${redact(url)}: expected ${wanted}, got ${reasonOf(error)}; ${isUnreachable(error) ? "are you offline? A folder, a file or bytes of a model need no network" : "try again"}`,
+    );
   };
   const redirects: Headers[] = [];
   try {
