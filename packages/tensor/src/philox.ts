@@ -4,6 +4,7 @@ const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 const TWO_POW_32 = 2 ** 32;
+const TWO_POW_MINUS_24 = 2 ** -24;
 
 /** The upper 32 bits of a product of unsigned 32-bit integers; the first comes in halves. */
 function multiplyHigh(aHigh: number, aLow: number, b: number): number {
@@ -57,6 +58,43 @@ export function philox(
     out[at + 2] = c2;
     out[at + 3] = c3;
   }
+}
+
+/** A place in a stream of 32-bit words: what `RandomState` says of one. */
+export interface StreamPosition {
+  readonly seed: number;
+  /** Low and high half. */
+  readonly stream: readonly [number, number];
+  /** Number of the next word. */
+  readonly counter: number;
+}
+
+/** The words of a seed in order: the key. */
+export function keyOf(seed: number): [number, number] {
+  return [seed >>> 0, Math.floor(seed / TWO_POW_32)];
+}
+
+/** Blocks of a stream from number `block` on. @param out As many words as are wanted, a multiple of four. */
+export function fillBlocks(
+  block: number,
+  { seed, stream }: Pick<StreamPosition, "seed" | "stream">,
+  out: Uint32Array,
+): void {
+  philox([block >>> 0, Math.floor(block / TWO_POW_32), stream[0], stream[1]], keyOf(seed), out);
+}
+
+/** `count` words from a place on; word `n` is word `n mod 4` of block `⌊n / 4⌋`. */
+export function wordsFrom(position: StreamPosition, count: number): Uint32Array {
+  const block = Math.floor(position.counter / 4);
+  const skipped = position.counter - 4 * block;
+  const words = new Uint32Array(4 * Math.ceil((skipped + count) / 4));
+  fillBlocks(block, position, words);
+  return words.subarray(skipped, skipped + count);
+}
+
+/** A number in [0, 1), a multiple of 2⁻²⁴. */
+export function unitInterval(word: number): number {
+  return (word >>> 8) * TWO_POW_MINUS_24;
 }
 
 /**

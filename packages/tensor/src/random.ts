@@ -3,7 +3,7 @@ import { assertList, assertOptions } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { InputError, ShapeError } from "./errors.js";
 import { bernoulliKernel, randomUniformKernel } from "./ops/random-kernels.js";
-import { portableCircle, portableLog, streamOf, unitInterval, wordsFrom } from "./philox.js";
+import { fillBlocks, portableCircle, portableLog, streamOf, unitInterval, wordsFrom } from "./philox.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
 import { fromValues } from "./tensor.js";
 
@@ -35,7 +35,7 @@ export class RandomGenerator {
   #seed = 0;
   #stream: [number, number] = [0, 0];
   #counter = 0;
-  #block = new Uint32Array(4);
+  readonly #block = new Uint32Array(4);
   #blockIndex = -1;
 
   /** @throws InputError when `seed` is not an integer in [0, 2^53). */
@@ -93,7 +93,7 @@ export class RandomGenerator {
   word(): number {
     const index = Math.floor(this.#counter / 4);
     if (index !== this.#blockIndex) {
-      this.#block = wordsFrom({ ...this.state(), counter: 4 * index }, 4);
+      fillBlocks(index, { seed: this.#seed, stream: this.#stream }, this.#block);
       this.#blockIndex = index;
     }
     return this.#block[this.#counter++ % 4];

@@ -65,3 +65,4 @@ export { selectiveScanBytes, selectiveScanGradient } from "./selective-scan-grad
 export { unpackWeights, packWeights } from "./quantized";
 export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";
+export { bernoulli, randomUniform } from "./philox";

@@ -120,4 +120,6 @@ export interface WasmExports {
   packWeights(values: number, scales: number, zeroPoints: number, first: number, features: number, bits: number, groupSize: number): void;
   quantizedBytes(rows: number, features: number, bits: number): number;
   multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number, fine: number): void;
+  bernoulli(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, threshold: number, isBool: number): void;
+  randomUniform(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, minimum: number, maximum: number): void;
 }

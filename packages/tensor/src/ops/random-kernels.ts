@@ -1,0 +1,41 @@
+import { bernoulliWasm, randomUniformWasm } from "../backends/wasm/ops/random.js";
+import { defineKernel } from "../kernels/define-kernel.js";
+import { type StreamPosition, unitInterval, wordsFrom } from "../philox.js";
+import { sizeOf } from "../shape.js";
+import { fromValues } from "../tensor.js";
+
+/** Where the words of a random tensor begin: element `i` takes the `i`-th from there. */
+export type RandomAttributes = { shape: number[]; position: StreamPosition };
+
+export type BernoulliAttributes = RandomAttributes & { dtype: "float32" | "bool"; probability: number };
+
+export type UniformAttributes = RandomAttributes & { min: number; max: number };
+
+/** → `shape` of `dtype`: 1 with the given probability, else 0. */
+export const bernoulliKernel = /* @__PURE__ */ defineKernel<Record<never, never>, BernoulliAttributes>({
+  name: "Bernoulli",
+  reference: (_, { shape, dtype, probability, position }) => {
+    const words = wordsFrom(position, sizeOf(shape));
+    const values = dtype === "bool" ? new Uint8Array(words.length) : new Float32Array(words.length);
+    for (let i = 0; i < values.length; i++) values[i] = unitInterval(words[i]) < probability ? 1 : 0;
+    return fromValues(values, shape, dtype);
+  },
+  implementations: { wasm: bernoulliWasm },
+  gradient: () => ({}),
+});
+
+/** → `shape` float32 in [min, max). */
+export const randomUniformKernel = /* @__PURE__ */ defineKernel<Record<never, never>, UniformAttributes>({
+  name: "RandomUniform",
+  reference: (_, { shape, min, max, position }) => {
+    const words = wordsFrom(position, sizeOf(shape));
+    const values = new Float32Array(words.length);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = min + (max - min) * unitInterval(words[i]);
+      if (values[i] >= max) values[i] = min; // rounding to float32 can reach max, which is excluded
+    }
+    return fromValues(values, shape, "float32");
+  },
+  implementations: { wasm: randomUniformWasm },
+  gradient: () => ({}),
+});
