@@ -46,7 +46,8 @@ const WRONG: Record<string, (x: Tensor) => unknown> = {
     ),
   "std for standardDeviation": () => ai.randomNormal([2], { std: 0.1 } as never),
   "a seed for a generator": () => ai.randomUniform([2], { seed: 1 } as never),
-  "a gradient with another option": (x) => ai.valueAndGrad(ai.sum, [x], { createGraph: true } as never),
+  "a gradient with another option": (x) =>
+    ai.valueAndGrad((y) => ai.sum(y), [x], { createGraph: true } as never),
   "strides for stride": (x) => ai.conv2d(x4(x), filter(x), { strides: 2 } as never),
   "a number as a bias": (x) => ai.conv2d(x4(x), filter(x), { bias: 1 as never }),
   "no kernelSize": (x) => ai.maxPool2d(x4(x), { size: 2 } as never),
@@ -99,7 +100,7 @@ describeEachDevice("wrong arguments", () => {
       /one named names/,
     );
     const parameter = { value: undefined, requiresGrad: true } as never;
-    expect(() => ai.grad(ai.sum, [parameter])).toThrow(
+    expect(() => ai.grad((y) => ai.sum(y), [parameter])).toThrow(
       /^grad: .* a parameter at position 0; pass parameter.value/,
     );
     await expect(ai.read(undefined as never)).rejects.toSatisfy(isAiError);
