@@ -313,7 +313,9 @@ describe("optimizers refuse", () => {
     expect(() => new Adamax(some, { betas: [1, 0] })).toThrow(/Adamax: expected two betas/);
     expect(() => new NAdam(some, { momentumDecay: -1 })).toThrow(/momentumDecay of at least 0/);
     expect(() => new RAdam(some, { betas: 3 as never })).toThrow(/RAdam: expected two betas/);
-    expect(() => new Lion(some, { epsilon: 1 } as object)).toThrow(/Lion: expected options .*, got one named epsilon/);
+    expect(() => new Lion(some, { epsilon: 1 } as object)).toThrow(
+      /Lion: expected options .*, got one named epsilon/,
+    );
     expect(() => new LAMB(some, { epsilon: Number.NaN })).toThrow(/finite epsilon/);
     expect(() => new Adafactor(some, { clipThreshold: 0.5 })).toThrow(/clipThreshold of at least 1/);
     expect(() => new Adafactor(some, { epsilons: [1] as never })).toThrow(/two epsilons/);
