@@ -188,7 +188,7 @@ function assertCallbacks(callbacks: unknown): void {
   const wrong = callbacks.find((each) => typeof each !== "object" || typeof each?.name !== "string");
   if (wrong !== undefined || callbacks.includes(undefined))
     throw new InputError(
-      `Trainer.fit: expected callbacks { name, onStepEnd, … }, got ${typeof wrong === "function" ? 'a function; name it and what calls it, { name: "mine", onEpochEnd: … }, or call it if it makes a callback' : `${wrong === null ? "null" : typeof wrong} without a name`}`,
+      `Trainer.fit: expected callbacks with names, { name, onStepEnd, … }, got ${typeof wrong === "function" ? 'a function; name it and what calls it, { name: "mine", onEpochEnd: … }, or call it if it makes a callback' : `${wrong === null ? "null" : typeof wrong} without a name`}`,
     );
 }
 
