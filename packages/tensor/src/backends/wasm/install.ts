@@ -25,8 +25,9 @@ export async function installWasm(
 ): Promise<WasmBackend> {
   const backend = new WasmBackend(await createRuntime(options));
   registerBackend(BACKEND_NAME, () => backend, PRIORITY);
+  // kernels of ours that ran on the host before are not tfjs's: defineKernel registers the engine's own
   for (const fallback of getKernelsForBackend("cpu"))
-    registerKernel(withFallback(backend, fallback, kernels));
+    if (!fallback.kernelName.startsWith("ai/")) registerKernel(withFallback(backend, fallback, kernels));
   return backend;
 }
 
