@@ -9,6 +9,7 @@ import { type Browser, chromium, type Page } from "playwright";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CHROMIUM_FLAGS, findChromium } from "../../../tooling/chromium.mjs";
+import { TrainPage } from "./testing/train-page.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const configFile = here("../vite.config.ts");
@@ -220,6 +221,38 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () =
       },
       { device: "auto" },
     ));
+
+  it("pauses, stops and reloads a training, which ends as one that was left alone", () =>
+    open("train", async (page) => {
+      const training = new TrainPage(page);
+      const epochs = 4;
+      await training.begin("start", epochs);
+      const unbroken = await training.end();
+      expect(unbroken.words).toMatch(/^Done after 64 steps\. It reads [\d.]+ % of new digits right\.$/);
+
+      await training.begin("anew", epochs);
+      const first = await training.pause();
+      expect(await page.textContent("#train-pause")).toBe("Go on");
+      await training.press("pause");
+      await training.stepsBeyond(first);
+      const second = await training.pause();
+      expect(second).toBeGreaterThan(first);
+      await training.press("stop");
+      expect(await training.says(/^Stopped after (\d+) steps/)).toBe(second);
+      expect(await training.savedStep(1)).toBe(second);
+
+      // on from the stop, until an epoch's end is saved and the page is loaded anew
+      const done = Math.floor(second / 16);
+      await training.begin("start", epochs - done);
+      expect(await training.stepsBeyond(second)).toBeLessThan(64);
+      await training.stepsBeyond(16 * (done + 1));
+      await page.reload();
+      const saved = await training.savedStep(16 * (done + 1));
+      expect(saved).toBeLessThan(64);
+      await training.begin("start", epochs - saved / 16);
+      await training.stepsBeyond(saved);
+      expect(await training.end()).toEqual(unbroken);
+    }));
 
   it("opens a model's folder, and says in a sentence what does not work", () =>
     open("classify", async (page) => {

@@ -97,7 +97,12 @@ await serveTraining(async ({ options, send }: TrainingContext<DigitOptions>) => 
     trainer,
     loader: new DataLoader(dataset(learnt), { batchSize, shuffle: true, seed: 1 }),
     validation: new DataLoader(dataset(held), { batchSize: 250 }),
-    checkpoints: { folder: `demo-vision/digits-${images}-${learningRate}`, everySteps: 100, keepLast: 1 },
+    checkpoints: {
+      folder: `demo-vision/digits-${images}-${learningRate}`,
+      everySteps: 100,
+      everyEpochs: 1, // an epoch of few digits is shorter than that
+      keepLast: 1,
+    },
     methods: {
       read: (levels: Uint8Array) => scores(levels),
       /** Some of the digits that it does not learn from. */

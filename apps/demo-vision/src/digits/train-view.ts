@@ -91,7 +91,7 @@ class TrainView {
 
   async #train(resume: boolean): Promise<void> {
     clearSentence();
-    this.#buttons("running");
+    this.#buttons("starting");
     this.#say("loading", "Starting the worker …");
     try {
       await this.#training?.close();
@@ -137,6 +137,7 @@ class TrainView {
         this.#totalSteps = event.totalSteps ?? 0;
         this.#firstStep = event.step;
         this.#started = performance.now();
+        this.#buttons("running");
         return;
       case "steps":
         for (const { step, loss } of event.steps) this.#curve.addStep(step, loss);
@@ -160,6 +161,8 @@ class TrainView {
 
   #progress(step: number, accuracy: number | undefined): void {
     Object.assign(byId<HTMLProgressElement>("train-progress"), { value: step, max: this.#totalSteps });
+    // the values of the last steps come after the pause: its words stay
+    if (this.#training?.state === "paused") return;
     const seconds = (performance.now() - this.#started) / 1000;
     const rate = (step - this.#firstStep) / Math.max(seconds, 0.001);
     const left = Math.round((this.#totalSteps - step) / rate);
@@ -171,14 +174,14 @@ class TrainView {
     );
   }
 
-  #buttons(state: "running" | "idle"): void {
+  #buttons(state: "starting" | "running" | "idle"): void {
     const isRunning = state === "running";
-    this.#start.disabled = isRunning;
-    this.#anew.disabled = isRunning;
+    this.#start.disabled = state !== "idle";
+    this.#anew.disabled = state !== "idle";
     this.#pause.disabled = !isRunning;
     this.#pause.textContent = "Pause";
     this.#stop.disabled = !isRunning;
-    this.#save.disabled = this.#training === undefined && !isRunning;
+    this.#save.disabled = state === "starting" || this.#training === undefined;
   }
 
   #say(state: "loading" | "ready" | "failed", text: string): void {
