@@ -133,7 +133,11 @@ describe.skipIf(!canShare)("a lost worker", () => {
     // is now one's and now the other's.
     const error = failure((attempt) => {
       const rows = attempt % 2 === 0 ? 32 : 28;
-      multiplyLong(runtime, { rows, y: runtime.memory.buffer.byteLength - (rows - 4) * 4 });
+      try {
+        multiplyLong(runtime, { rows, y: runtime.memory.buffer.byteLength - (rows - 4) * 4 });
+      } finally {
+        runtime.pool.endJob(); // what the backend does where the program's own thread traps
+      }
     });
     expect(error?.message).toMatch(/a worker thread failed: RuntimeError: memory access out of bounds/);
     expect(ramp(runtime, 5003)).toEqual(expected);
@@ -142,13 +146,21 @@ describe.skipIf(!canShare)("a lost worker", () => {
   });
 
   it("that was only slow keeps what it writes to for itself until it has ended", async () => {
-    const runtime = await runtimeWith(3);
-    const expected = ramp(runtime, 5003);
+    // a task may end just when the job is given up: then nobody has to wait, and another runtime is tried
+    const slow = async (): Promise<{ runtime: WasmRuntime; output: number }> => {
+      for (let turn = 0; turn < 20; turn++) {
+        const runtime = await runtimeWith(3);
+        const output = runtime.allocator.allocate(4096);
+        runtime.pool.stallMilliseconds = 0;
+        const error = failure(() => multiplyLong(runtime, { y: output }));
+        expect(error?.message).toMatch(/has not answered for \d+ ms/);
+        if (error?.message.endsWith("await before the next operation")) return { runtime, output };
+      }
+      throw new Error("no worker was slow in 20 runtimes");
+    };
+    const expected = ramp(await runtimeWith(1), 5003);
+    const { runtime, output } = await slow();
     const { pool, allocator, memory } = runtime;
-    const output = allocator.allocate(4096);
-    pool.stallMilliseconds = 0;
-    const error = failure(() => multiplyLong(runtime, { y: output }));
-    expect(error?.message).toMatch(/has not answered for \d+ ms; .* await before the next operation/);
     expect(() => ramp(runtime, 8)).toThrow(/may still write/);
     allocator.release(output);
     expect(allocator.allocate(4096)).not.toBe(output);
