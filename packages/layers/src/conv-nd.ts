@@ -5,6 +5,16 @@ import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 import { assertOptionNames } from "./training/option-names.js";
 
+/** Options of every convolution. */
+export const CONVOLUTION_OPTIONS = [
+  "stride",
+  "padding",
+  "paddingMode",
+  "dilation",
+  "groups",
+  "bias",
+] as const;
+
 /** Where the numbers around an input come from: zeros, mirrored without the edge, the edge, or the other side. */
 export type PaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 
@@ -123,14 +133,7 @@ export class Conv1d extends ConvNd {
     kernelSize: number | readonly number[],
     options: ConvNdOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "paddingMode",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, CONVOLUTION_OPTIONS);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 1 });
   }
 
@@ -160,14 +163,7 @@ export class Conv3d extends ConvNd {
     kernelSize: number | readonly number[],
     options: ConvNdOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "paddingMode",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, CONVOLUTION_OPTIONS);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 3 });
   }
 

@@ -12,6 +12,9 @@ import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 import { assertOptionNames } from "./training/option-names.js";
 
+/** Options of every transposed convolution. */
+const OPTION_NAMES = ["stride", "padding", "outputPadding", "dilation", "groups", "bias"] as const;
+
 /** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}: one number for all axes, or one each. */
 export interface ConvTransposeModuleOptions {
   /** Factor of enlargement. Default 1. */
@@ -151,14 +154,7 @@ export class ConvTranspose1d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "outputPadding",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, OPTION_NAMES);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 1 });
   }
 
@@ -190,14 +186,7 @@ export class ConvTranspose2d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "outputPadding",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, OPTION_NAMES);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 2 });
   }
 
@@ -227,14 +216,7 @@ export class ConvTranspose3d extends ConvTranspose {
     kernelSize: number | readonly number[],
     options: ConvTransposeModuleOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "outputPadding",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, OPTION_NAMES);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 3 });
   }
 

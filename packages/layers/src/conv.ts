@@ -1,6 +1,6 @@
 import { conv2d, type Tensor } from "@ai/tensor";
 import { assertShape } from "./checks.js";
-import { ConvNd, type ConvNdOptions, type Sides } from "./conv-nd.js";
+import { CONVOLUTION_OPTIONS, ConvNd, type ConvNdOptions, type Sides } from "./conv-nd.js";
 import {
   type FoldedActivation,
   type FoldedConvolution,
@@ -38,14 +38,7 @@ export class Conv2d extends ConvNd implements FoldingConvolution {
     kernelSize: number | readonly number[],
     options: Conv2dOptions = {},
   ) {
-    assertOptionNames(new.target.name, options, [
-      "stride",
-      "padding",
-      "paddingMode",
-      "dilation",
-      "groups",
-      "bias",
-    ]);
+    assertOptionNames(new.target.name, options, CONVOLUTION_OPTIONS);
     super(inChannels, outChannels, kernelSize, { ...options, axes: 2 });
   }
 
