@@ -66,8 +66,10 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Los
     const difference = sub(input, target);
     const size = abs(difference);
     if (beta === 0) return reduceLoss(size, reduction);
-    const losses = where(less(size, beta), mul(square(difference), 0.5 / beta), sub(size, beta / 2));
-    return reduceLoss(losses, reduction);
+    const isNear = less(size, beta);
+    // the parabola of an infinite difference has the gradient 0 · ∞
+    const parabola = mul(square(where(isNear, difference, 0)), 0.5 / beta);
+    return reduceLoss(where(isNear, parabola, sub(size, beta / 2)), reduction);
   });
 }
 
@@ -86,8 +88,10 @@ export function huberLoss(input: Tensor, target: Tensor, options: HuberLossOptio
   return tidy(() => {
     const difference = sub(input, target);
     const size = abs(difference);
+    const isNear = less(size, delta);
+    const parabola = mul(square(where(isNear, difference, 0)), 0.5);
     const line = mul(sub(size, delta / 2), delta);
-    return reduceLoss(where(less(size, delta), mul(square(difference), 0.5), line), reduction);
+    return reduceLoss(where(isNear, parabola, line), reduction);
   });
 }
 

@@ -11,7 +11,6 @@ import {
   sub,
   type Tensor,
   tidy,
-  zerosLike,
 } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
 import {
@@ -47,7 +46,7 @@ export interface BinaryCrossEntropyWithLogitsOptions extends BinaryCrossEntropyO
 /**
  * Binary cross-entropy of probabilities: `−(y · log p + (1 − y) · log(1 − p))`, each logarithm at least −100.
  * @param input `[...]` probabilities in [0, 1]; others have a loss of NaN (PyTorch refuses them).
- * @param target `[...]` in [0, 1]; a constant to every gradient.
+ * @param target `[...]` in [0, 1]; its gradient is `log(1 − p) − log p`, not bounded, as in PyTorch.
  * @returns `[]`, or `[...]` with reduction "none".
  * @throws ShapeError when the shapes differ, InputError for other dtypes.
  */
@@ -70,7 +69,10 @@ function elements(input: Tensor, target: Tensor): Tensor {
   const bounded = (probability: Tensor): Tensor => clip(log(probability), { min: LOWEST_LOG });
   const run = customGradient(
     (p, y) => neg(add(mul(y, bounded(p)), mul(sub(1, y), bounded(sub(1, p))))),
-    (dy, [p, y]) => [div(mul(dy, sub(p, y)), maximum(mul(p, sub(1, p)), SMALLEST_VARIANCE)), zerosLike(y)],
+    (dy, [p, y]) => [
+      div(mul(dy, sub(p, y)), maximum(mul(p, sub(1, p)), SMALLEST_VARIANCE)),
+      mul(dy, sub(log(sub(1, p)), log(p))),
+    ],
   );
   return run(input, target);
 }

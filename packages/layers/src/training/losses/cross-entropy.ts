@@ -53,8 +53,7 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
     throw new InputError(
       `crossEntropyLoss: expected int32 class indices or float32 probabilities, got ${targetType ?? typeof targets}`,
     );
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
-    throw new InputError(`crossEntropyLoss: expected labelSmoothing in [0, 1], got ${labelSmoothing}`);
+  assertSmoothing("crossEntropyLoss", labelSmoothing);
   if (logits.shape.length === 0)
     throw new ShapeError("crossEntropyLoss: expected logits of shape [..., classes], got []");
   const classes = logits.shape[logits.shape.length - 1];
@@ -79,6 +78,11 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
     });
     return reduction === "none" ? reshape(losses, lead) : losses;
   });
+}
+
+function assertSmoothing(operation: string, labelSmoothing: number): void {
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new InputError(`${operation}: expected labelSmoothing in [0, 1], got ${labelSmoothing}`);
 }
 
 function assertShape(targets: Tensor, expected: readonly number[], what: string): void {
@@ -116,10 +120,12 @@ function fromProbabilities(
 export class CrossEntropyLoss {
   readonly #options: CrossEntropyOptions;
 
+  /** @throws InputError for options out of range. */
   constructor(options: CrossEntropyOptions = {}) {
     assertOptionNames("CrossEntropyLoss", options, OPTIONS);
-    this.#options = { ...options };
     assertReduction("CrossEntropyLoss", options.reduction ?? "mean");
+    assertSmoothing("CrossEntropyLoss", options.labelSmoothing ?? 0);
+    this.#options = { ...options };
   }
 
   /** @param logits `[..., classes]` @param targets `[...]` int32 or `[..., classes]` float32 @returns `[]` or `[...]` */

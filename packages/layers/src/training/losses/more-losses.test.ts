@@ -168,6 +168,24 @@ describe("losses", () => {
     }
   });
 
+  it("keep the gradient of an infinite difference that of the line, and give a target its own", async () => {
+    await expectNoLeak(async () => {
+      const [far, zero] = [tensor([Number.POSITIVE_INFINITY, 0.5]), zeros([2])];
+      const [chances, truth] = [tensor([0.2, 0.5]), tensor([0.3, 1])];
+      // torch: F.smooth_l1_loss and F.huber_loss(delta=2), then F.binary_cross_entropy, reduction="sum", backward()
+      for (const [run, inputs, expected] of [
+        [(x: Tensor) => smoothL1Loss(x, zero, { reduction: "sum" }), [far], [1, 0.5]],
+        [(x: Tensor) => huberLoss(x, zero, { delta: 2, reduction: "sum" }), [far], [2, 0.5]],
+        [(y: Tensor) => binaryCrossEntropy(chances, y, { reduction: "sum" }), [truth], [Math.log(4), 0]],
+      ] as const) {
+        const { value, grads } = valueAndGrad(run, [...inputs]);
+        await expect(grads[0]).toBeCloseToTensor({ shape: [2], dtype: "float32", values: [...expected] });
+        dispose([value, ...grads]);
+      }
+      dispose([far, zero, chances, truth]);
+    });
+  });
+
   it("pass over rows that do not count, whatever is in them", async () => {
     await expectNoLeak(async () => {
       const input = tensor([
