@@ -24,7 +24,7 @@ import {
   type OptimizerGroupInput,
   type UpdateContext,
 } from "./optimizer.js";
-import { blend, updateByOps } from "./plain-update.js";
+import { lerp, updateByOps } from "./plain-update.js";
 
 /** Options of {@link Adafactor}; the defaults are PyTorch's. */
 export interface AdafactorOptions {
@@ -105,13 +105,13 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
       const kept: Record<string, Tensor> = {};
       let variance: Tensor;
       if (isFactored) {
-        const row = blend(previous("rowVariance"), mean(squares, { axes: -1, keepDims: true }), share); // [..., rows, 1]
-        const column = blend(previous("columnVariance"), mean(squares, { axes: -2, keepDims: true }), share); // [..., 1, columns]
+        const row = lerp(previous("rowVariance"), mean(squares, { axes: -1, keepDims: true }), share); // [..., rows, 1]
+        const column = lerp(previous("columnVariance"), mean(squares, { axes: -2, keepDims: true }), share); // [..., 1, columns]
         const level = clip(mean(row, { axes: -2, keepDims: true }), { min: epsilons[0] }); // [..., 1, 1]
         variance = div(mul(row, column), level); // [..., rows, columns]
         Object.assign(kept, { rowVariance: row, columnVariance: column });
       } else {
-        variance = blend(previous("variance"), squares, share);
+        variance = lerp(previous("variance"), squares, share);
         kept.variance = variance;
       }
       const step = mul(rsqrt(clip(variance, { min: epsilons[0] ** 2 })), direction);

@@ -8,7 +8,7 @@ import {
   type OptimizerGroupInput,
   type UpdateContext,
 } from "./optimizer.js";
-import { blend, descent, updateByOps } from "./plain-update.js";
+import { blend, descent, lerp, updateByOps } from "./plain-update.js";
 
 /** PyTorch's base of NAdam's rising momentum. */
 const MOMENTUM_BASE = 0.96;
@@ -65,7 +65,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
     const buffers = { firstMoment: buffer("firstMoment"), largest: buffer("largest") };
     updateByOps(target, gradient, buffers, (old) => {
       const direction = descent(gradient, target.value, options);
-      const firstMoment = blend(old.firstMoment, direction, 1 - betas[0]);
+      const firstMoment = lerp(old.firstMoment, direction, 1 - betas[0]);
       const largest = maximum(mul(old.largest, betas[1]), add(abs(direction), epsilon));
       const rate = learningRate / (1 - betas[0] ** steps);
       return { parameter: sub(target.value, mul(div(firstMoment, largest), rate)), firstMoment, largest };
@@ -125,7 +125,7 @@ function moments(
   return {
     direction,
     start: decoupledWeightDecay ? mul(parameter, 1 - learningRate * weightDecay) : parameter,
-    firstMoment: blend(old.firstMoment, direction, 1 - betas[0]),
+    firstMoment: lerp(old.firstMoment, direction, 1 - betas[0]),
     secondMoment: blend(old.secondMoment, square(direction), 1 - betas[1]),
   };
 }

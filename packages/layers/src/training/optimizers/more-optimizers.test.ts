@@ -285,6 +285,21 @@ describe("averages", () => {
     for (const part of [optimizer, average, ...pair]) part.dispose();
   });
 
+  it("leave weights that rest where they are, to the bit", async () => {
+    const pair = makeParameters("swa");
+    const before = await valuesOf(pair);
+    for (const average of [
+      new ExponentialMovingAverage(pair, { decay: 0.9999 }),
+      new StochasticWeightAverage(pair),
+    ]) {
+      for (let update = 0; update < 100; update++) average.update();
+      average.copyToParameters();
+      expect(await valuesOf(pair)).toEqual(before);
+      average.dispose();
+    }
+    for (const parameter of pair) parameter.dispose();
+  });
+
   it("refuse what makes no sense", async () => {
     const pair = makeParameters("swa");
     expect(() => new ExponentialMovingAverage(pair, { decay: 1.5 })).toThrow(/decay in \[0, 1\], got 1.5/);

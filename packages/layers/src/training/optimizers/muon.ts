@@ -9,7 +9,7 @@ import {
   type OptimizerGroupInput,
   type UpdateContext,
 } from "./optimizer.js";
-import { blend, updateByOps } from "./plain-update.js";
+import { lerp, updateByOps } from "./plain-update.js";
 
 /** Options of {@link Muon}; the defaults are PyTorch's. */
 export interface MuonOptions {
@@ -103,8 +103,8 @@ export class Muon extends Optimizer<MuonOptions> {
         : ADAMW_RMS * Math.sqrt(Math.max(rows, columns));
     updateByOps(target, gradient, { momentum: buffer("momentum") }, (old) => {
       const direction = maximize ? neg(gradient) : gradient;
-      const moved = blend(old.momentum, direction, 1 - momentum);
-      const step = nesterov ? blend(direction, moved, momentum) : moved;
+      const moved = lerp(old.momentum, direction, 1 - momentum);
+      const step = nesterov ? lerp(direction, moved, momentum) : moved;
       const even = orthogonalized(toCheckpointLayout(owner, step), options);
       const shrunk = mul(target.value, 1 - learningRate * weightDecay);
       const parameter = sub(shrunk, mul(fromCheckpointLayout(owner, even), learningRate * factor));

@@ -1,4 +1,4 @@
-import { add, keep, mul, neg, noGrad, type Tensor, tidy, zerosLike } from "@ai/tensor";
+import { add, keep, mul, neg, noGrad, sub, type Tensor, tidy, zerosLike } from "@ai/tensor";
 import type { OptimizerBuffer } from "./optimizer.js";
 
 /** The new values of a parameter and of the buffers of its update, by name. */
@@ -40,7 +40,16 @@ export function descent(
   return weightDecay === 0 ? direction : add(direction, mul(parameter, weightDecay));
 }
 
-/** `from + share · (to − from)` as a weighted sum. @param from `[...]` @param to `[...]` @returns `[...]` */
+/**
+ * `from + share · (to − from)`, as `torch.lerp` rounds it: what equals its target stays, where a {@link blend} of float32
+ * weights, whose sum is not quite 1, ends some 10⁻⁴ away. @param from `[...]` @param to `[...]` @returns `[...]`
+ */
+export function lerp(from: Tensor, to: Tensor, share: number): Tensor {
+  const way = sub(to, from); // [...]
+  return share < 0.5 ? add(from, mul(way, share)) : sub(to, mul(way, 1 - share));
+}
+
+/** `(1 − share) · from + share · to` as a weighted sum. @param from `[...]` @param to `[...]` @returns `[...]` */
 export function blend(from: Tensor, to: Tensor, share: number): Tensor {
   return add(mul(from, 1 - share), mul(to, share));
 }

@@ -7,7 +7,7 @@ import {
   type OptimizerBuffer,
   type OptimizerGroupInput,
 } from "./optimizer.js";
-import { blend, descent, updateByOps } from "./plain-update.js";
+import { blend, descent, lerp, updateByOps } from "./plain-update.js";
 
 /** Options of {@link RMSprop}; the defaults are PyTorch's. */
 export interface RmspropOptions {
@@ -82,7 +82,7 @@ export class RMSprop extends Optimizer<RmspropOptions> {
     updateByOps(target, gradient, buffers, (old) => {
       const direction = descent(gradient, target.value, options);
       const meanSquare = blend(old.meanSquare, square(direction), 1 - alpha);
-      const meanGradient = centered ? blend(old.meanGradient, direction, 1 - alpha) : old.meanGradient;
+      const meanGradient = centered ? lerp(old.meanGradient, direction, 1 - alpha) : old.meanGradient;
       const spread = centered ? sub(meanSquare, square(meanGradient)) : meanSquare;
       const step = div(direction, add(sqrt(spread), epsilon));
       const momentumBuffer = momentum > 0 ? add(mul(old.momentumBuffer, momentum), step) : step;

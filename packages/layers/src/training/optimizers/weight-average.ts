@@ -15,7 +15,7 @@ import { Parameter, StateTensor, type StoredTensor } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import type { TrainingCallback } from "../callbacks/callback.js";
 import { assertOptionNames } from "../option-names.js";
-import { blend } from "./plain-update.js";
+import { lerp } from "./plain-update.js";
 
 /** What a {@link WeightAverage} remembers, on the host. */
 export interface WeightAverageState {
@@ -85,7 +85,7 @@ export abstract class WeightAverage {
 
   #blended(share: number): Tensor[] {
     return noGrad(() =>
-      tidy(() => this.#averaged.map(({ value }, index) => blend(this.#values[index], value, share))),
+      tidy(() => this.#averaged.map(({ value }, index) => lerp(this.#values[index], value, share))),
     );
   }
 
