@@ -76,6 +76,7 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     inProjectionBias: "in_proj_bias",
     outProjection: "out_proj",
   };
+  static override readonly quantizableWeights: RegExp | undefined = /^(in|q|k|v)_proj_weight$/;
   readonly embedDim: number;
   readonly numHeads: number;
   readonly keyDim: number;
@@ -170,12 +171,11 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     if (this.inProjectionWeight === undefined) {
       const parameters = [this.queryProjectionWeight, this.keyProjectionWeight, this.valueProjectionWeight];
       const biases = bias && split(bias, 3);
-      return [query, key, value].map((input, index) =>
-        linear(input, parameters[index]!.value, biases?.[index]),
-      );
+      return [query, key, value].map((input, index) => parameters[index]!.linear(input, biases?.[index]));
     }
+    if (query === key && key === value)
+      return split(this.inProjectionWeight.linear(query, bias), 3, { axis: 2 });
     const weight = this.inProjectionWeight.value;
-    if (query === key && key === value) return split(linear(query, weight, bias), 3, { axis: 2 });
     if (key !== value) {
       const [weights, biases] = [split(weight, 3), bias && split(bias, 3)];
       return [query, key, value].map((input, index) => linear(input, weights[index], biases?.[index]));

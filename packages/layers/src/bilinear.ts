@@ -16,6 +16,7 @@ export interface BilinearOptions {
  * Parameters: `weight` `[outFeatures, in1Features, in2Features]`, `bias` `[outFeatures]`, both from U(±1/√in1Features).
  */
 export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
+  static override readonly quantizableWeights: RegExp | undefined = /^weight$/;
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 

@@ -69,11 +69,6 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 4]],
     refuses: () => [zeros([2, 4])],
   },
-  QuantizedConv2d: {
-    build: () => new layers.QuantizedConv2d(new layers.Conv2d(4, 2, 3, { padding: 1 }), { bits: 4 }),
-    ...image,
-    outputShapes: [[2, 5, 6, 2]],
-  },
   QuantizedEmbedding: {
     build: () => new layers.QuantizedEmbedding(5, 3),
     inputs: () => [tensor(Int32Array.of(0, 4, 1, 1), [2, 2])],

@@ -39,6 +39,7 @@ export type Sides = readonly [before: number, after: number];
 
 /** What the convolutions over sequences, images and volumes share. @internal */
 export abstract class ConvNd extends Module<[x: Tensor], Tensor> {
+  static override readonly quantizableWeights: RegExp | undefined = /^weight$/;
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];

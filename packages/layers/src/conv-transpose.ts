@@ -44,6 +44,7 @@ type Inputs = [x: Tensor, options?: ConvTransposeCallOptions];
 
 /** What all share: only the op differs. @internal */
 export abstract class ConvTranspose extends Module<Inputs, Tensor> {
+  static override readonly quantizableWeights: RegExp | undefined = /^weight$/;
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly number[];

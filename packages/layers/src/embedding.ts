@@ -21,6 +21,7 @@ export interface EmbeddingOptions {
  * const x = layer.call(ids); // ids [batch, length] int32, x [batch, length, 256]
  */
 export class Embedding extends Module<[ids: Tensor], Tensor> {
+  static override readonly quantizableWeights: RegExp | undefined = /^weight$/;
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | undefined;

@@ -90,6 +90,8 @@ export function foldNormalization(
   const { mean, variance, weight, bias, epsilon } = statistics;
   const sources = [mean, variance, weight, bias, convolution.bias].filter((source) => source !== undefined);
   if (mean.shape[0] !== convolution.weight.shape.at(-1)) return undefined; // the norm says so itself
+  // a float32 filter that is kept would cost what few bits save
+  if (convolution.weight.storedParts !== undefined) return undefined;
   if (!convolution.weight.hasValue || !sources.every(({ hasValue }) => hasValue)) return undefined;
   const [filter, offset] = convolution.weight.derive(sources, () =>
     noGrad(() =>

@@ -22,6 +22,7 @@ export interface LinearOptions {
  * const logits = layer.call(x); // x [batch, 784], logits [batch, 10]
  */
 export class Linear extends Module<[x: Tensor], Tensor> {
+  static override readonly quantizableWeights: RegExp | undefined = /^weight$/;
   readonly inFeatures: number;
   readonly outFeatures: number;
   /** May be replaced by another layer's, to share it. */

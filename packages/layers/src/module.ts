@@ -67,6 +67,8 @@ let active: AnyModule | undefined;
 export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Output = Tensor> {
   /** Checkpoint names of fields that are called otherwise there; `""` leaves the field's own name out of the path. */
   static readonly checkpointNames: Readonly<Record<string, string>> = {};
+  /** Names of the parameters of this class itself that `quantizeModel` may round, as in checkpoints. Default none. */
+  static readonly quantizableWeights: RegExp | undefined = undefined;
 
   /** Whether layers such as dropout and batch norm behave as in training. Set by {@link train} and {@link eval}. */
   training = true;
@@ -194,8 +196,14 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
 
   /** Parameters that are fields of this very module, without those of its submodules. */
   ownParameters(): Parameter[] {
-    const values = [...owned(this as unknown as AnyModule)].map(([, value]) => value);
-    return values.filter((value) => value instanceof Parameter);
+    return this.ownNamedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** {@link ownParameters} by their names in checkpoints. */
+  ownNamedParameters(): [name: string, parameter: Parameter][] {
+    return [...owned(this as unknown as AnyModule)].filter(
+      (entry): entry is [string, Parameter] => entry[1] instanceof Parameter,
+    );
   }
 
   /** Freezes (`false`) or thaws every parameter. @returns this module. */
@@ -350,7 +358,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
     const seen = new Set<object>();
     const isReady = (value: unknown): boolean => {
       if (typeof value !== "object" || value === null) return true;
-      if (value instanceof StoredTensor) return value.derived || !value.needsValue;
+      if (value instanceof StoredTensor) return !value.needsValue;
       if (Array.isArray(value)) {
         for (const element of value) if (!isReady(element)) return false;
         return true;
@@ -392,7 +400,10 @@ function* owned(module: AnyModule): Generator<[name: string, value: Owned]> {
 }
 
 function* ownedIn(name: string, value: unknown): Generator<[name: string, value: Owned]> {
-  if (value instanceof StoredTensor && value.derived) return;
+  if (value instanceof StoredTensor && value.derived) {
+    for (const [suffix, part] of Object.entries(value.storedParts ?? {})) yield [name + suffix, part];
+    return;
+  }
   if (value instanceof Module || value instanceof StoredTensor || value instanceof StateCounter)
     yield [name, value as Owned];
   else if (Array.isArray(value) || isPlainObject(value))

@@ -5,6 +5,7 @@ import {
   freeWhenCollected,
   InputError,
   keep,
+  linear,
   noGrad,
   type RandomGenerator,
   type Shape,
@@ -82,6 +83,11 @@ export abstract class StoredTensor {
   /** Whether it is computed from other parameters, which are stored in its place. */
   get derived(): boolean {
     return false;
+  }
+
+  /** What stands in a checkpoint for a derived value, by what follows its name there; undefined where that has names of its own. */
+  get storedParts(): Readonly<Record<string, StateTensor>> | undefined {
+    return undefined;
   }
 
   /** Whether the values are there already. */
@@ -220,6 +226,15 @@ export class Parameter extends StoredTensor {
     const { requiresGrad = true, ...others } = options;
     super(shape, others);
     this.requiresGrad = requiresGrad;
+  }
+
+  /**
+   * `x · valueᵀ + bias`, as it is fastest for what is stored.
+   * @param x `[..., columns]`, for a parameter `[rows, columns]` @param bias `[rows]`
+   * @returns `[..., rows]`
+   */
+  linear(x: Tensor, bias?: Tensor): Tensor {
+    return linear(x, this.value, bias);
   }
 }
 

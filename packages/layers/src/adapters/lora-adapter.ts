@@ -3,7 +3,6 @@ import {
   conv1d,
   conv2d,
   conv3d,
-  dequantizeWeight,
   div,
   linear,
   matMul,
@@ -29,7 +28,7 @@ import { constant, fanInUniform, normal } from "../initializers.js";
 import type { Linear } from "../linear.js";
 import { Module } from "../module.js";
 import { Parameter } from "../parameter.js";
-import { QuantizedLinear } from "../quantization/quantized-layers.js";
+import type { QuantizedLinear } from "../quantization/quantized-layers.js";
 
 /** Convolutions that can be adapted. */
 export type AdaptableConv = Conv1d | Conv2d | Conv3d;
@@ -187,8 +186,7 @@ export class LinearLora extends TwoFactorAdapter {
   }
 
   protected baseWeight(): Tensor {
-    const base = this.#base;
-    return base instanceof QuantizedLinear ? dequantizeWeight(base.quantizedWeight()) : base.weight.value;
+    return this.#base.weight.value;
   }
 
   protected baseBias(): Tensor | undefined {

@@ -1,7 +1,8 @@
 import { fromValues, InputError, noGrad, read, type Tensor, type TypedArray } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
 import type { Parameter } from "../parameter.js";
-import { QuantizedLinear } from "../quantization/quantized-layers.js";
+import type { QuantizedLinear } from "../quantization/quantized-layers.js";
+import { QuantizedParameter } from "../quantization/quantized-parameter.js";
 import { assertOptionNames } from "../training/option-names.js";
 import { type AdaptableLayer, adapterFor, type LoraAdapter } from "./lora-adapter.js";
 import {
@@ -267,7 +268,7 @@ function activeLayers(operation: string, model: AnyModule): MergeableEntry[] {
     throw new InputError(
       `${operation}: expected active adapters, got none; call applyLora or setActiveAdapters`,
     );
-  const rounded = adapted.find(([, layer]) => layer instanceof QuantizedLinear);
+  const rounded = adapted.find(([, layer]) => layer.weight instanceof QuantizedParameter);
   if (rounded !== undefined)
     throw new InputError(
       `${operation}: expected float32 weights, got quantized ones at ${rounded[0]}; leave the adapters beside them`,

@@ -54,9 +54,9 @@ export function parametrize(
       `${operation}: expected a parameter of the module itself, got "${name}"; a ${module?.constructor?.name} has ${module.ownParameters().length} of its own`,
     );
   const original = place.holder[place.key] as Parameter;
-  if (original instanceof ComputedParameter)
+  if (original.derived)
     throw new InputError(
-      `${operation}: expected a parameter that is stored, got "${name}", which is parametrized already; removeParametrization first`,
+      `${operation}: expected a parameter that is stored in float32, got "${name}", which is ${original instanceof ComputedParameter ? "parametrized already; removeParametrization first" : "of few bits; do this before quantizeModel"}`,
     );
   const parametrization = build(original);
   parametrization.train(module.training);

@@ -1,12 +1,10 @@
 import {
-  dequantizeWeight,
   dispose,
   div,
   InputError,
   keep,
   noGrad,
   norm,
-  type QuantizeOptions,
   read,
   reshape,
   square,
@@ -14,20 +12,23 @@ import {
   sum,
   type Tensor,
   tidy,
-  transpose,
 } from "@ai/tensor";
-import { Conv2d } from "../conv.js";
 import type { AnyModule } from "../module.js";
+import { join } from "../module-tree.js";
+import type { Parameter } from "../parameter.js";
 import { formatColumns } from "../structure/format-columns.js";
 import { tensorsIn } from "../summary.js";
 import { assertOptionNames } from "../training/option-names.js";
 import {
-  pickLayers,
-  QUANTIZE_OPTIONS,
-  type QuantizeModelOptions,
-  quantizedLayers,
-} from "./quantize-model.js";
-import type { QuantizableLayer, QuantizedLayer } from "./quantized-layers.js";
+  type ModuleWeight,
+  pickWeights,
+  quantizedForms,
+  quantizedWeights,
+  sizeOf,
+  type UnquantizedWeight,
+} from "./quantizable-weights.js";
+import { placesOf, QUANTIZE_OPTIONS, type QuantizeModelOptions } from "./quantize-model.js";
+import type { QuantizedParameter } from "./quantized-parameter.js";
 
 /** Options of {@link quantizationReport}. */
 export interface QuantizationReportOptions extends QuantizeModelOptions {
@@ -37,24 +38,34 @@ export interface QuantizationReportOptions extends QuantizeModelOptions {
   readonly metric?: () => number | Promise<number>;
 }
 
-/** What quantization costs one layer. */
+/** What quantization costs one weight. */
 export interface QuantizationRow {
+  /** Path of its layer. */
   readonly path: string;
+  /** Its name below the layer, such as `weight` or `in_proj_weight`. */
+  readonly weight: string;
+  /** Class of the layer. */
   readonly layer: string;
   readonly bits: 8 | 4;
   readonly groupSize: number;
-  /** Bytes of its weight, scales included. */
+  /** Bytes of the weight, scales included. A weight that layers share counts at the first. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   /** `‖W − Ŵ‖ / ‖W‖` */
   readonly weightError: number;
-  /** `‖y − ŷ‖ / ‖y‖` over its calls on the samples, each from the inputs of the float32 model; undefined without samples. */
+  /**
+   * `‖y − ŷ‖ / ‖y‖` of the layer with this weight alone quantized, over its calls on the samples, each from the inputs of
+   * the float32 model; undefined without samples, or when they do not reach it.
+   */
   readonly outputError: number | undefined;
 }
 
 /** What {@link quantizationReport} found; `String(report)` is a table. */
 export interface QuantizationReport {
+  /** One row a weight that gets fewer bits. */
   readonly layers: readonly QuantizationRow[];
+  /** Every other parameter, and why it stays float32. */
+  readonly left: readonly UnquantizedWeight[];
   /** Bytes of all parameters. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
@@ -67,9 +78,9 @@ export interface QuantizationReport {
 }
 
 /**
- * What {@link quantizeModel} with the same options would cost, without changing the model: size, error a layer, error of
- * the result and the task's metric before and after, as data and as a table.
- * @throws InputError for options that do not exist or fit, or when no layer is picked.
+ * What {@link quantizeModel} with the same options would cost, without changing the model: size and error a weight, error of
+ * the result and the task's metric before and after, and what stays float32 and why; as data and as a table.
+ * @throws InputError for options that do not exist or fit, or when no weight is picked.
  * @example
  * const report = await quantizationReport(model, { bits: 4, sampleInputs: [[images]], metric: () => accuracyOf(model) });
  * console.log(String(report));
@@ -79,52 +90,62 @@ export async function quantizationReport(
   options: QuantizationReportOptions = {},
 ): Promise<QuantizationReport> {
   assertOptionNames("quantizationReport", options, [...QUANTIZE_OPTIONS, "sampleInputs", "metric"]);
-  const { predicate, sampleInputs = [], metric, ...how } = options;
+  const { sampleInputs = [], metric, ...picking } = options;
   if (!Array.isArray(sampleInputs) || !sampleInputs.every(Array.isArray))
     throw new InputError("quantizationReport: expected sampleInputs as a list of lists of arguments");
-  const picked = pickLayers("quantizationReport", model, predicate);
-  const small = quantizedLayers(picked, how as QuantizeOptions);
+  const { predicate: _, ...how } = picking;
+  const { picked, left } = pickWeights("quantizationReport", model, picking);
+  const small = quantizedForms(picked, how);
   const modes = model.namedModules().map(([, module]) => [module, module.training] as const);
-  const copyBias = (layer: AnyModule, made: QuantizedLayer): void => {
-    const bias = (layer as { bias?: { value: Tensor } }).bias;
-    const own = (made as { bias?: { setValue(value: Tensor): void } }).bias;
-    if (bias !== undefined) own?.setValue(noGrad(() => tidy(() => reshape(bias.value, bias.value.shape))));
-  };
-  for (const [layer, made] of small) copyBias(layer, made.eval());
+  let outputs: Tensor[][] = [];
   try {
     model.eval();
-    const rows = await layerErrors(model, picked, small, sampleInputs);
+    const rows = await weightErrors(model, picked, small, sampleInputs);
+    const bytesBefore = bytesOf(model);
     const metricBefore = await metric?.();
     model.eval();
-    const outputs = sampleInputs.map((inputs) => callKept(model, inputs));
-    const removers = [...small].map(([layer, made]) =>
-      layer.registerForwardHook((_, [x]) => made.call(x as Tensor)),
-    );
+    outputs = sampleInputs.map((inputs) => callKept(model, inputs));
+    const putBack = exchangeFor(model, small);
     try {
       const outputError = await errorOfOutputs(model, sampleInputs, outputs);
       const metricAfter = await metric?.();
-      const bytesBefore = 4 * model.parameters().reduce((total, { value }) => total + value.size, 0);
       const saved = rows.reduce((total, row) => total + row.bytesBefore - row.bytesAfter, 0);
-      const report = { layers: rows, bytesBefore, bytesAfter: bytesBefore - saved, outputError };
+      const report = { layers: rows, left, bytesBefore, bytesAfter: bytesBefore - saved, outputError };
       const whole = { ...report, metricBefore, metricAfter };
       return { ...whole, toString: () => format(whole) };
     } finally {
-      for (const remove of removers) remove();
-      dispose(outputs);
+      putBack();
     }
   } finally {
+    dispose(outputs);
     for (const [module, training] of modes) module.training = training;
     for (const made of small.values()) made.dispose();
   }
 }
 
+/** Bytes of a model's parameters, those of few bits included. */
+function bytesOf(model: AnyModule): number {
+  const small = new Set(quantizedWeights(model).values());
+  const floats = model.parameters().reduce((total, parameter) => total + 4 * sizeOf(parameter), 0);
+  return [...small].reduce((total, { bytes }) => total + bytes, floats);
+}
+
+/** Puts small weights in their places. @returns a function that puts the parameters back. */
+function exchangeFor(model: AnyModule, small: ReadonlyMap<Parameter, QuantizedParameter>): () => void {
+  const places = placesOf(model, small);
+  for (const { holder, key, target } of places) holder[key] = small.get(target as Parameter);
+  return () => {
+    for (const { holder, key, target } of places) holder[key] = target;
+  };
+}
+
 /** A model's results on one sample, flat and kept. */
 function callKept(model: AnyModule, inputs: readonly unknown[]): Tensor[] {
-  return tidy(() =>
-    tensorsIn(model.call(...inputs))
-      .filter(({ dtype }) => dtype === "float32")
-      .map((output) => keep(reshape(output, [-1]))),
-  );
+  return tidy(() => floatsIn(model.call(...inputs)).map((output) => keep(reshape(output, [-1]))));
+}
+
+function floatsIn(output: unknown): Tensor[] {
+  return tensorsIn(output).filter(({ dtype }) => dtype === "float32");
 }
 
 /** Sum of squares of the difference and of the expected, `[2]` each, the caller's. */
@@ -157,53 +178,73 @@ async function errorOfOutputs(
   return relativeError(pairs);
 }
 
-async function layerErrors(
+/** A row a weight. Each sample runs through the float32 model; a layer that was called is called again with its small weights. */
+async function weightErrors(
   model: AnyModule,
-  picked: readonly (readonly [string, QuantizableLayer])[],
-  small: ReadonlyMap<AnyModule, QuantizedLayer>,
+  picked: readonly ModuleWeight[],
+  small: ReadonlyMap<Parameter, QuantizedParameter>,
   sampleInputs: readonly (readonly unknown[])[],
 ): Promise<QuantizationRow[]> {
-  const pairs = new Map<AnyModule, [Tensor, Tensor][]>();
-  const removers = [...small].map(([layer, made]) => {
-    const found: [Tensor, Tensor][] = [];
-    pairs.set(layer, found);
-    return layer.registerForwardHook((_, [x], output) => {
-      found.push(noGrad(() => tidy(() => squares(output as Tensor, made.call(x as Tensor)))));
+  const pairs = new Map<ModuleWeight, [Tensor, Tensor][]>(picked.map((weight) => [weight, []]));
+  let measuring = false;
+  const measure = (weight: ModuleWeight, inputs: readonly unknown[], output: unknown): void => {
+    const { module, parameter } = weight;
+    const putBack = exchangeFor(module, new Map([[parameter, small.get(parameter)!]]));
+    try {
+      noGrad(() =>
+        tidy(() => {
+          const actual = floatsIn(module.call(...inputs));
+          floatsIn(output).forEach((expected, index) => {
+            pairs.get(weight)!.push(squares(expected, actual[index]));
+          });
+        }),
+      );
+    } finally {
+      putBack();
+    }
+  };
+  const modules = new Set(picked.map(({ module }) => module));
+  const removers = [...modules].map((module) =>
+    module.registerForwardHook((_, inputs, output) => {
+      if (measuring) return undefined;
+      measuring = true;
+      try {
+        for (const weight of picked) if (weight.module === module) measure(weight, inputs, output);
+      } finally {
+        measuring = false;
+      }
       return undefined;
-    });
-  });
+    }),
+  );
   try {
     for (const inputs of sampleInputs) dispose(callKept(model, inputs));
   } finally {
     for (const remove of removers) remove();
   }
-  const rows = picked.map(async ([path, layer]): Promise<QuantizationRow> => {
-    const made = small.get(layer as unknown as AnyModule)!;
-    const error = tidy(() => {
-      const matrix = matrixOf(layer);
-      const difference = norm(sub(matrix, dequantizeWeight(made.quantizedWeight())));
-      return div(difference, norm(matrix));
-    });
+  const counted = new Set<Parameter>();
+  const rows = picked.map(async (weight): Promise<QuantizationRow> => {
+    const { path, name, module, parameter } = weight;
+    const made = small.get(parameter)!;
+    const error = noGrad(() =>
+      tidy(() => div(norm(sub(parameter.value, made.value)), norm(parameter.value))),
+    );
+    const isFirst = !counted.has(parameter);
+    counted.add(parameter);
     const [weightError] = await read(error);
     error.dispose();
     return {
       path,
-      layer: layer.constructor.name,
+      weight: name,
+      layer: module.constructor.name,
       bits: made.bits,
       groupSize: made.groupSize,
-      bytesBefore: 4 * layer.weight.value.size,
-      bytesAfter: made.weightBytes,
+      bytesBefore: isFirst ? 4 * sizeOf(parameter) : 0,
+      bytesAfter: isFirst ? made.bytes : 0,
       weightError: Number.isNaN(weightError) ? 0 : weightError,
-      outputError: await relativeError(pairs.get(layer as unknown as AnyModule)!),
+      outputError: await relativeError(pairs.get(weight)!),
     };
   });
   return Promise.all(rows);
-}
-
-/** A weight as the quantized layer has it. */
-function matrixOf(layer: QuantizableLayer): Tensor {
-  const { value } = layer.weight;
-  return layer instanceof Conv2d ? reshape(transpose(value, [3, 2, 0, 1]), [layer.outChannels, -1]) : value;
 }
 
 function format(report: Omit<QuantizationReport, "toString">): string {
@@ -212,9 +253,9 @@ function format(report: Omit<QuantizationReport, "toString">): string {
     value === undefined ? "" : `${(100 * value).toPrecision(3)} %`;
   const lines = formatColumns(
     [
-      ["layer", "kind", "bits", "group", "bytes before", "after", "weight error", "output error"],
+      ["weight", "layer", "bits", "group", "bytes before", "after", "weight error", "output error"],
       ...report.layers.map((row) => [
-        row.path,
+        join(row.path, row.weight),
         row.layer,
         String(row.bits),
         String(row.groupSize),
@@ -226,11 +267,29 @@ function format(report: Omit<QuantizationReport, "toString">): string {
     ],
     2,
   );
-  const { bytesBefore, bytesAfter, outputError, metricBefore, metricAfter } = report;
+  const { left, bytesBefore, bytesAfter, outputError, metricBefore, metricAfter } = report;
   return [
     lines,
+    ...(left.length === 0 ? [] : [formatLeft(left, bytes)]),
     `model: ${bytes(bytesBefore)} bytes to ${bytes(bytesAfter)} (${(bytesBefore / bytesAfter).toFixed(2)} times smaller)`,
     ...(outputError === undefined ? [] : [`output error: ${percent(outputError)}`]),
     ...(metricBefore === undefined ? [] : [`metric: ${metricBefore} before, ${metricAfter} after`]),
   ].join("\n");
+}
+
+/** A line a weight; the vectors, which are many and small, have one together. */
+function formatLeft(left: readonly UnquantizedWeight[], bytes: (value: number) => string): string {
+  const vectors = left.filter(({ shape }) => shape.length < 2);
+  const others = left.filter(({ shape }) => shape.length >= 2);
+  const size = vectors.reduce((total, vector) => total + vector.bytes, 0);
+  return formatColumns(
+    [
+      ["stays float32", "shape", "because", "bytes"],
+      ...others.map((row) => [row.path, `[${row.shape.join(", ")}]`, row.reason, bytes(row.bytes)]),
+      ...(vectors.length === 0
+        ? []
+        : [[`${vectors.length} vectors`, "", "biases, norms and the like", bytes(size)]]),
+    ],
+    3,
+  );
 }

@@ -1,73 +1,34 @@
-import { InputError, type QuantizeOptions } from "@ai/tensor";
-import { type AnyModule, Module } from "../module.js";
+import type { QuantizeOptions } from "@ai/tensor";
+import type { AnyModule } from "../module.js";
 import type { Parameter } from "../parameter.js";
 import { type ReplacedModule, replaceModules } from "../structure/replace-modules.js";
+import { type StoredPlace, storedPlaces } from "../structure/stored-places.js";
 import { assertOptionNames } from "../training/option-names.js";
-import {
-  isQuantizable,
-  type QuantizableLayer,
-  type QuantizedLayer,
-  quantizedFrom,
-} from "./quantized-layers.js";
+import { moduleWeights, pickWeights, quantizedForms, type WeightPredicate } from "./quantizable-weights.js";
+import { layerAround, type QuantizedLayer } from "./quantized-layers.js";
+import type { QuantizedParameter } from "./quantized-parameter.js";
 
 /** Options of {@link quantizeModel}. */
 export interface QuantizeModelOptions extends QuantizeOptions {
-  /** Which of the Linear, Conv2d and Embedding layers. Default all of them. */
-  readonly predicate?: (layer: QuantizableLayer, path: string) => boolean;
+  /** Which of the weights that can be quantized, by the module, its path and the weight's name below it. Default all of them. */
+  readonly predicate?: WeightPredicate;
 }
 
 /** Option names, for what takes them and others. */
 export const QUANTIZE_OPTIONS = ["bits", "groupSize", "symmetric", "predicate"] as const;
 
 /**
- * The layers that the options pick, by path.
- * @throws InputError when there are none, or one cannot be exchanged.
- */
-export function pickLayers(
-  operation: string,
-  model: AnyModule,
-  predicate: QuantizeModelOptions["predicate"],
-): [path: string, layer: QuantizableLayer][] {
-  if (!(model instanceof Module))
-    throw new InputError(`${operation}: expected a module as model, got ${typeof model}`);
-  const picked = model
-    .namedModules()
-    .filter(
-      (entry): entry is [string, AnyModule & QuantizableLayer] =>
-        entry[0] !== "" && isQuantizable(entry[1]) && (predicate?.(entry[1] as never, entry[0]) ?? true),
-    );
-  if (picked.length === 0)
-    throw new InputError(
-      `${operation}: expected Linear, Conv2d or Embedding layers inside ${model.constructor.name}, got none that the predicate takes`,
-    );
-  const chosen = new Set<AnyModule>(picked.map(([, layer]) => layer as unknown as AnyModule));
-  const kept = new Set<Parameter>(
-    model.namedModules().flatMap(([, module]) => (chosen.has(module) ? [] : module.ownParameters())),
-  );
-  for (const [path, layer] of picked) {
-    if ("lora" in layer)
-      throw new InputError(
-        `${operation}: expected layers without adapters, got some at ${path}; merge and remove them first, or add them afterwards`,
-      );
-    if (layer.weight.mask !== undefined)
-      throw new InputError(
-        `${operation}: expected layers without masks, got a pruned one at ${path}; call makePruningPermanent first, zeros stay zeros`,
-      );
-    if (kept.has(layer.weight))
-      throw new InputError(
-        `${operation}: expected layers with weights of their own, got one at ${path} that a layer outside uses too; leave it out or take both`,
-      );
-  }
-  return picked;
-}
-
-/**
- * Exchanges layers of a model in place by quantized ones: weights of 8 or 4 bits, a quarter or an eighth of the memory.
- * {@link quantizationReport} says beforehand what it costs. The weights are constant afterwards; biases, norms and LoRA
- * adapters can be trained. Layers that share a weight get a copy each.
+ * Exchanges weights of a model in place by ones of 8 or 4 bits: a quarter or an eighth of the memory. Those of Linear,
+ * convolutions and transposed ones, Embedding, Bilinear, MultiheadAttention's projections, RNN, LSTM, GRU and their cells
+ * can be; a module of one's own names its weights in `static quantizableWeights`. {@link quantizationReport} says
+ * beforehand what it costs, and what is left in float32 and why.
+ *
+ * Linear and Embedding give way to layers that read such a weight in place; elsewhere a call makes it float32 and frees it
+ * again. The weights are constant afterwards; biases, norms and LoRA adapters can be trained. Layers that share a weight
+ * share the small one.
  * @param options `bits`, `groupSize` and `symmetric` as `quantizeWeight` has them.
- * @returns one row a layer.
- * @throws InputError for options that do not exist or fit, when no layer is picked, or a weight is used outside too.
+ * @returns one row a layer; a weight that was exchanged is among what is `given`.
+ * @throws InputError for options that do not exist or fit, when no weight is picked, or one is used outside too.
  * @see Dettmers, Zettlemoyer (2023), "The case for 4-bit precision", https://arxiv.org/abs/2212.09720
  * @example
  * quantizeModel(model, { bits: 4, groupSize: 64, predicate: (layer, path) => path !== "head" });
@@ -75,27 +36,55 @@ export function pickLayers(
  */
 export function quantizeModel(model: AnyModule, options: QuantizeModelOptions = {}): ReplacedModule[] {
   assertOptionNames("quantizeModel", options, QUANTIZE_OPTIONS);
-  const { predicate, ...how } = options;
-  // all before the first goes: a weight may be shared
-  const made = quantizedLayers(pickLayers("quantizeModel", model, predicate), how);
-  return exchange(model, made);
+  const { predicate: _, ...how } = options;
+  const { picked } = pickWeights("quantizeModel", model, options);
+  return exchangeWeights(model, quantizedForms(picked, how));
 }
 
-/** Quantized forms by layer. */
-export function quantizedLayers(
-  picked: readonly (readonly [string, QuantizableLayer])[],
-  options: QuantizeOptions,
-): Map<AnyModule, QuantizedLayer> {
-  return new Map(
-    picked.map(([, layer]) => [layer as unknown as AnyModule, quantizedFrom(layer, options)] as const),
-  );
+/** Where a model holds parameters. */
+export function placesOf(model: AnyModule, parameters: ReadonlyMap<Parameter, unknown>): StoredPlace[] {
+  return storedPlaces(model).filter(({ target }) => parameters.has(target as Parameter));
 }
 
-/** Puts layers in the place of others. */
-export function exchange(model: AnyModule, made: ReadonlyMap<AnyModule, QuantizedLayer>): ReplacedModule[] {
-  return replaceModules(
-    model,
-    (module) => made.has(module),
-    (old) => made.get(old) as unknown as AnyModule,
-  );
+/** Puts small weights in the place of others, which are freed. @returns a row a layer, in the model's order. */
+export function exchangeWeights(
+  model: AnyModule,
+  made: ReadonlyMap<Parameter, QuantizedParameter>,
+): ReplacedModule[] {
+  const layers = new Map<AnyModule, QuantizedLayer>();
+  const rows = new Map<string, ReplacedModule>();
+  for (const { path, module, name, parameter } of moduleWeights(model)) {
+    const small = made.get(parameter);
+    if (small === undefined) continue;
+    const layer = path === "" ? undefined : layerAround(module, small);
+    if (layer !== undefined) layers.set(module, layer);
+    else rows.set(path, rowOf(rows.get(path) ?? emptyRow(path, module), name, small));
+  }
+  for (const { holder, key, target } of placesOf(model, made)) holder[key] = made.get(target as Parameter);
+  for (const old of made.keys()) old.dispose();
+  if (layers.size > 0) {
+    const exchanged = replaceModules(
+      model,
+      (module) => layers.has(module),
+      (old) => layers.get(old) as unknown as AnyModule,
+    );
+    const modules = new Map(model.namedModules());
+    for (const row of exchanged)
+      rows.set(row.path, rowOf(row, "weight", (modules.get(row.path) as unknown as QuantizedLayer).weight));
+  }
+  return model.namedModules().flatMap(([path]) => rows.get(path) ?? []);
+}
+
+/** A row of a layer that stays. */
+function emptyRow(path: string, module: AnyModule): ReplacedModule {
+  const name = module.constructor.name;
+  const kept = module.ownNamedParameters().map(([own]) => own);
+  return { path, from: name, to: name, kept, tied: [], given: [], fresh: [], dropped: [], untied: [] };
+}
+
+/** The row with one weight exchanged: its numbers are new. */
+function rowOf(row: ReplacedModule, name: string, { storedParts }: QuantizedParameter): ReplacedModule {
+  const parts = Object.keys(storedParts).map((suffix) => name + suffix);
+  const others = (names: readonly string[]): string[] => names.filter((own) => !parts.includes(own));
+  return { ...row, kept: others(row.kept), tied: others(row.tied), given: [...parts, ...others(row.given)] };
 }

@@ -32,6 +32,7 @@ abstract class RecurrentCell<State> extends Module<[x: Tensor, state?: State], S
     inputBias: "bias_ih",
     hiddenBias: "bias_hh",
   };
+  static override readonly quantizableWeights: RegExp | undefined = /^weight_/;
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly inputWeight: Parameter;

@@ -92,6 +92,7 @@ export abstract class Recurrent<State> extends Module<
   RecurrentResult<State>
 > {
   static override readonly checkpointNames: Readonly<Record<string, string>> = { weights: "" };
+  static override readonly quantizableWeights: RegExp | undefined = /^weight_/;
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly numLayers: number;

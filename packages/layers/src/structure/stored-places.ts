@@ -27,7 +27,10 @@ export function storedPlaces(module: AnyModule, without?: AnyModule): StoredPlac
   const visit = (holder: Record<string, unknown>, key: string, path: string): void => {
     const value = holder[key];
     if (value instanceof Module) visitModule(value, path);
-    else if (value instanceof StateCounter || (value instanceof StoredTensor && !value.derived))
+    else if (value instanceof StoredTensor && value.derived)
+      for (const [suffix, target] of Object.entries(value.storedParts ?? {}))
+        found.push({ path: path + suffix, target, holder: value.storedParts as never, key: suffix });
+    else if (value instanceof StateCounter || value instanceof StoredTensor)
       found.push({ path, target: value, holder, key });
     else if (Array.isArray(value) || isPlainObject(value))
       for (const inner of Object.keys(value as object))
