@@ -24,18 +24,38 @@ async function synchronize(probe: Tensor): Promise<void> {
   }
 }
 
-/** Milliseconds of the fastest repetition; the first warms up and does not count. */
-async function fastest(work: () => void, repeats: number, signal?: AbortSignal): Promise<number> {
+/** A repetition runs its work again until that takes as many times as long as waiting for the device does. */
+const WORK_OVER_WAITING = 4;
+/** Most runs in a repetition: a GPU starts so many small kernels in a few milliseconds. */
+const MOST_RUNS = 64;
+
+/** What {@link fastest} needs to know. */
+interface Repetitions {
+  readonly repeats: number;
+  /** Milliseconds that waiting for the device takes when it has nothing to do. */
+  readonly idle: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Milliseconds of one run in the fastest repetition, without waiting for the device: a GPU hides work that takes less
+ * than that, so such work is run many times for one wait. The first repetition warms up and does not count.
+ */
+async function fastest(work: () => void, { repeats, idle, signal }: Repetitions): Promise<number> {
   const probe = zeros([1]);
   try {
     await synchronize(probe);
     let best = Number.POSITIVE_INFINITY;
-    for (let repeat = 0; repeat <= repeats; repeat++) {
+    let runs = 1;
+    for (let repeat = -1; repeat <= repeats; repeat++) {
       signal?.throwIfAborted();
       const began = performance.now();
-      work();
+      for (let run = 0; run < runs; run++) work();
       await synchronize(probe);
-      if (repeat > 0) best = Math.min(best, performance.now() - began);
+      const once = Math.max(0, performance.now() - began - idle) / runs;
+      if (repeat > 0) best = Math.min(best, once);
+      if (repeat === 0 && idle > 0)
+        runs = Math.min(MOST_RUNS, Math.max(1, Math.ceil((WORK_OVER_WAITING * idle) / once)));
       await breathe();
     }
     return best;
@@ -46,7 +66,7 @@ async function fastest(work: () => void, repeats: number, signal?: AbortSignal):
 
 /** Milliseconds that a measurement of nothing takes. */
 export function idleTime(repeats: number): Promise<number> {
-  return fastest(() => undefined, repeats);
+  return fastest(() => undefined, { repeats, idle: 0 });
 }
 
 /**
@@ -58,7 +78,7 @@ export async function measureCall(call: LayerCall, timing: Timing): Promise<void
   const { repeats, backward, idle, signal, inEvaluation } = timing;
   const run = (): void => dispose(tensorsIn(inEvaluation(() => module.call(...inputs))));
   try {
-    call.forward = Math.max(0, (await fastest(run, repeats, signal)) - idle);
+    call.forward = await fastest(run, { repeats, idle, signal });
   } catch (error) {
     if (signal?.aborted || call.path === "") throw error;
     return;
@@ -78,7 +98,7 @@ export async function measureCall(call: LayerCall, timing: Timing): Promise<void
       dispose([value, grads]);
     });
   try {
-    call.backward = Math.max(0, (await fastest(runBoth, repeats, signal)) - idle - call.forward);
+    call.backward = Math.max(0, (await fastest(runBoth, { repeats, idle, signal })) - call.forward);
   } catch (error) {
     if (signal?.aborted || call.path === "") throw error;
   } finally {

@@ -17,6 +17,8 @@ export interface ToleranceOptions {
   readonly relative?: number;
   /** Absolute tolerance as a fraction of the largest expected value. Default 1e-6. */
   readonly absoluteScale?: number;
+  /** Absolute tolerance besides, for what is 0 but for rounding. Default 0. */
+  readonly absolute?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface ToleranceOptions {
 export async function difference(
   actual: Tensor,
   expected: Tensor | HostTensor,
-  { relative = 1e-5, absoluteScale = 1e-6 }: ToleranceOptions = {},
+  { relative = 1e-5, absoluteScale = 1e-6, absolute: extra = 0 }: ToleranceOptions = {},
 ): Promise<string | undefined> {
   if (!sameShape(actual.shape, expected.shape)) return `shape [${actual.shape}] is not [${expected.shape}]`;
   if (actual.dtype !== expected.dtype) return `dtype ${actual.dtype} is not ${expected.dtype}`;
@@ -35,7 +37,7 @@ export async function difference(
   let largest = 0;
   for (const value of b) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
   const isFloat = actual.dtype === "float32";
-  const absolute = isFloat ? absoluteScale * largest : 0;
+  const absolute = isFloat ? absoluteScale * largest + extra : 0;
   const allowed = isFloat ? relative : 0;
   let worst = -1;
   let worstExcess = 0;
