@@ -1,5 +1,6 @@
 import {
   add,
+  concat,
   expandDims,
   InputError,
   logicalNot,
@@ -9,7 +10,9 @@ import {
   scalar,
   type Tensor,
   tensor,
+  tile,
   where,
+  zeros,
 } from "@ai/tensor";
 import { assertTensor, formatShape } from "./checks.js";
 
@@ -66,6 +69,20 @@ export function visibility(
   return {
     mask: hidden.map((mask) => (mask.dtype === "bool" ? hiding(mask) : mask)).reduce((a, b) => add(a, b)),
   };
+}
+
+/** A mask of {@link visibility} with keys behind the others that every query sees. */
+export function withVisibleKeys(
+  visible: ReturnType<typeof visibility>,
+  keys: number,
+  added: number,
+): ReturnType<typeof visibility> {
+  const { mask } = visible;
+  if (mask === undefined || added === 0) return visible;
+  const axes = mask.shape.slice(0, -1);
+  const whole = mask.shape.at(-1) === keys ? mask : tile(mask, [...axes.map(() => 1), keys]); // [..., keys]
+  const seen = zeros([...axes, added], mask.dtype as "float32", mask.dtype === "bool" ? 1 : 0);
+  return { mask: concat([whole, seen], { axis: -1 }) }; // [..., keys + added]
 }
 
 /** An attention mask with axes that broadcast to the scores. */

@@ -2,6 +2,7 @@ import {
   add,
   all,
   announceAttention,
+  concat,
   equal,
   InputError,
   linear,
@@ -15,13 +16,15 @@ import {
   softmax,
   split,
   type Tensor,
+  tile,
   transpose,
   where,
+  zeros,
 } from "@ai/tensor";
-import { type AttentionMasks, visibility } from "./attention-masks.js";
+import { type AttentionMasks, visibility, withVisibleKeys } from "./attention-masks.js";
 import { assertIntegers, assertOneOf, assertProbability, assertShape, formatShape } from "./checks.js";
 import { dropout } from "./dropout.js";
-import { constant, xavierUniform } from "./initializers.js";
+import { constant, normal, xavierUniform } from "./initializers.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -37,6 +40,10 @@ export interface MultiheadAttentionOptions {
   readonly keyDim?: number;
   /** Size of the values. Default `embedDim`. */
   readonly valueDim?: number;
+  /** A learned key and value behind the others, which every query sees: `bias_k`, `bias_v` (`add_bias_kv`). Default false. */
+  readonly addBiasKeyValue?: boolean;
+  /** A key and value of zeros behind the others, which every query sees: looking nowhere (`add_zero_attn`). Default false. */
+  readonly addZeroAttention?: boolean;
 }
 
 /** Options of a call of {@link MultiheadAttention}. */
@@ -49,7 +56,10 @@ export interface MultiheadAttentionCallOptions extends AttentionMasks {
 export interface MultiheadAttentionResult {
   /** `[batch, queries, embedDim]` */
   readonly output: Tensor;
-  /** `[batch, queries, keys]` averaged, `[batch, heads, queries, keys]` a head, undefined when not asked for. */
+  /**
+   * `[batch, queries, keys]` averaged, `[batch, heads, queries, keys]` a head, undefined when not asked for. Keys that the layer
+   * adds come last.
+   */
   readonly weights: Tensor | undefined;
 }
 
@@ -61,7 +71,7 @@ type Inputs = [query: Tensor, key: Tensor, value: Tensor, options?: MultiheadAtt
  *
  * Parameters: `in_proj_weight` `[3·embedDim, embedDim]` (Xavier uniform; `q_proj_weight`, `k_proj_weight`, `v_proj_weight`
  * when keys or values have another size), `in_proj_bias` `[3·embedDim]` (zeros), `out_proj.weight` `[embedDim, embedDim]`,
- * `out_proj.bias` `[embedDim]` (zeros).
+ * `out_proj.bias` `[embedDim]` (zeros); with `addBiasKeyValue` `bias_k` and `bias_v` `[1, 1, embedDim]` (Xavier normal).
  * @see Vaswani et al. (2017), "Attention is all you need", https://arxiv.org/abs/1706.03762, section 3.2
  * @example
  * const attention = new MultiheadAttention(256, 8);
@@ -75,6 +85,8 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     valueProjectionWeight: "v_proj_weight",
     inProjectionBias: "in_proj_bias",
     outProjection: "out_proj",
+    biasKey: "bias_k",
+    biasValue: "bias_v",
   };
   static override readonly quantizableWeights: RegExp | undefined = /^(in|q|k|v)_proj_weight$/;
   readonly embedDim: number;
@@ -88,12 +100,23 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
   readonly valueProjectionWeight: Parameter | undefined;
   readonly inProjectionBias: Parameter | undefined;
   readonly outProjection: Linear;
+  readonly biasKey: Parameter | undefined;
+  readonly biasValue: Parameter | undefined;
+  readonly addZeroAttention: boolean;
 
   /** @throws InputError for sizes out of range, or heads that do not divide `embedDim`. */
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["dropout", "bias", "keyDim", "valueDim"]);
+    assertOptionNames(new.target.name, options, [
+      "dropout",
+      "bias",
+      "keyDim",
+      "valueDim",
+      "addBiasKeyValue",
+      "addZeroAttention",
+    ]);
     const { dropout: probability = 0, bias = true, keyDim = embedDim, valueDim = embedDim } = options;
+    const { addBiasKeyValue = false, addZeroAttention = false } = options;
     assertIntegers("MultiheadAttention", { embedDim, numHeads, keyDim, valueDim });
     if (embedDim % numHeads !== 0)
       throw new InputError(
@@ -115,6 +138,11 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     this.valueProjectionWeight = packed ? undefined : projection(embedDim, valueDim);
     this.inProjectionBias = bias ? new Parameter([3 * embedDim], { initializer: constant(0) }) : undefined;
     this.outProjection = new Linear(embedDim, embedDim, { bias, biasInitializer: constant(0) });
+    const oneMore = (): Parameter =>
+      new Parameter([1, 1, embedDim], { initializer: normal({ standardDeviation: embedDim ** -0.5 }) });
+    this.biasKey = addBiasKeyValue ? oneMore() : undefined;
+    this.biasValue = addBiasKeyValue ? oneMore() : undefined;
+    this.addZeroAttention = addZeroAttention;
   }
 
   /**
@@ -133,19 +161,18 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     const [batch, queries]: readonly number[] = query.shape;
     const [, keys]: readonly number[] = key.shape;
     const size = { batch, heads: this.numHeads, queries, keys };
-    const [q, k, v] = this.#project(query, key, value).map((projected) => this.#splitHeads(projected)); // [batch, heads, length, headDim]
+    const [q, k, v] = this.#withAddedKeys(this.#project(query, key, value)).map((x) => this.#splitHeads(x)); // [batch, heads, length, headDim]
     const probability = this.training ? this.dropout : 0;
+    const materialize = kind !== "none" || this.#addedKeys > 0;
+    const visible = withVisibleKeys(visibility({ ...masks, materialize }, size), keys, this.#addedKeys);
     if (kind === "none") {
-      const attended = scaledDotProductAttention(q, k, v, {
-        ...visibility(masks, size),
-        dropoutProbability: probability,
-      });
+      const attended = scaledDotProductAttention(q, k, v, { ...visible, dropoutProbability: probability });
       return { output: this.outProjection.call(this.#joinHeads(attended)), weights: undefined };
     }
     const scores = mul(matMul(q, k, { transposeB: true }), 1 / Math.sqrt(this.embedDim / this.numHeads)); // [batch, heads, queries, keys]
-    const visible = maskedSoftmax(scores, visibility({ ...masks, materialize: true }, size).mask);
-    announceAttention(() => visible);
-    const weights = dropout(visible, probability);
+    const shares = maskedSoftmax(scores, visible.mask);
+    announceAttention(() => shares);
+    const weights = dropout(shares, probability);
     const output = this.outProjection.call(this.#joinHeads(matMul(weights, v)));
     return { output, weights: kind === "average" ? mean(weights, { axes: 1 }) : weights };
   }
@@ -188,6 +215,22 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     ];
   }
 
+  get #addedKeys(): number {
+    return (this.biasKey === undefined ? 0 : 1) + (this.addZeroAttention ? 1 : 0);
+  }
+
+  /** Keys and values, `[batch, keys, embedDim]`, with those behind them that the layer adds. */
+  #withAddedKeys([query, key, value]: Tensor[]): Tensor[] {
+    const { biasKey, biasValue, embedDim } = this;
+    const [batch] = key.shape;
+    const behind = (x: Tensor, bias: Parameter | undefined): Tensor => {
+      const rows = bias === undefined ? [x] : [x, tile(bias.value, [batch, 1, 1])];
+      if (this.addZeroAttention) rows.push(zeros([batch, 1, embedDim]));
+      return rows.length === 1 ? x : concat(rows, { axis: 1 }); // [batch, keys + added, embedDim]
+    };
+    return [query, behind(key, biasKey), behind(value, biasValue)];
+  }
+
   #splitHeads(x: Tensor): Tensor {
     const [batch, length] = x.shape;
     return transpose(reshape(x, [batch, length, this.numHeads, this.embedDim / this.numHeads]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
@@ -202,7 +245,7 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     const [batch, queries]: readonly number[] = query.shape;
     const [, keys]: readonly number[] = key.shape;
     const projections = query.size + key.size + value.size;
-    return this.embedDim * (projections + 2 * batch * queries * keys);
+    return this.embedDim * (projections + 2 * batch * queries * (keys + this.#addedKeys));
   }
 }
 

@@ -69,7 +69,17 @@ it("rotary scalings that lack numbers and starts that are no positions are refus
   expect(() => rotary({ type: "linear", factor: 2, originalLength: 8192 })).toThrow(
     /one named originalLength/,
   );
-  expect(() => rotary(null as never)).toThrow(/scaling\.type "linear" or "llama3", got undefined/);
+  expect(() => rotary(null as never)).toThrow(/scaling\.type "linear".*"llama3", got undefined/);
+  expect(() => rotary({ type: "dynamic", factor: 2 })).toThrow(/originalLength of at least 1, got undefined/);
+  const yarn = { type: "yarn", factor: 2, originalLength: 64 };
+  expect(() => rotary({ ...yarn, betaFast: 0.5 })).toThrow(
+    /betaSlow above 0 and below betaFast, got 1 and 0.5/,
+  );
+  expect(() => rotary({ ...yarn, attentionFactor: 0 })).toThrow(/an attentionFactor above 0, got 0/);
+  expect(() => rotary({ ...yarn, mscale: 1 })).toThrow(/one named mscale/);
+  const long = { type: "longrope", factor: 2, originalLength: 64, shortFactors: [1, 1], longFactors: [1, 2] };
+  expect(() => rotary(long)).not.toThrow();
+  expect(() => rotary({ ...long, longFactors: [1] })).toThrow(/2 longFactors above 0, got \[1\]/);
   const [sequence, heads] = [zeros([1, 2, 4]), zeros([1, 1, 2, 4])];
   for (const start of ["a", Number.NaN, 0.5, -1] as number[]) {
     expect(() => new layers.SinusoidalPositionalEncoding(4).call(sequence, start)).toThrow(/expected start/);

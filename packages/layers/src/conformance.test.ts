@@ -224,6 +224,13 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 3, 4]],
     refuses: () => [zeros([2, 3, 4]), zeros([2, 5, 3])],
   },
+  Transformer: {
+    build: () =>
+      new layers.Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 6 }),
+    inputs: () => [normal(2, 5, 4), normal(2, 3, 4)],
+    outputShapes: [[2, 3, 4]],
+    refuses: () => [zeros([2, 5, 3]), zeros([2, 3, 4])],
+  },
   GroupedQueryAttention: {
     build: () => new layers.GroupedQueryAttention(4, 2, { numKeyValueHeads: 1, dropout: 0.5 }),
     ...tokens,

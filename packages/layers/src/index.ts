@@ -72,6 +72,7 @@ export {
 } from "./recurrent/pad-sequence.js";
 export type { RecurrentCallOptions, RecurrentOptions, RecurrentResult } from "./recurrent/recurrent.js";
 export { type RecurrentNonlinearity, RNN, type RNNOptions } from "./recurrent/rnn.js";
+export type { LongRopeScaling, RotaryScaling, YarnScaling } from "./rotary-scaling.js";
 export * from "./shrinking-activations.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";
 export * from "./state-space.js";
@@ -83,4 +84,5 @@ export * from "./transformer/decoder-layer.js";
 export * from "./transformer/encoder-layer.js";
 export type { FeedForwardActivation, TransformerLayerOptions } from "./transformer/feed-forward.js";
 export * from "./transformer/stacks.js";
+export * from "./transformer/transformer.js";
 export * from "./vision-parts.js";

@@ -10,6 +10,8 @@ import {
   logicalNot,
   matMul,
   mul,
+  narrow,
+  pad,
   reshape,
   ShapeError,
   sum,
@@ -90,9 +92,10 @@ function everyKey(query: Tensor, key: Tensor, value: Tensor): Fraction {
 /** Each chunk looks at the sums of the chunks before it and, by a triangular matrix, at itself. */
 function keysBefore(query: Tensor, key: Tensor, value: Tensor, chunkLength: number): Fraction {
   const [batch, heads, length, headDim]: readonly number[] = query.shape;
-  const step = largestDivisor(length, chunkLength);
-  const count = length / step;
-  const chunks = (x: Tensor): Tensor => reshape(x, [batch * heads, count, step, headDim]);
+  const count = Math.max(1, Math.ceil(length / chunkLength));
+  const step = Math.ceil(length / count);
+  const chunks = (x: Tensor): Tensor =>
+    reshape(padded(x, count * step), [batch * heads, count, step, headDim]);
   const [q, k, v] = [chunks(query), chunks(key), chunks(value)];
   const past = { axis: 1, exclusive: true };
   const sums = cumsum(matMul(k, v, { transposeA: true }), past); // [batch · heads, count, headDim, headDim]
@@ -103,13 +106,21 @@ function keysBefore(query: Tensor, key: Tensor, value: Tensor, chunkLength: numb
     sum(mul(q, keySums), { axes: -1, keepDims: true }),
     sum(weights, { axes: -1, keepDims: true }),
   ); // [batch · heads, count, step, 1]
-  return { numerator: reshape(numerator, query.shape), denominator };
+  const whole = (x: Tensor, size: number): Tensor =>
+    narrow(reshape(x, [batch, heads, count * step, size]), { axis: 2, start: 0, length });
+  return { numerator: whole(numerator, headDim), denominator: whole(denominator, 1) };
 }
 
-/** The largest divisor of `length` that is at most `limit`: chunks of one size need no padding. */
-function largestDivisor(length: number, limit: number): number {
-  for (let size = Math.min(length, limit); size > 1; size--) if (length % size === 0) return size;
-  return Math.max(1, Math.min(length, 1));
+/** Steps of zeros behind the last one, which no step before them sees. @param x `[batch, heads, steps, headDim]` */
+function padded(x: Tensor, length: number): Tensor {
+  const missing = length - x.shape[2]!;
+  if (missing === 0) return x;
+  return pad(x, [
+    [0, 0],
+    [0, 0],
+    [0, missing],
+    [0, 0],
+  ]);
 }
 
 /** Ones where key ≤ query. @returns `[size, size]` */

@@ -1,15 +1,24 @@
 import {
+  add,
   cast,
-  clip,
+  concat,
   cumsum,
   div,
   einsum,
+  expandDims,
+  gather,
+  greater,
   InputError,
+  indexAdd,
   less,
-  mean,
+  logicalAnd,
+  logicalNot,
+  maximum,
   mul,
+  narrow,
   oneHot,
   reshape,
+  ShapeError,
   silu,
   softmax,
   stack,
@@ -17,11 +26,13 @@ import {
   sum,
   type Tensor,
   takeAlongAxis,
+  tile,
   topK,
   transpose,
-  unstack,
+  where,
+  zeros,
 } from "@ai/tensor";
-import { assertIntegers, assertShape } from "./checks.js";
+import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { assertOptionNames } from "./training/option-names.js";
@@ -38,6 +49,29 @@ export interface MixtureOfExpertsOptions {
    * and the time no longer grows with the number of experts. Default: every expert computes every token, nothing is dropped.
    */
   readonly capacityFactor?: number;
+  /**
+   * Scale the probabilities of a token's experts to sum 1 (`norm_topk_prob`). Default true, but false for one expert a
+   * token, as in Switch: a share that is always 1 would leave the router without a gradient.
+   */
+  readonly normalizeShares?: boolean;
+}
+
+/** Options of a call of {@link MixtureOfExperts}. */
+export interface MixtureOfExpertsCallOptions {
+  /** Bool `[batch, length]`, true where a token is padding: it goes to no expert, gives 0 and does not count in the balance. */
+  readonly paddingMask?: Tensor;
+}
+
+type Inputs = [x: Tensor, options?: MixtureOfExpertsCallOptions];
+
+/** Where tokens go. */
+interface Routes {
+  /** int32 `[tokens, topK]` */
+  readonly indices: Tensor;
+  /** `[tokens, topK]` */
+  readonly shares: Tensor;
+  /** `[tokens, topK, numExperts]`: 1 where a choice is an expert, all 0 for padding. */
+  readonly slots: Tensor;
 }
 
 /** What a call of {@link MixtureOfExperts} gives. */
@@ -72,7 +106,7 @@ class Expert extends Module<[x: Tensor], Tensor> {
 
 /**
  * Feed-forward networks of which each token uses a few: the router's `topK` most probable ones, weighted by their
- * probabilities, which are scaled to sum 1.
+ * probabilities, which are scaled to sum 1 (or, for one expert a token, are not: `normalizeShares`).
  *
  * Submodules, Mixtral's names: `gate` (the router), `experts.N.w1`, `experts.N.w2`, `experts.N.w3`.
  * @see Shazeer et al. (2017), "Outrageously large neural networks", https://arxiv.org/abs/1701.06538; Fedus, Zoph,
@@ -82,18 +116,25 @@ class Expert extends Module<[x: Tensor], Tensor> {
  * const layer = new MixtureOfExperts(256, { numExperts: 8, hiddenDim: 512 });
  * const { output, balanceLoss } = layer.call(x); // x and output [batch, length, 256]
  */
-export class MixtureOfExperts extends Module<[x: Tensor], MixtureOfExpertsResult> {
+export class MixtureOfExperts extends Module<Inputs, MixtureOfExpertsResult> {
   readonly dim: number;
   readonly numExperts: number;
   readonly topK: number;
   readonly capacityFactor: number | undefined;
+  readonly normalizeShares: boolean;
   readonly gate: Linear;
   readonly experts: readonly Expert[];
 
   /** @throws InputError for sizes out of range, more experts a token than there are, or a capacity of 0. */
   constructor(dim: number, options: MixtureOfExpertsOptions) {
     super();
-    assertOptionNames(new.target.name, options, ["numExperts", "topK", "hiddenDim", "capacityFactor"]);
+    assertOptionNames(new.target.name, options, [
+      "numExperts",
+      "topK",
+      "hiddenDim",
+      "capacityFactor",
+      "normalizeShares",
+    ]);
     const { numExperts, topK: count = 2, hiddenDim, capacityFactor } = options;
     assertIntegers("MixtureOfExperts", { dim, numExperts, topK: count, hiddenDim });
     if (count > numExperts)
@@ -104,6 +145,7 @@ export class MixtureOfExperts extends Module<[x: Tensor], MixtureOfExpertsResult
     this.numExperts = numExperts;
     this.topK = count;
     this.capacityFactor = capacityFactor;
+    this.normalizeShares = options.normalizeShares ?? count > 1;
     this.gate = new Linear(dim, numExperts, { bias: false });
     this.experts = Array.from({ length: numExperts }, () => new Expert(dim, hiddenDim));
   }
@@ -111,24 +153,32 @@ export class MixtureOfExperts extends Module<[x: Tensor], MixtureOfExpertsResult
   /**
    * @param x `[batch, length, dim]`
    * @returns `output` `[batch, length, dim]` and `balanceLoss` `[]`
-   * @throws ShapeError for another rank or dim.
+   * @throws ShapeError for another rank or dim, or a mask of another shape; InputError for a mask that is not bool.
    */
-  protected forward(x: Tensor): MixtureOfExpertsResult {
+  protected forward(...[x, options]: Inputs): MixtureOfExpertsResult {
+    if (options !== undefined) assertOptionNames("call", options, ["paddingMask"]);
     assertShape(x, ["batch", "length", "dim"], this.dim);
     const tokens = reshape(x, [x.size / this.dim, this.dim]); // [tokens, dim]
+    const counted = countedTokens(x, options?.paddingMask); // [tokens, 1]
     const probabilities = softmax(this.gate.call(tokens)); // [tokens, numExperts]
     const { indices } = topK(probabilities, this.topK);
     const chosen = takeAlongAxis(probabilities, indices, { axis: 1 }); // [tokens, topK]
-    const shares = div(chosen, sum(chosen, { axes: 1, keepDims: true }));
-    const slots = oneHot(indices, this.numExperts); // [tokens, topK, numExperts]
+    const shares = this.normalizeShares ? div(chosen, sum(chosen, { axes: 1, keepDims: true })) : chosen;
+    const slots = mul(oneHot(indices, this.numExperts), expandDims(counted, 2)); // [tokens, topK, numExperts]
+    const number = maximum(sum(counted), 1);
     const balanceLoss = mul(
-      sum(mul(mean(slots, { axes: 0 }), mean(probabilities, { axes: 0 }))),
+      sum(
+        mul(
+          div(sum(slots, { axes: 0 }), number), // [topK, numExperts]
+          div(sum(mul(probabilities, counted), { axes: 0 }), number), // [numExperts]
+        ),
+      ),
       this.numExperts,
     );
     const output =
       this.capacityFactor === undefined
-        ? this.#everyExpert(tokens, sum(mul(slots, reshape(shares, [...shares.shape, 1])), { axes: 1 }))
-        : this.#dispatch(tokens, shares, slots, this.capacityFactor);
+        ? this.#everyExpert(tokens, sum(mul(slots, expandDims(shares, 2)), { axes: 1 }))
+        : this.#dispatch(tokens, { indices, shares, slots }, this.capacityFactor);
     return { output: reshape(output, x.shape), balanceLoss };
   }
 
@@ -139,25 +189,38 @@ export class MixtureOfExperts extends Module<[x: Tensor], MixtureOfExpertsResult
   }
 
   /** Sends each token to its places, in the order of the tokens, first choices first. */
-  #dispatch(tokens: Tensor, shares: Tensor, slots: Tensor, factor: number): Tensor {
-    const [count] = tokens.shape;
+  #dispatch(tokens: Tensor, { indices, shares, slots }: Routes, factor: number): Tensor {
+    const [count]: readonly number[] = tokens.shape;
     const capacity = Math.max(1, Math.ceil((factor * this.topK * count) / this.numExperts));
+    const byChoice = (x: Tensor): Tensor => reshape(transpose(x, [1, 0]), [this.topK * count]);
     const inOrder = reshape(transpose(slots, [1, 0, 2]), [this.topK * count, this.numExperts]); // [topK · tokens, numExperts]
     const place = sum(mul(sub(cumsum(inOrder, { axis: 0 }), 1), inOrder), { axes: 1 }); // [topK · tokens]
-    const fits = cast(less(place, capacity), "float32");
-    const places = mul(
-      oneHot(cast(clip(place, { max: capacity - 1 }), "int32"), capacity),
-      reshape(fits, [this.topK * count, 1]),
-    ); // [topK · tokens, capacity]
-    const routes = einsum("se,sc->sec", inOrder, places); // [topK · tokens, numExperts, capacity]
-    const byChoice = reshape(routes, [this.topK, count, this.numExperts, capacity]);
-    const sent = einsum("ktec,td->ecd", byChoice, tokens); // [numExperts, capacity, dim]
-    const weighted = einsum("ktec,tk->tec", byChoice, shares); // [tokens, numExperts, capacity]
-    const outputs = stack(unstack(sent).map((places, index) => this.experts[index].call(places)));
-    return einsum("ecd,tec->td", outputs, weighted);
+    const fits = logicalAnd(less(place, capacity), greater(sum(inOrder, { axes: 1 }), 0));
+    // the row behind all places takes what found none, and gives zeros
+    const nowhere = this.numExperts * capacity;
+    const rows = where(fits, add(mul(byChoice(indices), capacity), cast(place, "int32")), nowhere); // [topK · tokens]
+    const sent = indexAdd(zeros([nowhere + 1, this.dim]), rows, tile(tokens, [this.topK, 1]));
+    const outputs = this.experts.map((expert, index) =>
+      expert.call(narrow(sent, { axis: 0, start: index * capacity, length: capacity })),
+    ); // [capacity, dim] each
+    const received = gather(concat([...outputs, zeros([1, this.dim])], { axis: 0 }), rows); // [topK · tokens, dim]
+    const weighted = mul(received, expandDims(byChoice(shares), 1));
+    return sum(reshape(weighted, [this.topK, count, this.dim]), { axes: 0 }); // [tokens, dim]
   }
 
-  override multiplyAdds([x]: [x: Tensor]): number {
-    return x.size * this.numExperts;
+  /** Places are moved to, not multiplied by: an expert's own layers count themselves. */
+  override multiplyAdds([x]: Inputs): number {
+    return this.capacityFactor === undefined ? x.size * this.numExperts : x.size * this.topK;
   }
+}
+
+/** 1 for each token that is no padding. @returns `[tokens, 1]` */
+function countedTokens(x: Tensor, mask: Tensor | undefined): Tensor {
+  const [batch, length]: readonly number[] = x.shape;
+  if (mask === undefined) return zeros([batch * length, 1], "float32", 1);
+  assertTensor(mask, "paddingMask");
+  if (mask.dtype !== "bool") throw new InputError(`expected a bool paddingMask, got ${mask.dtype}`);
+  if (mask.shape.join() !== [batch, length].join())
+    throw new ShapeError(`expected a paddingMask [${batch}, ${length}], got ${formatShape(mask.shape)}`);
+  return reshape(cast(logicalNot(mask), "float32"), [batch * length, 1]);
 }

@@ -72,6 +72,7 @@ const BEFORE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   TransformerDecoderLayer: [4, 2],
   TransformerEncoder: [4, 2],
   TransformerDecoder: [4, 2],
+  Transformer: [4, 2],
   RotaryEmbedding: [4],
   RelativePositionBias: [2],
   Mamba: [4],
@@ -176,6 +177,7 @@ const CALLS: Readonly<Record<string, [inputs: readonly number[][], wrong: string
   ],
   GroupedQueryAttention: [[[2, 3, 4]], "paddingMask"],
   LinearAttention: [[[2, 3, 4]], "attentionMask"],
+  MixtureOfExperts: [[[2, 3, 4]], "mask"],
   TransformerEncoderLayer: [[[2, 3, 4]], "mask"],
   TransformerEncoder: [[[2, 3, 4]], "weights"],
   TransformerDecoderLayer: [
@@ -191,6 +193,13 @@ const CALLS: Readonly<Record<string, [inputs: readonly number[][], wrong: string
       [2, 3, 4],
     ],
     "memoryMask",
+  ],
+  Transformer: [
+    [
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+    "keyPaddingMask",
   ],
   ConditionalRandomField: [
     [

@@ -10,10 +10,16 @@ import {
   tensor,
   transpose,
 } from "@ai/tensor";
-import { assertIntegers, assertOneOf, assertShape, assertTensor, formatShape } from "./checks.js";
+import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import {
+  assertScaling,
+  type RotaryScaling,
+  type RotarySetting,
+  rotaryFrequencies,
+} from "./rotary-scaling.js";
 import { assertOptionNames } from "./training/option-names.js";
 
 const SEQUENCE = ["batch", "length", "dim"] as const;
@@ -90,51 +96,14 @@ export class LearnedPositionalEncoding extends Module<[x: Tensor, start?: number
   }
 }
 
-/** How {@link RotaryEmbedding} reaches beyond the positions that a model was trained on. */
-export type RotaryScaling =
-  /** Positions are divided by `factor`. */
-  | { readonly type: "linear"; readonly factor: number }
-  /** Low frequencies are divided by `factor`, high ones kept, those between blended: Llama 3.1. */
-  | {
-      readonly type: "llama3";
-      readonly factor: number;
-      readonly lowFrequencyFactor: number;
-      readonly highFrequencyFactor: number;
-      readonly originalLength: number;
-    };
-
 /** Options of {@link RotaryEmbedding}. */
 export interface RotaryEmbeddingModuleOptions {
   /** Base of the angular frequencies. Default 10000. */
   readonly base?: number;
   /** True: channels `2i` and `2i + 1` are a pair (GPT-J). False (default): `i` and `i + dim / 2` are (Llama). */
   readonly interleaved?: boolean;
+  /** How to reach beyond the positions that the model was trained on. Default: not. */
   readonly scaling?: RotaryScaling;
-}
-
-/** @throws InputError for a scaling that is not known, lacks a number or has one out of range. */
-function assertScaling(scaling: RotaryScaling): void {
-  const operation = "RotaryEmbedding: scaling";
-  assertOneOf("RotaryEmbedding", "scaling.type", scaling?.type, ["linear", "llama3"]);
-  if (!(Number.isFinite(scaling.factor) && scaling.factor >= 1))
-    throw new InputError(`${operation}: expected a factor of at least 1, got ${String(scaling.factor)}`);
-  if (scaling.type === "linear") {
-    assertOptionNames(operation, scaling, ["type", "factor"]);
-    return;
-  }
-  assertOptionNames(operation, scaling, [
-    "type",
-    "factor",
-    "lowFrequencyFactor",
-    "highFrequencyFactor",
-    "originalLength",
-  ]);
-  const { lowFrequencyFactor: low, highFrequencyFactor: high, originalLength } = scaling;
-  if (!(low > 0 && high > low && Number.isFinite(high)))
-    throw new InputError(
-      `${operation}: expected lowFrequencyFactor above 0 and below highFrequencyFactor, got ${String(low)} and ${String(high)}; take those of the model's config`,
-    );
-  assertIntegers(operation, { originalLength });
 }
 
 /** @throws InputError unless `start` is a position: from what is no number NaN would come. */
@@ -143,33 +112,18 @@ function assertStart(start: number): void {
     throw new InputError(`expected start as an integer of at least 0, got ${String(start)}`);
 }
 
-/** Angular frequencies of the pairs, in float32 as PyTorch models compute them. */
-function rotaryFrequencies(dim: number, base: number, scaling: RotaryScaling | undefined): Float32Array {
-  const frequencies = Float32Array.from(
-    { length: dim / 2 },
-    (_, pair) => 1 / Math.fround(base ** ((2 * pair) / dim)),
-  );
-  if (scaling === undefined) return frequencies;
-  if (scaling.type === "linear") return frequencies.map((frequency) => frequency / scaling.factor);
-  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalLength } = scaling;
-  return frequencies.map((frequency) => {
-    const wavelength = (2 * Math.PI) / frequency;
-    if (wavelength < originalLength / high) return frequency;
-    if (wavelength > originalLength / low) return frequency / factor;
-    const smooth = (originalLength / wavelength - low) / (high - low);
-    return ((1 - smooth) * frequency) / factor + smooth * frequency;
-  });
-}
-
 /**
  * Turns each pair of channels of queries and keys by an angle that grows with the position.
  * @see Su et al. (2021), "RoFormer", https://arxiv.org/abs/2104.09864; Chen et al. (2023), "Extending context window of
  * large language models via positional interpolation", https://arxiv.org/abs/2306.15595 (linear scaling)
+ * @example
+ * const scaling = { type: "yarn", factor: 4, originalLength: 32768 } as const; // Qwen 2.5 beyond 32 k tokens
+ * const turned = new RotaryEmbedding(128, { base: 1e6, scaling }).call(queries); // [batch, heads, length, 128]
  */
 export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor> {
   readonly dim: number;
   readonly interleaved: boolean;
-  readonly #frequencies: Float32Array;
+  readonly #setting: RotarySetting;
 
   /** @throws InputError for an odd dim, a base that is not positive, or a scaling that is not known or out of range. */
   constructor(dim: number, options: RotaryEmbeddingModuleOptions = {}) {
@@ -181,10 +135,10 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
       throw new InputError(`RotaryEmbedding: expected an even dim, got ${dim}; channels turn in pairs`);
     if (!(base > 0 && Number.isFinite(base)))
       throw new InputError(`RotaryEmbedding: expected a positive base, got ${base}`);
-    if (scaling !== undefined) assertScaling(scaling);
+    if (scaling !== undefined) assertScaling(scaling, { dim, base });
     this.dim = dim;
     this.interleaved = interleaved;
-    this.#frequencies = rotaryFrequencies(dim, base, scaling);
+    this.#setting = { dim, base, scaling };
   }
 
   /**
@@ -202,12 +156,13 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
         `expected an input [..., length, ${this.dim} or more], got ${formatShape(x.shape)}`,
       );
     const half = this.dim / 2;
+    const { frequencies, magnitude } = rotaryFrequencies(this.#setting, start + length);
     const [cosine, sine] = [new Float32Array(length * half), new Float32Array(length * half)];
     for (let step = 0; step < length; step++)
       for (let pair = 0; pair < half; pair++) {
-        const angle = Math.fround((start + step) * this.#frequencies[pair]);
-        cosine[step * half + pair] = Math.cos(angle);
-        sine[step * half + pair] = Math.sin(angle);
+        const angle = Math.fround((start + step) * frequencies[pair]);
+        cosine[step * half + pair] = Math.cos(angle) * magnitude;
+        sine[step * half + pair] = Math.sin(angle) * magnitude;
       }
     const table = (values: Float32Array): Tensor => tensor(values, [length, half]);
     return rotaryEmbedding(x, { cosine: table(cosine), sine: table(sine), interleaved: this.interleaved });
@@ -285,7 +240,7 @@ export class RelativePositionBias extends Module<[queries: number, keys: number]
   }
 
   #bucket(distance: number): number {
-    const buckets = this.bidirectional ? this.numBuckets / 2 : this.numBuckets;
+    const buckets = this.bidirectional ? Math.floor(this.numBuckets / 2) : this.numBuckets;
     const base = this.bidirectional && distance > 0 ? buckets : 0;
     const size = this.bidirectional ? Math.abs(distance) : Math.max(0, -distance);
     const exact = Math.floor(buckets / 2);

@@ -54,11 +54,12 @@ const CASES: readonly LayerCase[] = [
   },
   { name: "grouped_query_llama3", ...grouped({ rotary: { base: 100, scaling: llama3 } }) },
   { name: "linear_attention", build: () => new layers.LinearAttention(8, 2) },
-  {
+  // one chunk, and chunks whose last one is not full
+  ...[5, 3].map((chunkLength) => ({
     name: "linear_attention_causal",
-    build: () => new layers.LinearAttention(8, 2, { chunkLength: 5 }),
+    build: () => new layers.LinearAttention(8, 2, { chunkLength }),
     call: (module: layers.LinearAttention, [x]: Tensor[]) => [module.call(x, { isCausal: true })],
-  },
+  })),
   { name: "mamba", build: () => new layers.Mamba(8, { stateSize: 4 }) },
   {
     name: "mixture",

@@ -62,12 +62,14 @@ const options: Options = {
   }),
 };
 
-const useRmsNorm = (model: Net) =>
+const useRmsNorm = async (model: Net) => {
+  await Promise.resolve(); // a change that takes its time is waited for
   replaceModules<LayerNorm>(
     model,
     (module) => module instanceof LayerNorm,
     (old) => new RMSNorm(old.normalizedShape[0]),
   );
+};
 const variants = [
   { name: "layer norm" },
   { name: "rms norm", change: useRmsNorm },

@@ -11,7 +11,7 @@ export interface Variant<Model extends AnyModule> {
   readonly name: string;
   /** Builds it; the default is the comparison's `base`. */
   readonly create?: () => Model | Promise<Model>;
-  /** Changes what was built, for example by `replaceModules`. */
+  /** Changes what was built, for example by `replaceModules`; a promise is awaited. */
   readonly change?: (model: Model) => unknown;
 }
 

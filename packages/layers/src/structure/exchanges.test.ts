@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import {
   type AnyModule,
   type AttentionMasks,
+  applyLora,
   BatchNorm2d,
   Conv2d,
   type DepthwiseSeparableConv2d,
@@ -78,6 +79,12 @@ describeEachDevice("exchanges", () => {
       /no matrix of weights/,
     );
     expect(() => toLinearAttention(attention as never)).toThrow(InputError);
+    const adapted = new MultiheadAttention(8, 2);
+    applyLora(adapted, { targetModules: ["out_proj"] }); // its parts count too
+    expect(() => toLinearAttention(adapted)).toThrow(/without adapters/);
+    adapted.dispose();
+    const more = new MultiheadAttention(8, 2, { addZeroAttention: true });
+    expect(() => toLinearAttention(more)).toThrow(/without keys of its own/);
     dispose([target, source, pairs, y]);
     model.dispose();
     attention.dispose();

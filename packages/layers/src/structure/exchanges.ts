@@ -31,12 +31,16 @@ import type { Parameter } from "../parameter.js";
  * `out_proj` stays. For {@link replaceModules}. What the weights mean changes, as there is no softmax: train it further.
  * Dropout of attention weights falls away with the weights. See {@link LinearMultiheadAttention} for what it refuses.
  * @returns a new module; the old one stays as it is.
- * @throws InputError for another module, or one with adapters.
+ * @throws InputError for another module, one with adapters, or one that adds keys.
  * @example
  * replaceModules(model, (module) => module instanceof MultiheadAttention, toLinearAttention);
  */
 export function toLinearAttention(attention: MultiheadAttention): LinearMultiheadAttention {
   assertKind("toLinearAttention", attention, MultiheadAttention);
+  if (attention.biasKey !== undefined || attention.addZeroAttention)
+    throw new InputError(
+      "toLinearAttention: expected an attention without keys of its own, got one with addBiasKeyValue or addZeroAttention; let the predicate leave it out",
+    );
   const { embedDim, numHeads, keyDim, valueDim, outProjection } = attention;
   const bias = attention.inProjectionBias !== undefined;
   const made = new LinearMultiheadAttention(embedDim, numHeads, { bias, keyDim, valueDim });
@@ -163,7 +167,8 @@ function assertKind(
     throw new InputError(
       `${operation}: expected a ${kind.name}, got ${(module as object | null)?.constructor?.name ?? typeof module}; let the predicate pick others`,
     );
-  if ("lora" in (module as object))
+  const parts = (module as AnyModule).namedModules();
+  if (parts.some(([, part]) => "lora" in part))
     throw new InputError(
       `${operation}: expected a layer without adapters, got a ${kind.name} with some; merge and remove them first`,
     );

@@ -54,7 +54,7 @@ export async function runVariant<Batch, Model extends AnyModule>(
     if (!(made instanceof Module))
       throw new InputError(`expected a module from create or base, got ${typeof made}`);
     model = made;
-    variant.change?.(model);
+    await variant.change?.(model);
     size = { parameters: countParameters(model) };
     const training = options.setup(model, seed);
     optimizer = training.trainer.optimizer;

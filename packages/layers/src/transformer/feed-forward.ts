@@ -2,7 +2,7 @@ import { gelu, relu, type Tensor } from "@ai/tensor";
 import { assertOneOf } from "../checks.js";
 
 /** Nonlinearity between the two linear layers of a transformer's feed-forward part. */
-export type FeedForwardActivation = "relu" | "gelu";
+export type FeedForwardActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
 /** Options that encoder and decoder layers share. */
 export interface TransformerLayerOptions {
@@ -10,7 +10,7 @@ export interface TransformerLayerOptions {
   readonly dimFeedforward?: number;
   /** Share that is dropped in training, of attention weights and after each part. Default 0.1. */
   readonly dropout?: number;
-  /** Default `"relu"`; `"gelu"` is the exact one. */
+  /** Default `"relu"`; `"gelu"` is the exact one; or a function of ours, such as `silu`. */
   readonly activation?: FeedForwardActivation;
   /** Epsilon of the layer norms. Default 1e-5. */
   readonly epsilon?: number;
@@ -22,10 +22,11 @@ export interface TransformerLayerOptions {
 
 /** @throws InputError for an activation that is not known. */
 export function assertActivation(layer: string, activation: FeedForwardActivation): void {
-  assertOneOf(layer, "activation", activation, ["relu", "gelu"]);
+  if (typeof activation !== "function") assertOneOf(layer, "activation", activation, ["relu", "gelu"]);
 }
 
 /** @param x `[...]` @returns `[...]` */
 export function activate(x: Tensor, activation: FeedForwardActivation): Tensor {
+  if (typeof activation === "function") return activation(x);
   return activation === "relu" ? relu(x) : gelu(x);
 }
