@@ -138,6 +138,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       totalSteps: Number.isFinite(totalSteps) ? totalSteps : undefined,
       estimate: options.estimate ? await this.estimate(loader, options) : undefined,
       currentMetrics: () => currentMetrics(this.#options.metrics ?? {}),
+      valuesRead: () => this.#stepper.reader.drain(),
       stop: (reason) => {
         stopReason ??= reason;
       },
@@ -176,9 +177,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     run: TrainingRun,
     isStopped: () => boolean,
   ): Promise<void> {
-    const stepper = this.#stepper;
+    const [stepper, started] = [this.#stepper, performance.now()];
     const { gradientAccumulation = 1, schedule, scheduleInterval } = this.#options;
-    const started = performance.now();
     this.model.train();
     if (!this.#continues) this.#resetRunning();
     let isEmpty = !this.#continues;

@@ -41,6 +41,8 @@ export interface TrainingRun {
   readonly estimate: TrainingEstimate | undefined;
   /** The metrics over the epoch's training batches that have arrived so far; nothing waits for the device. */
   currentMetrics(): Record<string, number>;
+  /** Waits until the values of all steps so far are known and {@link TrainingCallback.onStepValues} got them. @throws what they tell, such as a loss that is not finite. */
+  valuesRead(): Promise<void>;
   /** Ends the run after this step or epoch; the reason is in the result of `fit`. */
   stop(reason: string): void;
 }

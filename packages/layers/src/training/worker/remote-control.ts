@@ -76,6 +76,7 @@ export class RemoteControl implements TrainingCallback {
 
   async onStepEnd(run: TrainingRun): Promise<void> {
     await this.#runErrands();
+    if (this.#isPaused) await run.valuesRead(); // those of this step come before the pause
     if (this.#isPaused) {
       this.#flush(run);
       this.#send({ kind: "paused", step: run.trainer.step });
