@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { getHeapStatistics } from "node:v8";
 import { deflateRawSync } from "node:zlib";
 import { WeightsError } from "../errors.js";
 import { memorySource } from "../weights/byte-source.js";
@@ -15,7 +16,7 @@ import type { WeightsFile } from "../weights/weights-file.js";
 import { ZipArchive } from "../weights/zip/archive.js";
 import { crc32 } from "../weights/zip/crc32.js";
 import { mutate } from "./mutations.js";
-import { zipOf } from "./zip-files.js";
+import { type ZipFile, zipOf } from "./zip-files.js";
 
 /** Longer than that no file may take. */
 const MOST_MILLISECONDS = 2000;
@@ -34,19 +35,21 @@ const whole =
 /** Mutates one file of an archive, with a checksum that is right again. */
 async function inside(archive: Uint8Array, isDeflated: boolean): Promise<Seed> {
   const opened = await ZipArchive.open(memorySource(archive), undefined);
-  const members: { name: string; bytes: Uint8Array }[] = [];
-  for (const name of opened.entries.keys())
-    members.push({ name, bytes: await opened.readAll(name, undefined) });
+  const packed = (name: string, bytes: Uint8Array): ZipFile => {
+    const crc = crc32(bytes);
+    if (!isDeflated) return { name, bytes, crc };
+    return { name, bytes: deflateRawSync(bytes), crc, deflated: { size: bytes.length, crc } };
+  };
+  const members: { bytes: Uint8Array; file: ZipFile }[] = [];
+  for (const name of opened.entries.keys()) {
+    const bytes = await opened.readAll(name, undefined);
+    members.push({ bytes, file: packed(name, bytes) });
+  }
   return (seed) => {
+    const files = members.map(({ file }) => file);
     const chosen = seed % members.length;
-    return zipOf(
-      members.map(({ name, bytes }, index) => {
-        const changed = index === chosen ? mutate(bytes, seed) : bytes;
-        if (!isDeflated) return { name, bytes: changed };
-        const packed = new Uint8Array(deflateRawSync(changed));
-        return { name, bytes: packed, deflated: { size: changed.length, crc: crc32(changed) } };
-      }),
-    );
+    files[chosen] = packed(files[chosen].name, mutate(members[chosen].bytes, seed));
+    return zipOf(files);
   };
 }
 
@@ -133,8 +136,9 @@ const PROTOTYPES = [Object, Array, Map, Function, String, Uint8Array].map(({ pro
 const properties = (): string => PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).length).join();
 
 const memory = (): number => {
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  // what process.memoryUsage gives, without asking the system for the process's pages
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
 };
 
 /** Opens a file and reads everything in it. @returns whether that succeeded */

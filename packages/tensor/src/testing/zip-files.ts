@@ -5,6 +5,8 @@ export interface ZipFile {
   readonly name: string;
   /** As they stand in the archive. */
   readonly bytes: Uint8Array;
+  /** Of stored bytes, for who knows it already. */
+  readonly crc?: number;
   /** Of what deflated bytes give; absent for stored bytes. */
   readonly deflated?: { readonly size: number; readonly crc: number };
 }
@@ -19,11 +21,12 @@ export function zipOf(files: readonly ZipFile[]): Uint8Array {
     fill(new DataView(bytes.buffer));
     list.push(bytes);
   };
-  for (const { name, bytes, deflated } of files) {
-    const label = new TextEncoder().encode(name);
+  const encoder = new TextEncoder();
+  for (const { name, bytes, crc = crc32(bytes), deflated } of files) {
+    const label = encoder.encode(name);
     const describe = (view: DataView, at: number): void => {
       view.setUint16(at, deflated === undefined ? 0 : 8, true);
-      view.setUint32(at + 6, deflated?.crc ?? crc32(bytes), true);
+      view.setUint32(at + 6, deflated?.crc ?? crc, true);
       view.setUint32(at + 10, bytes.length, true);
       view.setUint32(at + 14, deflated?.size ?? bytes.length, true);
       view.setUint16(at + 18, label.length, true);
