@@ -69,22 +69,30 @@ describe("checkpoints", () => {
   it("keeps the last checkpoints and the best", async () => {
     const storage = memoryStorage();
     const run = makeRun();
-    const scores = [3, 1, 2, 4];
+    const scores = [3, 4, 2, 1];
     const fake: TrainingCallback = {
       name: "fake",
       onEpochEnd: (record) => {
         (record.values as Record<string, number>).score = scores[record.epoch - 1];
       },
     };
-    const keep = checkpoints({ folder: "run", everySteps: 2, keepLast: 2, monitor: "score", storage });
+    const keep = checkpoints({
+      folder: "run",
+      everySteps: 2,
+      keepLast: 2,
+      monitor: "score",
+      mode: "max",
+      storage,
+    });
     await run.trainer.fit(run.loader, { epochs: 4, callbacks: [keep, fake] });
     expect((await listCheckpoints("run", { storage })).map(({ step, epoch }) => [step, epoch])).toEqual([
       [6, 2],
       [12, 3],
       [12, 4],
     ]);
-    expect((await findBestCheckpoint("run", { storage })).monitored).toBe(1);
-    expect((await findBestCheckpoint("run", { storage, mode: "max" })).monitored).toBe(4);
+    // large values are good: that was saved with them
+    expect(await findBestCheckpoint("run", { storage })).toMatchObject({ monitored: 4, mode: "max" });
+    expect((await findBestCheckpoint("run", { storage, mode: "min" })).monitored).toBe(1);
     const other = makeRun();
     await expect(
       other.trainer.fit(other.loader, { epochs: 1, callbacks: [checkpoints({ folder: "run", storage })] }),

@@ -21,6 +21,8 @@ interface Manifest {
   readonly files: Readonly<Record<string, FileRecord>>;
   /** The value by which the best checkpoint is found. */
   readonly monitored?: number;
+  /** Whether small or large values of it are good. */
+  readonly mode?: "min" | "max";
 }
 
 /** A checkpoint in a folder. */
@@ -32,6 +34,8 @@ export interface CheckpointInfo {
   readonly epoch: number;
   /** The value that it was saved with, if any. */
   readonly monitored: number | undefined;
+  /** Whether small or large values of it are good, if that was saved. */
+  readonly mode?: "min" | "max";
 }
 
 /** Options of {@link saveCheckpoint}. */
@@ -40,6 +44,13 @@ export interface SaveCheckpointOptions {
   readonly storage?: TrainingStorage;
   /** A value to find the best checkpoint by. */
   readonly monitored?: number;
+  /** Whether small or large values of it are good. Default "min". */
+  readonly mode?: "min" | "max";
+}
+
+function assertMode(operation: string, mode: unknown): void {
+  if (mode !== "min" && mode !== "max")
+    throw new InputError(`${operation}: expected mode min or max, got ${String(mode)}`);
 }
 
 /** The end of an epoch has a name of its own: its last step may have been saved before the evaluation. */
@@ -75,8 +86,9 @@ export async function saveCheckpoint(
   state: TrainingState,
   options: SaveCheckpointOptions = {},
 ): Promise<CheckpointInfo> {
-  assertOptionNames("saveCheckpoint", options, ["storage", "monitored"]);
-  const { storage, monitored } = options;
+  assertOptionNames("saveCheckpoint", options, ["storage", "monitored", "mode"]);
+  const { storage, monitored, mode = "min" } = options;
+  assertMode("saveCheckpoint", mode);
   const target = storage ?? (await defaultStorage());
   for (const [name, { dtype, values }] of state.model)
     if (dtype === "float32" && !values.every(Number.isFinite))
@@ -98,13 +110,13 @@ export async function saveCheckpoint(
   const manifest: Manifest = {
     state: state.json,
     files: Object.fromEntries(files),
-    ...(monitored === undefined ? {} : { monitored }),
+    ...(monitored === undefined ? {} : { monitored, mode }),
   };
   contents.set(MANIFEST, new TextEncoder().encode(stringify(manifest)));
   const { step } = state.json;
   const path = `${folder}/${nameOf(state.json)}`;
   await target.writeFolder(path, contents);
-  return { path, step, epoch: state.json.epoch, monitored };
+  return { path, step, epoch: state.json.epoch, monitored, ...(monitored === undefined ? {} : { mode }) };
 }
 
 async function readManifest(path: string, storage: TrainingStorage): Promise<Manifest> {
@@ -177,8 +189,9 @@ export async function listCheckpoints(
     if (!name.startsWith(PREFIX)) continue;
     const path = `${folder}/${name}`;
     try {
-      const { state, monitored } = await readManifest(path, source);
-      found.push({ path, step: state.step, epoch: state.epoch, monitored });
+      const { state, monitored, mode } = await readManifest(path, source);
+      const { step, epoch } = state;
+      found.push({ path, step, epoch, monitored, ...(mode === undefined ? {} : { mode }) });
     } catch {
       // a manifest that cannot be read is no checkpoint; the ones before it are
     }
@@ -209,7 +222,7 @@ export async function loadLastCheckpoint(
 
 /**
  * The checkpoint with the best monitored value.
- * @param options `mode`: whether small or large values are good, default "min"; `storage` as in {@link saveCheckpoint}.
+ * @param options `mode`: whether small or large values are good, default as it was saved, else "min"; `storage` as in {@link saveCheckpoint}.
  * @throws InputError when the folder has none with a value, or for an unknown option or mode.
  */
 export async function findBestCheckpoint(
@@ -217,13 +230,13 @@ export async function findBestCheckpoint(
   options: { readonly storage?: TrainingStorage; readonly mode?: "min" | "max" } = {},
 ): Promise<CheckpointInfo> {
   assertOptionNames("findBestCheckpoint", options, ["storage", "mode"]);
-  const { storage, mode = "min" } = options;
-  if (mode !== "min" && mode !== "max")
-    throw new InputError(`findBestCheckpoint: expected mode min or max, got ${String(mode)}`);
-  const sign = mode === "min" ? 1 : -1;
-  const candidates = (await listCheckpoints(folder, storage === undefined ? {} : { storage }))
-    .filter(({ monitored }) => monitored !== undefined && !Number.isNaN(monitored))
-    .sort((a, b) => sign * (a.monitored! - b.monitored!) || a.step - b.step);
+  const { storage, mode: given } = options;
+  assertMode("findBestCheckpoint", given ?? "min");
+  const candidates = (await listCheckpoints(folder, storage === undefined ? {} : { storage })).filter(
+    ({ monitored }) => monitored !== undefined && !Number.isNaN(monitored),
+  );
+  const sign = (given ?? candidates.at(-1)?.mode) === "max" ? -1 : 1;
+  candidates.sort((a, b) => sign * (a.monitored! - b.monitored!) || a.step - b.step);
   if (candidates.length === 0)
     throw new InputError(
       `findBestCheckpoint: expected a checkpoint with a monitored value in ${folder}, got none; pass monitor when saving`,

@@ -167,7 +167,10 @@ describe("Trainer", () => {
     expect(snapshots).toHaveLength(5);
     expect(await weights(run.model)).toEqual(snapshots[1]);
     await expect(
-      run.trainer.fit(run.loader, { epochs: 9, callbacks: [earlyStopping({ monitor: "validation.f1" })] }),
+      run.trainer.fit(run.loader, {
+        epochs: 9,
+        callbacks: [earlyStopping({ monitor: "validation.f1", mode: "max" })],
+      }),
     ).rejects.toThrow(/got monitor validation.f1/);
     run.dispose();
   });

@@ -2,6 +2,7 @@ import { InputError, WeightsError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
 import { listCheckpoints, loadCheckpoint, saveCheckpoint } from "../checkpoint.js";
 import type { EpochRecord } from "../history.js";
+import { monitorMode } from "../monitor-mode.js";
 import { assertOptionNames } from "../option-names.js";
 import type { TrainingStorage } from "../storage.js";
 import type { TrainingCallback, TrainingRun } from "./callback.js";
@@ -18,7 +19,7 @@ export interface CheckpointsOptions {
   readonly keepLast?: number;
   /** A value of the epochs, such as `"validation.loss"`: the checkpoint with the best one is kept too. */
   readonly monitor?: string;
-  /** Whether small or large values are good. Default "min". */
+  /** Whether small or large values are good. Default "min" for losses and errors; any other monitor needs it. */
   readonly mode?: "min" | "max";
   /** Default: the file system in Node, the browser's storage elsewhere. */
   readonly storage?: TrainingStorage;
@@ -26,7 +27,7 @@ export interface CheckpointsOptions {
 
 /**
  * Saves everything that an exact resume needs. Each checkpoint is written as a whole or not at all.
- * @throws InputError for counts below 1.
+ * @throws InputError for counts below 1, or a monitor that is no loss or error without a mode.
  * @example
  * await trainer.fit(loader, { epochs: 10, resumeFrom: "runs/a", callbacks: [checkpoints({ folder: "runs/a" })] });
  */
@@ -55,7 +56,7 @@ class Checkpoints implements TrainingCallback {
   readonly #options: CheckpointsOptions;
   readonly #everyEpochs: number | undefined;
   readonly #keepLast: number;
-  readonly #sign: number;
+  readonly #mode: "min" | "max";
   #storage: TrainingStorage | undefined;
 
   constructor(options: CheckpointsOptions) {
@@ -74,13 +75,11 @@ class Checkpoints implements TrainingCallback {
     assertCount("everySteps", everySteps);
     assertCount("everyEpochs", everyEpochs);
     assertCount("keepLast", keepLast);
-    if (mode !== undefined && mode !== "min" && mode !== "max")
-      throw new InputError(`checkpoints: expected mode min or max, got ${String(mode)}`);
     if (mode !== undefined && monitor === undefined)
       throw new InputError("checkpoints: expected a monitor beside mode, got none");
     this.#everyEpochs = everyEpochs ?? (everySteps === undefined || monitor !== undefined ? 1 : undefined);
     this.#keepLast = keepLast;
-    this.#sign = mode === "max" ? -1 : 1;
+    this.#mode = monitor === undefined ? "min" : monitorMode("checkpoints", monitor, mode);
     this.#options = options;
     this.#storage = options.storage;
   }
@@ -119,12 +118,15 @@ class Checkpoints implements TrainingCallback {
     const { folder } = this.#options;
     const storage = this.#storage ?? (await defaultStorage());
     const state = await trainer.state();
-    await saveCheckpoint(folder, state, { storage, ...(monitored === undefined ? {} : { monitored }) });
+    await saveCheckpoint(folder, state, {
+      storage,
+      ...(monitored === undefined ? {} : { monitored, mode: this.#mode }),
+    });
     const all = await listCheckpoints(folder, { storage });
     const kept = new Set(all.slice(-this.#keepLast));
     const best = all
       .filter((entry) => entry.monitored !== undefined && !Number.isNaN(entry.monitored))
-      .sort((a, b) => this.#sign * (a.monitored! - b.monitored!) || a.step - b.step)[0];
+      .sort((a, b) => (this.#mode === "max" ? -1 : 1) * (a.monitored! - b.monitored!) || a.step - b.step)[0];
     for (const entry of all) if (!kept.has(entry) && entry !== best) await storage.remove(entry.path);
   }
 }

@@ -1,6 +1,7 @@
 import { InputError, WeightsError } from "@ai/tensor";
 import type { StateDict } from "../../state-dict.js";
 import type { EpochRecord } from "../history.js";
+import { monitorMode } from "../monitor-mode.js";
 import { assertOptionNames } from "../option-names.js";
 import type { CallbackState, FitEnd, TrainingCallback, TrainingRun } from "./callback.js";
 
@@ -8,7 +9,7 @@ import type { CallbackState, FitEnd, TrainingCallback, TrainingRun } from "./cal
 export interface EarlyStoppingOptions {
   /** A value of the epochs, such as `"validation.loss"` (default) or `"validation.accuracy"`. */
   readonly monitor?: string;
-  /** Whether small or large is good. Default "min". */
+  /** Whether small or large is good. Default "min" for losses and errors; any other monitor needs it. */
   readonly mode?: "min" | "max";
   /** Epochs without improvement that are waited for. Default 3. */
   readonly patience?: number;
@@ -26,7 +27,7 @@ interface SavedState {
 
 /**
  * Ends a run when a value no longer improves, and restores the model as it was at its best.
- * @throws InputError for options out of range.
+ * @throws InputError for options out of range, or a monitor that is no loss or error without a mode.
  * @example
  * await trainer.fit(loader, { epochs: 100, validation, callbacks: [earlyStopping({ patience: 5 })] });
  */
@@ -51,13 +52,12 @@ export class EarlyStopping implements TrainingCallback {
     assertOptionNames("earlyStopping", options, ["monitor", "mode", "patience", "minDelta", "restoreBest"]);
     const {
       monitor = "validation.loss",
-      mode = "min",
+      mode: givenMode,
       patience = 3,
       minDelta = 0,
       restoreBest = true,
     } = options;
-    if (mode !== "min" && mode !== "max")
-      throw new InputError(`earlyStopping: expected mode min or max, got ${String(mode)}`);
+    const mode = monitorMode("earlyStopping", monitor, givenMode);
     if (!Number.isInteger(patience) || patience < 1)
       throw new InputError(`earlyStopping: expected an integer patience of at least 1, got ${patience}`);
     if (!(minDelta >= 0))

@@ -1,12 +1,10 @@
 import { InputError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
+import { SMALL_IS_GOOD } from "../monitor-mode.js";
 import { assertOptionNames } from "../option-names.js";
 import type { TrainingStorage } from "../storage.js";
 import { findRuns } from "./read-run.js";
 import type { ConfigValue, RunRecord } from "./run-record.js";
-
-/** Small is good for values of these names. */
-const SMALL_IS_GOOD = /loss|error|perplexity|mse|mae|distance|divergence/i;
 
 /** Options of {@link compareRuns}. */
 export interface CompareRunsOptions {
