@@ -21,6 +21,7 @@ export interface CosineAnnealingLrOptions {
  */
 export class CosineAnnealingLR extends LearningRateSchedule {
   protected override readonly kind = "CosineAnnealingLR";
+  override readonly chains = true;
   readonly #total: number;
   readonly #min: number;
 
@@ -39,5 +40,14 @@ export class CosineAnnealingLR extends LearningRateSchedule {
   override at(step: number, initial: number): ScheduledValues {
     const cosine = Math.cos((Math.PI * step) / this.#total);
     return { learningRate: this.#min + ((initial - this.#min) * (1 + cosine)) / 2 };
+  }
+
+  /** `min + (rate − min) · (1 + cos(π · step / total)) / (1 + cos(π · (step − 1) / total))`; after the lowest it rises to the initial rate. */
+  override from(rate: number, step: number, initial: number): number {
+    if (step === 0) return rate;
+    const height = (at: number): number => 1 + Math.cos((Math.PI * at) / this.#total);
+    if ((step - 1 - this.#total) % (2 * this.#total) === 0)
+      return rate + ((initial - this.#min) * height(this.#total - 1)) / 2;
+    return this.#min + ((rate - this.#min) * height(step)) / height(step - 1);
   }
 }

@@ -17,6 +17,7 @@ export interface ExponentialLrOptions {
 /** `initial · gamma^step`, as `torch.optim.lr_scheduler.ExponentialLR`. */
 export class ExponentialLR extends LearningRateSchedule {
   protected override readonly kind = "ExponentialLR";
+  override readonly chains = true;
   readonly #gamma: number;
 
   /** @throws InputError for a negative gamma. */
@@ -44,6 +45,7 @@ export interface ConstantLrOptions {
 /** `initial · factor` at first, then `initial`, as `torch.optim.lr_scheduler.ConstantLR`. */
 export class ConstantLR extends LearningRateSchedule {
   protected override readonly kind = "ConstantLR";
+  override readonly chains = true;
   readonly #factor: number;
   readonly #total: number;
 
@@ -75,6 +77,7 @@ export interface PolynomialLrOptions {
 /** `initial · (1 − step / totalIterations)^power`, then 0, as `torch.optim.lr_scheduler.PolynomialLR`. */
 export class PolynomialLR extends LearningRateSchedule {
   protected override readonly kind = "PolynomialLR";
+  override readonly chains = true;
   readonly #total: number;
   readonly #power: number;
 

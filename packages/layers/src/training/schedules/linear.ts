@@ -24,6 +24,7 @@ export interface LinearLrOptions {
  */
 export class LinearLR extends LearningRateSchedule {
   protected override readonly kind = "LinearLR";
+  override readonly chains = true;
   readonly #start: number;
   readonly #end: number;
   readonly #total: number;

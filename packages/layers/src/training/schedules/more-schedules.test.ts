@@ -69,6 +69,13 @@ const CASES: Readonly<Record<string, (target: ScheduledOptimizer) => LearningRat
       before: new CosineAnnealingLR(o, { totalIterations: 10 }),
       startStep: 5,
     }),
+  chained_lowest: (o) =>
+    new ChainedScheduler(o, {
+      schedules: [
+        new LinearLR(o, { startFactor: 0.5, totalIterations: 4 }),
+        new CosineAnnealingLR(o, { totalIterations: 4, minLearningRate: 0.1 }),
+      ],
+    }),
   plateau: (o) => new ReduceLROnPlateau(o, { patience: 1 }),
   plateau_cooldown: (o) =>
     new ReduceLROnPlateau(o, { patience: 0, cooldown: 2, factor: 0.5, minLearningRate: 0.06 }),
@@ -83,10 +90,72 @@ const CASES: Readonly<Record<string, (target: ScheduledOptimizer) => LearningRat
   plateau_relative: (o) => new ReduceLROnPlateau(o, { mode: "max", patience: 3, threshold: 0.2 }),
 };
 
+/** Schedules side by side on one optimizer, and which of them go on after a step. */
+interface Together {
+  readonly make: (target: ScheduledOptimizer) => LearningRateSchedule[];
+  readonly goesOn?: (step: number, index: number) => boolean;
+}
+
+const TOGETHER: Readonly<Record<string, Together>> = {
+  together_factors: {
+    make: (o) => [
+      new ConstantLR(o, { factor: 0.5, totalIterations: 3 }),
+      new PolynomialLR(o, { totalIterations: 9, power: 2 }),
+      new StepLR(o, { stepSize: 2, gamma: 0.5 }),
+      new MultiStepLR(o, { milestones: [3, 3, 6], gamma: 0.2 }),
+      new ExponentialLR(o, { gamma: 0.9 }),
+    ],
+  },
+  together_cosine: {
+    make: (o) => [
+      new LinearLR(o, { startFactor: 0.1, totalIterations: 4 }),
+      new CosineAnnealingLR(o, { totalIterations: 5, minLearningRate: 0.02 }),
+    ],
+    goesOn: (step, index) => index === 0 || step % 2 === 0,
+  },
+  together_plateau: {
+    make: (o) => [
+      new LinearLR(o, { startFactor: 0.25, totalIterations: 8 }),
+      new ReduceLROnPlateau(o, { factor: 0.5, patience: 1 }),
+    ],
+  },
+  together_swa: {
+    make: (o) => [
+      new CosineAnnealingLR(o, { totalIterations: 10 }),
+      new SWALR(o, { swaLearningRate: 0.05, annealingSteps: 3 }),
+    ],
+    goesOn: (step, index) => step >= 5 === (index === 1),
+  },
+};
+
+describe("schedules side by side equal PyTorch's at every step, also on from a saved state", () => {
+  it.each(Object.keys(TOGETHER))("%s", (name) => {
+    const { make, goesOn = () => true } = TOGETHER[name];
+    let target = optimizer();
+    let schedules = make(target);
+    [...fixture.host(name).values].forEach((rate, step) => {
+      const { learningRate } = target.groups[0].options;
+      expect(Math.abs(learningRate - rate), `step ${step}`).toBeLessThanOrEqual(1e-9 + 2e-7 * rate);
+      if (step === 6) {
+        const states = schedules.map((schedule) => JSON.parse(JSON.stringify(schedule.state())));
+        target = optimizer();
+        schedules = make(target);
+        schedules.forEach((schedule, index) => {
+          schedule.loadState(states[index]);
+        });
+        expect(target.groups[0].options.learningRate).toBe(learningRate);
+      }
+      schedules.forEach((schedule, index) => {
+        if (goesOn(step, index)) schedule.step(monitored[step]);
+      });
+    });
+  });
+});
+
 describe("schedules equal PyTorch's at every step", () => {
   it("covers every stored case", () => {
     const stored = fixture.names.filter((name) => name !== "plateau_values");
-    expect(Object.keys(CASES).sort()).toEqual([...stored].sort());
+    expect([...Object.keys(CASES), ...Object.keys(TOGETHER)].sort()).toEqual([...stored].sort());
   });
 
   it.each(Object.keys(CASES))("%s", (name) => {
@@ -121,40 +190,49 @@ describe("schedules equal PyTorch's at every step", () => {
 });
 
 describe("schedules", () => {
-  it("chain what has a lowest rate from what the one before gives", () => {
+  it("multiply what does not chain, each between its lowest rate and what the one before gives", () => {
     const target = optimizer(1);
     const schedule = new ChainedScheduler(target, {
       schedules: [
-        new LinearLR(target, { startFactor: 0.5, totalIterations: 4 }),
+        new LambdaLR(target, { factor: (step) => (step + 2) / 4 }),
         new CosineAnnealingLR(target, { totalIterations: 4, minLearningRate: 0.1 }),
       ],
     });
     schedule.step();
-    schedule.step();
-    expect(schedule.learningRates[0]).toBeCloseTo(0.1 + (0.75 - 0.1) / 2, 12);
+    expect(schedule.learningRates[0]).toBeCloseTo(0.1 + ((0.75 - 0.1) * (1 + Math.SQRT1_2)) / 2, 12);
   });
 
-  it("move one optimizer one at a time: a second one is refused, unless it comes after", () => {
+  it("go on from a rate that was set by hand, and a chain from those of before it", () => {
     const target = optimizer(1);
-    const constant = new ConstantLR(target, { factor: 0.1, totalIterations: 2 });
     const exponential = new ExponentialLR(target, { gamma: 0.5 });
-    constant.step();
-    const rates = constant.learningRates;
-    expect(() => exponential.step()).toThrow(
-      /^ExponentialLR.step: expected one schedule .* those of ConstantLR; put both in a ChainedScheduler/,
+    exponential.step();
+    target.groups[0].options = { learningRate: 0.1 };
+    exponential.step();
+    expect(exponential.learningRates).toEqual([0.05]);
+    const inner = (): LearningRateSchedule =>
+      new ChainedScheduler(target, { schedules: [new ConstantLR(target, { factor: 0.5 })] });
+    const chain = new ChainedScheduler(target, { schedules: [inner(), new StepLR(target, { stepSize: 1 })] });
+    expect(chain.learningRates).toEqual([0.025]);
+    chain.step();
+    expect(chain.learningRates[0]).toBeCloseTo(0.0025, 12);
+  });
+
+  it("that do not chain refuse to undo what another one did, unless they come after", () => {
+    const target = optimizer(1);
+    const lambda = new LambdaLR(target, { factor: () => 0.5 });
+    const exponential = new ExponentialLR(target, { gamma: 0.5 });
+    lambda.step();
+    exponential.step();
+    expect(() => lambda.step()).toThrow(
+      /^LambdaLR.step: expected one schedule .* those of ExponentialLR; put both in a ChainedScheduler/,
     );
-    expect(exponential.steps).toBe(0);
-    expect(constant.learningRates).toEqual(rates);
-    const plateau = new ReduceLROnPlateau(target, { patience: 0 });
-    constant.step();
-    plateau.step(1); // made when the other had moved: it takes over
-    expect(() => constant.step()).toThrow(/ConstantLR.step: .* ReduceLROnPlateau/);
-    const late = new ChainedScheduler(target, { schedules: [constant, exponential] });
-    late.step();
-    expect(() => plateau.step(2)).toThrow(/ReduceLROnPlateau.step: .* ChainedScheduler/);
-    expect(plateau.state()).toMatchObject({ steps: 1, badSteps: 0 });
+    expect(lambda.steps).toBe(1);
+    expect(lambda.learningRates).toEqual([0.25]);
+    const late = new CosineAnnealingWarmRestarts(target, { firstIterations: 2 });
+    late.step(); // made when the other had moved: it takes over
+    expect(late.learningRates[0]).toBeCloseTo(0.5, 12);
     // another optimizer is another matter
-    new ExponentialLR(optimizer(), { gamma: 0.5 }).step();
+    new LambdaLR(optimizer(), { factor: () => 1 }).step();
   });
 
   it("fall to a lowest rate of each group on a plateau", () => {
@@ -235,10 +313,11 @@ describe("schedules", () => {
       { ...state, initialLearningRates: undefined },
       { ...state, initialLearningRates: ["x"] },
       { ...state, initialLearningRates: [1, 2] },
+      { ...state, learningRates: [1, 2] },
     ])
       expect(() => schedule.loadState(junk as ScheduleState)).toThrow(/loadState: expected a state of/);
     if (name.startsWith("plateau"))
-      for (const part of [{ best: "x" }, { badSteps: -1 }, { learningRates: [] }])
+      for (const part of [{ best: "x" }, { badSteps: -1 }, { learningRates: undefined }])
         expect(() => schedule.loadState({ ...state, ...part } as ScheduleState)).toThrow(/expected best/);
     expect(schedule.state()).toEqual(state);
   });

@@ -18,6 +18,7 @@ export interface MultiStepLrOptions {
 /** `initial · gamma^(milestones that are reached)`, as `torch.optim.lr_scheduler.MultiStepLR`. */
 export class MultiStepLR extends LearningRateSchedule {
   protected override readonly kind = "MultiStepLR";
+  override readonly chains = true;
   readonly #milestones: readonly number[];
   readonly #gamma: number;
 

@@ -1,4 +1,5 @@
 import { InputError, WeightsError } from "@ai/tensor";
+import { monitorMode } from "../monitor-mode.js";
 import { assertOptionNames } from "../option-names.js";
 import {
   assertRate,
@@ -24,7 +25,7 @@ const OPTIONS = [
 export interface ReduceLrOnPlateauOptions {
   /** The value of an epoch that a trainer hands over. Default "validation.loss". */
   readonly monitor?: string;
-  /** Whether a lower or a higher value is better. Default "min". */
+  /** Whether a lower or a higher value is better. Default "min"; a `monitor` that is no loss or error needs it. */
   readonly mode?: "min" | "max";
   /** Factor of each reduction, in [0, 1). Default 0.1. */
   readonly factor?: number;
@@ -61,6 +62,7 @@ export interface ReduceLrOnPlateauState extends ScheduleState {
  */
 export class ReduceLROnPlateau extends LearningRateSchedule {
   protected override readonly kind = "ReduceLROnPlateau";
+  override readonly chains = true;
   override readonly monitor: string;
   readonly #options: Required<ReduceLrOnPlateauOptions>;
   /** One a group. */
@@ -76,7 +78,6 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
     assertOptionNames("ReduceLROnPlateau", options, OPTIONS);
     const all: Required<ReduceLrOnPlateauOptions> = {
       monitor: "validation.loss",
-      mode: "min",
       factor: 0.1,
       patience: 10,
       threshold: 1e-4,
@@ -85,10 +86,9 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
       minLearningRate: 0,
       epsilon: 1e-8,
       ...options,
+      mode: monitorMode("ReduceLROnPlateau", options.monitor ?? "validation.loss", options.mode),
     };
-    const { mode, thresholdMode, factor, patience, cooldown, threshold, minLearningRate, epsilon } = all;
-    if (mode !== "min" && mode !== "max")
-      throw new InputError(`ReduceLROnPlateau: expected mode min or max, got ${String(mode)}`);
+    const { thresholdMode, factor, patience, cooldown, threshold, minLearningRate, epsilon } = all;
     if (thresholdMode !== "relative" && thresholdMode !== "absolute")
       throw new InputError(
         `ReduceLROnPlateau: expected thresholdMode relative or absolute, got ${String(thresholdMode)}`,
@@ -117,13 +117,17 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
     return { learningRate: this.#rates[group] };
   }
 
+  /** The rate in force, or the reduced one. */
+  override from(_rate: number, _step: number, _initial: number, group: number): number {
+    return this.#rates[group];
+  }
+
   /** Goes to the next step. @param value What is monitored. @throws InputError unless it is a number. */
   override step(value?: number): void {
     if (typeof value !== "number")
       throw new InputError(
         `ReduceLROnPlateau.step: expected the value of ${this.monitor}, got ${typeof value}; in a trainer set scheduleInterval to "epoch"`,
       );
-    this.assertAlone();
     this.#rates = this.learningRates;
     if (this.#isBetter(value)) {
       this.#best = value;
@@ -163,7 +167,7 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
       best: this.#best,
       badSteps: this.#badSteps,
       cooldownLeft: this.#cooldownLeft,
-      learningRates: [...this.#rates],
+      learningRates: this.learningRates,
     };
   }
 

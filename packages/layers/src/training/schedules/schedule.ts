@@ -24,6 +24,8 @@ export interface ScheduleState {
   readonly name: string;
   readonly steps: number;
   readonly initialLearningRates: readonly number[];
+  /** The rates in force, one a group; without them those of the schedule alone hold. */
+  readonly learningRates?: readonly number[];
 }
 
 /** The schedule that moved an optimizer's rates last. */
@@ -33,25 +35,31 @@ const moving = new WeakMap<ScheduledOptimizer, LearningRateSchedule>();
  * Sets the learning rates of an optimizer's groups as a function of the number of steps.
  * Step 0 holds from construction on; call {@link step} after each step (or epoch) of the optimizer.
  *
- * A rate is a function of the step alone, so two schedules cannot move one optimizer side by side:
- * {@link ChainedScheduler} multiplies them, {@link SequentialLR} lets one follow another. One that is made after
- * another's last step takes over from it.
+ * Several schedules may move one optimizer, as PyTorch's do: one that {@link chains} goes on from the rate in force,
+ * whoever set it (`rate · factor(step) / factor(step − 1)` where its own is `initial · factor(step)`). The others set
+ * what follows from the step alone, and refuse to undo what another one did meanwhile. {@link ChainedScheduler} holds
+ * several as one, {@link SequentialLR} lets one follow another.
  */
 export abstract class LearningRateSchedule {
   /** Calls of {@link step} so far. */
   steps = 0;
   /** Name of the value of an epoch that {@link step} needs; undefined for schedules that need none. */
   readonly monitor?: string | undefined;
+  /** Whether it goes on from the rate in force; false: its rates follow from the step alone. */
+  readonly chains: boolean = false;
   /** The schedule's name in a saved state; class names do not survive bundlers. */
   protected abstract readonly kind: string;
   readonly #optimizer: ScheduledOptimizer;
   #initial: readonly number[];
+  /** The rates that it was made with. */
+  #found: readonly number[];
   /** The schedule before this one. */
   readonly #previous: LearningRateSchedule | undefined;
 
   protected constructor(optimizer: ScheduledOptimizer) {
     this.#optimizer = optimizer;
     this.#previous = moving.get(optimizer);
+    this.#found = this.learningRates;
     this.#initial = optimizer.groups.map((group) => {
       group.initialLearningRate ??= rateOf(group.options);
       return group.initialLearningRate;
@@ -60,6 +68,17 @@ export abstract class LearningRateSchedule {
 
   /** What holds at a step, from 0. @param initial The group's learning rate before any schedule. */
   abstract at(step: number, initial: number, group: number): ScheduledValues;
+
+  /**
+   * The rate at a step when another one than its own of the step before is in force: of a schedule that {@link chains}.
+   * By default it changes by the factor by which its own does; one of 0 leaves it.
+   * @param rate The rate in force. @param initial The group's learning rate before any schedule.
+   */
+  from(rate: number, step: number, _initial: number, group: number): number {
+    if (step === 0) return this.at(0, rate, group).learningRate;
+    const before = this.at(step - 1, 1, group).learningRate;
+    return before === 0 ? rate : (rate * this.at(step, 1, group).learningRate) / before;
+  }
 
   /** Whether it moves the rates of this optimizer. @internal */
   moves(optimizer: ScheduledOptimizer): boolean {
@@ -74,59 +93,88 @@ export abstract class LearningRateSchedule {
   /**
    * Goes to the next step.
    * @param _value What {@link monitor} names; others ignore it.
-   * @throws InputError when another schedule moves the same optimizer.
+   * @throws InputError when another schedule has moved the same optimizer and this one does not chain.
    */
   step(_value?: number): void {
-    this.assertAlone();
+    this.#assertAlone();
     moving.set(this.#optimizer, this);
     this.steps++;
     this.apply();
   }
 
-  /** @throws InputError when another schedule moves the same optimizer. */
-  protected assertAlone(): void {
+  /** @throws InputError when this would undo what another schedule did. */
+  #assertAlone(): void {
     const other = moving.get(this.#optimizer);
-    if (other !== undefined && other !== this && other !== this.#previous)
-      throw new InputError(
-        `${this.kind}.step: expected one schedule for an optimizer, got a step after those of ${other.kind}; put both in a ChainedScheduler (at once) or a SequentialLR (one after another)`,
-      );
+    if (this.chains || other === undefined || other === this || other === this.#previous) return;
+    throw new InputError(
+      `${this.kind}.step: expected one schedule for an optimizer where its rate follows from the step alone, got a step after those of ${other.kind}; put both in a ChainedScheduler (at once) or a SequentialLR (one after another)`,
+    );
   }
 
-  /** Sets what holds at the current step. */
-  protected apply(): void {
+  /** Sets what holds at the current step. @param rates In force before, one a group. */
+  protected apply(rates: readonly number[] = this.learningRates): void {
+    this.#set((index) => {
+      const initial = this.#initial[index];
+      if (!this.chains) return this.at(this.steps, initial, index);
+      // alone it takes its own rates: the factors' product would gather rounding errors
+      const own = this.steps === 0 ? initial : this.at(this.steps - 1, initial, index).learningRate;
+      const values = this.at(this.steps, initial, index);
+      if (rates[index] === own) return values;
+      return { ...values, learningRate: this.from(rates[index], this.steps, initial, index) };
+    });
+  }
+
+  /** Sets what holds at first, from the rates that were in force before a part of it was made. */
+  protected applyBefore(part: LearningRateSchedule): void {
+    this.#found = part.#found;
+    this.apply(this.#found);
+  }
+
+  #set(valuesOf: (group: number) => ScheduledValues): void {
     this.#optimizer.groups.forEach((group, index) => {
-      const { learningRate, momentum } = this.at(this.steps, this.#initial[index], index);
+      const { learningRate, momentum } = valuesOf(index);
       group.options = { ...group.options, learningRate, ...momentumOptions(group.options, momentum) };
     });
   }
 
   /** Where it stands. */
   state(): ScheduleState {
-    return { name: this.kind, steps: this.steps, initialLearningRates: [...this.#initial] };
+    const { kind: name, steps, learningRates } = this;
+    return { name, steps, initialLearningRates: [...this.#initial], learningRates };
   }
 
   /** Checks that a saved state fits this schedule, and changes nothing. @throws WeightsError when it does not, or is none. */
   assertState(state: ScheduleState): void {
-    const { name, steps, initialLearningRates: rates } = (state ?? {}) as Partial<ScheduleState>;
+    const {
+      name,
+      steps,
+      initialLearningRates: initial,
+      learningRates = initial,
+    } = (state ?? {}) as Partial<ScheduleState>;
+    const areRates = (rates: unknown): boolean =>
+      Array.isArray(rates) && rates.length === this.#initial.length && rates.every(Number.isFinite);
     const fits =
       name === this.kind &&
       Number.isSafeInteger(steps) &&
       (steps as number) >= 0 &&
-      Array.isArray(rates) &&
-      rates.length === this.#initial.length &&
-      rates.every(Number.isFinite);
+      areRates(initial) &&
+      areRates(learningRates);
     if (!fits)
       throw new WeightsError(
         `${this.kind}.loadState: expected a state of ${this.kind} with ${this.#initial.length} groups, got ${JSON.stringify(state) ?? typeof state}`,
       );
   }
 
-  /** Goes on from a saved state and sets the rates of its step. @throws WeightsError for another schedule's state; nothing changes then. */
+  /** Goes on from a saved state and sets the rates that were in force. @throws WeightsError for another schedule's state; nothing changes then. */
   loadState(state: ScheduleState): void {
     this.assertState(state);
     this.steps = state.steps;
     this.#initial = [...state.initialLearningRates];
-    this.apply();
+    const { learningRates } = state;
+    this.#set((index) => {
+      const values = this.at(this.steps, this.#initial[index], index);
+      return learningRates === undefined ? values : { ...values, learningRate: learningRates[index] };
+    });
   }
 }
 

@@ -18,6 +18,7 @@ export interface StepLrOptions {
 /** `initial · gamma^⌊step / stepSize⌋`, as `torch.optim.lr_scheduler.StepLR`. */
 export class StepLR extends LearningRateSchedule {
   protected override readonly kind = "StepLR";
+  override readonly chains = true;
   readonly #stepSize: number;
   readonly #gamma: number;
 

@@ -26,8 +26,8 @@ export interface SwaLrOptions {
 
 /**
  * From the rate at `startStep` to a fixed one, for weights that are averaged: `swa · a + start · (1 − a)`, where a goes
- * from 0 to 1 in a half cosine or a straight line. As `torch.optim.swa_utils.SWALR`; that one is stepped in the place of
- * another schedule from some epoch on, this one holds that schedule as `before`.
+ * from 0 to 1 in a half cosine or a straight line. As `torch.optim.swa_utils.SWALR`: step it in the place of another
+ * schedule from some epoch on, or let it hold that one as `before`, for a trainer, which has one schedule.
  * @see Izmailov, Podoprikhin, Garipov, Vetrov, Wilson (2018), "Averaging Weights Leads to Wider Optima and Better
  * Generalization", https://arxiv.org/abs/1803.05407
  * @example
@@ -41,6 +41,7 @@ export class SWALR extends LearningRateSchedule {
   readonly #isLinear: boolean;
   readonly #before: LearningRateSchedule | undefined;
   readonly #start: number;
+  override readonly chains: boolean;
 
   /** @throws InputError for rates or counts out of range, or a schedule before it that depends on more than the step. */
   constructor(optimizer: ScheduledOptimizer, options: SwaLrOptions) {
@@ -73,14 +74,28 @@ export class SWALR extends LearningRateSchedule {
     this.#isLinear = annealing === "linear";
     this.#before = before;
     this.#start = startStep;
+    this.chains = before === undefined;
     this.apply();
   }
 
   override at(step: number, initial: number, group: number): ScheduledValues {
     const values = this.#before?.at(Math.min(step, this.#start), initial, group) ?? { learningRate: initial };
     if (step < this.#start) return values;
-    const way = this.#steps === 0 ? 1 : Math.min(1, (step - this.#start) / this.#steps);
-    const share = this.#isLinear ? way : (1 - Math.cos(Math.PI * way)) / 2;
+    const share = this.#shareAt(step);
     return { ...values, learningRate: this.#rates[group] * share + values.learningRate * (1 - share) };
+  }
+
+  /** On from the rate in force: the one that it would have begun with takes the place of the initial one. */
+  override from(rate: number, step: number, _initial: number, group: number): number {
+    const [goal, before, share] = [this.#rates[group], this.#shareAt(step - 1), this.#shareAt(step)];
+    const start = before === 1 ? goal : (rate - before * goal) / (1 - before);
+    return goal * share + start * (1 - share);
+  }
+
+  /** How far it is on its way, from 0 to 1. */
+  #shareAt(step: number): number {
+    if (step < this.#start) return 0;
+    const way = this.#steps === 0 ? 1 : Math.min(1, (step - this.#start) / this.#steps);
+    return this.#isLinear ? way : (1 - Math.cos(Math.PI * way)) / 2;
   }
 }
