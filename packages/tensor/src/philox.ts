@@ -171,3 +171,10 @@ export function portableCircle(x: number): [number, number] {
       return [sine, -cosine];
   }
 }
+
+/** Two independent standard normal numbers out of two words. */
+export function boxMuller(first: number, second: number): [number, number] {
+  const radius = Math.sqrt(-2 * portableLog((first + 1) / TWO_POW_32));
+  const [cosine, sine] = portableCircle(second / TWO_POW_32);
+  return [radius * cosine, radius * sine];
+}

@@ -2,8 +2,8 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertList, assertOptions } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { InputError, ShapeError } from "./errors.js";
-import { bernoulliKernel, randomUniformKernel } from "./ops/random-kernels.js";
-import { fillBlocks, portableCircle, portableLog, streamOf, unitInterval, wordsFrom } from "./philox.js";
+import { bernoulliKernel, randomNormalKernel, randomUniformKernel } from "./ops/random-kernels.js";
+import { boxMuller, fillBlocks, streamOf, unitInterval, wordsFrom } from "./philox.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
 import { fromValues } from "./tensor.js";
 
@@ -179,12 +179,6 @@ function assertRange(operation: string, min: number, max: number): void {
     throw new InputError(`${operation}: expected integers min < max, got ${min} and ${max}`);
 }
 
-function boxMuller(first: number, second: number): [number, number] {
-  const radius = Math.sqrt(-2 * portableLog((first + 1) / TWO_POW_32));
-  const [cosine, sine] = portableCircle(second / TWO_POW_32);
-  return [radius * cosine, radius * sine];
-}
-
 let shared: RandomGenerator | undefined;
 
 /** The generator that is used where none is passed. Until {@link manualSeed} it starts from a fixed seed. */
@@ -216,8 +210,8 @@ function assertSizes(operation: string, shape: Shape): void {
     throw new ShapeError(`${operation}: expected non-negative integer sizes, got ${formatShape(shape)}`);
 }
 
-/** Moves a generator on by the words that a kernel draws for it. @returns where they begin */
-function skipWords(generator: RandomGenerator, count: number): RandomState {
+/** Moves a generator on by the words that a kernel draws for it. @returns where they begin @internal */
+export function skipWords(generator: RandomGenerator, count: number): RandomState {
   const state = generator.state();
   generator.setState({ ...state, counter: state.counter + count });
   return state;
@@ -267,14 +261,8 @@ export function randomNormal(
     throw new InputError(
       `randomNormal: expected a standardDeviation of at least 0, got ${standardDeviation}`,
     );
-  const values = new Float32Array(sizeOf(shape));
-  const words = generator.words(2 * Math.ceil(values.length / 2));
-  for (let i = 0; i < values.length; i += 2) {
-    const [first, second] = boxMuller(words[i], words[i + 1]);
-    values[i] = mean + standardDeviation * first;
-    if (i + 1 < values.length) values[i + 1] = mean + standardDeviation * second;
-  }
-  return fromValues(values, shape, "float32");
+  const position = skipWords(generator, 2 * Math.ceil(sizeOf(shape) / 2));
+  return randomNormalKernel({}, { shape: [...shape], mean, standardDeviation, position });
 }
 
 /**

@@ -101,3 +101,41 @@ export function argExtreme(x: usize, output: usize, outer: i32, length: i32, inn
       20 + <f32>length * <f32>min(inner, COLUMN_BLOCK),
     );
 }
+
+function integersPart(from: i32, to: i32): void {
+  const length = argument(2),
+    smallest = argument(3),
+    inner = argument(4);
+  for (; from < to; from++) {
+    const block = from / inner;
+    let x = addressArgument(0) + (<usize>(block * length * inner + (from - block * inner)) << 2),
+      best = load<i32>(x),
+      place = 0;
+    for (let i = 1; i < length; i++) {
+      x += <usize>inner << 2;
+      const value = load<i32>(x);
+      if (smallest ? value < best : value > best) {
+        best = value;
+        place = i;
+      }
+    }
+    store<i32>(addressArgument(1) + (<usize>from << 2), place);
+  }
+}
+
+/** The same of int32. */
+export function argExtremeOfIntegers(
+  x: usize,
+  output: usize,
+  outer: i32,
+  length: i32,
+  inner: i32,
+  smallest: i32,
+): void {
+  setArgument(0, x);
+  setArgument(1, output);
+  setArgument(2, length);
+  setArgument(3, smallest);
+  setArgument(4, inner);
+  forRange(integersPart, outer * inner, 16, 2 + <f32>length);
+}

@@ -2,6 +2,7 @@
 import {
   CAUSAL,
   DIM,
+  FACTOR_BYTES,
   KEY,
   KEYS,
   KEY_BLOCK,
@@ -15,6 +16,7 @@ import {
   VALUE,
   VALUE_DIM,
   WORK,
+  dropoutNanoseconds,
   dropoutRow,
   headOf,
   maskRow,
@@ -55,7 +57,8 @@ const SLOPES: usize = 16384;
 const WEIGHTS_TURNED: usize = 32768;
 const SLOPES_TURNED: usize = 49152;
 const SLOPES_LEFT: usize = 65536;
-const KEY_SUMS: usize = 81920;
+const FACTORS: usize = 81920;
+const KEY_SUMS: usize = FACTORS + FACTOR_BYTES;
 
 // @ts-ignore: decorator
 @inline
@@ -193,7 +196,8 @@ function block(head: i32, home: usize, first: i32, start: i32, forQueries: bool,
       logSum = load<f32>(addressArgument(LOG_SUMS) + ((<usize>head * <usize>queries) << 2) + at),
       shift = load<f32>(home + addressArgument(SHIFTS) + at);
     maskRow(scores, head, query, start, count);
-    slopeRow(scores, scores + SLOPES, dropoutRow(head, query, start), count, logSum, shift);
+    const dropout = dropoutRow(head, query, start, count, work + FACTORS);
+    slopeRow(scores, scores + SLOPES, dropout, count, logSum, shift);
   }
   if (forKeys) {
     const dKey = work + KEY_SUMS,
@@ -329,7 +333,7 @@ export function attentionGradient(
   setArgument(D_QUERY, dQuery);
   setArgument(D_KEY, dKey);
   setArgument(D_VALUE, dValue);
-  const both = (dim + valueDim) * (2 / OPERATIONS) + 3;
+  const both = (dim + valueDim) * (2 / OPERATIONS) + 3 + dropoutNanoseconds();
   if (batchHeads >= FEW_HEADS) {
     forTasks(headTask, batchHeads, pairs * (both + (2 * dim + valueDim) * (2 / OPERATIONS)));
     return;

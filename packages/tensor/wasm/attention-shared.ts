@@ -2,13 +2,15 @@
 import { divideUp } from "./layout";
 import { multiplyTile } from "./micro-kernel";
 import { packMatrixA } from "./pack";
-import { addressArgument, argument, setArgument, setFloatArgument } from "./threads";
+import { drawWords, setStream } from "./philox";
+import { addressArgument, argument, floatArgument, setArgument, setFloatArgument } from "./threads";
 
 // Arguments of a job; those of one direction start at OWN.
 export const QUERY: i32 = 0;
 export const KEY: i32 = 1;
 export const VALUE: i32 = 2;
 const MASK: i32 = 3;
+/** Factors of the weights; 0 none, {@link DRAWN} where they are drawn. */
 const DROPOUT: i32 = 4;
 const HEADS: i32 = 5;
 export const QUERIES: i32 = 6;
@@ -23,6 +25,13 @@ const MASK_KIND: i32 = 12;
 const MASK_STRIDES: i32 = 13;
 export const WORK: i32 = 17;
 export const OWN: i32 = 20;
+/** Factor of the weights that dropout keeps, the stream it draws from, and below what a word keeps one. */
+const KEPT: i32 = 54;
+const THRESHOLD: i32 = 55;
+const STREAM: i32 = 56;
+const DRAWN: i32 = 1;
+/** Bytes of working memory that the factors of a row take. */
+export const FACTOR_BYTES: usize = 384;
 
 /** Queries and keys of a block: the scores are 16 KiB, and tiles of this depth hide the cost of adding to sums. */
 export const QUERY_BLOCK: i32 = 64;
@@ -160,14 +169,48 @@ function addRow(scores: usize, mask: usize, stride: i32, count: i32): void {
   }
 }
 
-/** Address of the dropout factors of one query from key `first` on; 0 without dropout. */
-// @ts-ignore: decorator
-@inline
-export function dropoutRow(head: i32, query: i32, first: i32): usize {
-  const factors = addressArgument(DROPOUT),
-    keys = argument(KEYS);
+/**
+ * Has dropout draw its factors where they are used, instead of reading a matrix of them: the weight of query `i` and key
+ * `j` of a head takes the word that element `[head, i, j]` of {@link bernoulli}'s mask would.
+ */
+export function setAttentionDropout(
+  counterLow: i32,
+  counterHigh: i32,
+  streamLow: i32,
+  streamHigh: i32,
+  keyLow: i32,
+  keyHigh: i32,
+  threshold: i32,
+  factor: f64,
+): void {
+  setArgument(DROPOUT, DRAWN);
+  setStream(STREAM, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
+  setArgument(THRESHOLD, threshold);
+  setFloatArgument(KEPT, <f32>factor);
+}
+
+/** Nanoseconds that dropout adds to a weight. */
+export function dropoutNanoseconds(): f32 {
+  return addressArgument(DROPOUT) == DRAWN ? 2.5 : 0;
+}
+
+/**
+ * Address of the dropout factors of one query from key `first` on; 0 without dropout.
+ * @param place {@link FACTOR_BYTES} of working memory.
+ */
+export function dropoutRow(head: i32, query: i32, first: i32, count: i32, place: usize): usize {
+  const factors = addressArgument(DROPOUT);
   if (!factors) return 0;
-  return headOf(factors, head, argument(QUERIES), keys) + ((<usize>query * <usize>keys + <usize>first) << 2);
+  const element =
+    (<u64>head * <u64>argument(QUERIES) + <u64>query) * <u64>argument(KEYS) + <u64>first;
+  if (factors != DRAWN) return factors + (<usize>element << 2);
+  const words = drawWords(STREAM, element, count, place),
+    limit = i32x4.splat(argument(THRESHOLD)),
+    kept = f32x4.splat(floatArgument(KEPT)),
+    end = words + (<usize>count << 2);
+  for (let p = words; p < end; p += 16)
+    v128.store(p, v128.and(i32x4.lt_s(i32x4.shr_u(v128.load(p), 8), limit), kept));
+  return words;
 }
 
 export function multiplyRow(x: usize, factors: usize, count: i32): void {
@@ -197,5 +240,3 @@ export function scaleRow(x: usize, output: usize, count: i32, factor: f32): void
     output += 4;
   }
 }
-
-/** Floats of the packed keys and of the packed values of one head. */

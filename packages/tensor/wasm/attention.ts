@@ -4,6 +4,7 @@
 import {
   CAUSAL,
   DIM,
+  FACTOR_BYTES,
   KEY,
   KEYS,
   KEY_BLOCK,
@@ -17,6 +18,7 @@ import {
   VALUE,
   VALUE_DIM,
   WORK,
+  dropoutNanoseconds,
   dropoutRow,
   headOf,
   maskRow,
@@ -67,9 +69,11 @@ function packTask(head: i32, _: i32): void {
   packMatrixB(value, <usize>valueDim << 2, 0, valueDim, 0, keys, 0, divideUp(valueDim, 8), output);
 }
 
-// Working memory of a task: largest scores and sums of its rows, scores, packed weights, packed queries, sums of values.
+// Working memory of a task: largest scores and sums of its rows, factors of dropout, scores, packed weights, packed queries,
+// sums of values.
 const SUMS: usize = 256;
-const SCORES: usize = 1024;
+const FACTORS: usize = 768;
+const SCORES: usize = FACTORS + FACTOR_BYTES;
 const WEIGHTS: usize = SCORES + 16384;
 const QUERIES_PACKED: usize = WEIGHTS + 16384;
 
@@ -88,7 +92,7 @@ function weighRow(work: usize, row: i32, head: i32, query: i32, first: i32, coun
   store<f32>(place, largest);
   const factor: f32 = before == largest ? 1 : f32x4.extract_lane(exponential(f32x4.splat(before - largest)), 0);
   store<f64>(sum, load<f64>(sum) * <f64>factor + exponentialRow(scores, scores, count, largest, true));
-  const dropout = dropoutRow(head, query, first);
+  const dropout = dropoutRow(head, query, first, count, work + FACTORS);
   if (dropout) multiplyRow(scores, dropout, count);
   return factor;
 }
@@ -261,7 +265,7 @@ export function attention(batchHeads: i32, output: usize, logSums: usize, work: 
   const queries = argument(QUERIES),
     pairs = <f32>queries * <f32>argument(KEYS),
     sizes = <f32>argument(DIM) + <f32>argument(VALUE_DIM);
-  let cost = <f32>batchHeads * pairs * (sizes * 2 / OPERATIONS + 2);
+  let cost = <f32>batchHeads * pairs * (sizes * 2 / OPERATIONS + 2 + dropoutNanoseconds());
   if (argument(CAUSAL)) cost *= 0.5;
   setArgument(OUTPUT, output);
   setArgument(LOG_SUMS, logSums);

@@ -1,9 +1,17 @@
 import { scratch } from "./layout";
+import { floorDivide, power, remainder } from "./power";
 import { advance, axisLength, movedA, movedB, seek, strideA, strideB, walkLength } from "./strided";
 import { addressArgument, argument, forRange, setArgument } from "./threads";
 
 /** Time of an element on one thread, roughly. */
 const NANOSECONDS: f32 = 0.5;
+const POWER_NANOSECONDS: f32 = 6;
+
+// @ts-ignore: decorator
+@inline
+function nanoseconds(operation: i32): f32 {
+  return operation >= POWER ? POWER_NANOSECONDS : NANOSECONDS;
+}
 
 // Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
 const ADD: i32 = 0;
@@ -16,11 +24,17 @@ const SQUARED_DIFFERENCE: i32 = 6;
 const RELU_GRADIENT: i32 = 7;
 const SIGMOID_GRADIENT: i32 = 8;
 const TANH_GRADIENT: i32 = 9;
+const POWER: i32 = 10;
+const FLOOR_DIVIDE: i32 = 11;
+const REMAINDER: i32 = 12;
 const EQUAL: i32 = 0;
 const NOT_EQUAL: i32 = 1;
 const LESS: i32 = 2;
 const LESS_EQUAL: i32 = 3;
 const GREATER: i32 = 4;
+const GREATER_EQUAL: i32 = 5;
+/** The same comparisons of int32 have this number more. */
+const INTEGERS: i32 = 6;
 
 // @ts-ignore: decorator
 @inline
@@ -46,6 +60,8 @@ function apply(operation: i32, a: v128, b: v128): v128 {
       return v128.andnot(a, f32x4.le(b, f32x4.splat(0)));
     case SIGMOID_GRADIENT: // a: gradient, b: output
       return f32x4.mul(a, f32x4.mul(b, f32x4.sub(f32x4.splat(1), b)));
+    case POWER:
+      return power(a, b);
     default: // TANH_GRADIENT, likewise
       return f32x4.mul(a, f32x4.sub(f32x4.splat(1), f32x4.mul(b, b)));
   }
@@ -81,6 +97,15 @@ function run(operation: i32, a: usize, b: usize, output: usize, count: i32, move
   else loop(operation, a, b, output, count, false, false);
 }
 
+/** Whole quotients and what they leave, one by one. */
+function divide(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
+  for (let i = 0; i < count; i++) {
+    const x = load<f32>(a + (<usize>(i * moveA) << 2)),
+      y = load<f32>(b + (<usize>(i * moveB) << 2));
+    store<f32>(output + (<usize>i << 2), operation == REMAINDER ? remainder(x, y) : floorDivide(x, y));
+  }
+}
+
 function operate(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
   switch (operation) {
     case ADD:
@@ -101,6 +126,11 @@ function operate(operation: i32, a: usize, b: usize, output: usize, count: i32, 
       return run(RELU_GRADIENT, a, b, output, count, moveA, moveB);
     case SIGMOID_GRADIENT:
       return run(SIGMOID_GRADIENT, a, b, output, count, moveA, moveB);
+    case POWER:
+      return run(POWER, a, b, output, count, moveA, moveB);
+    case FLOOR_DIVIDE:
+    case REMAINDER:
+      return divide(operation, a, b, output, count, moveA, moveB);
     default:
       return run(TANH_GRADIENT, a, b, output, count, moveA, moveB);
   }
@@ -133,7 +163,7 @@ function binaryPart(from: i32, to: i32): void {
 export function binary(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
   setOperands(operation, a, b, output, moveA);
   setArgument(5, moveB);
-  forRange(binaryPart, count, 64, NANOSECONDS);
+  forRange(binaryPart, count, 64, nanoseconds(operation));
 }
 
 /** Floats of a row below which a call a row costs more than the row. */
@@ -196,8 +226,8 @@ export function binaryBroadcast(operation: i32, a: usize, b: usize, output: usiz
   const last = axes - 1,
     count = axisLength(last),
     rowOnRows = axes == 2 && strideA(1) == 1 && strideB(1) == 1 && strideA(0) == count && strideB(0) == 0;
-  if (rowOnRows && count < SHORT) forRange(repeatRow, axisLength(0), 1, NANOSECONDS * <f32>count);
-  else forRange(broadcastPart, walkLength(axes), 64, NANOSECONDS);
+  if (rowOnRows && count < SHORT) forRange(repeatRow, axisLength(0), 1, nanoseconds(operation) * <f32>count);
+  else forRange(broadcastPart, walkLength(axes), 64, nanoseconds(operation));
 }
 
 // @ts-ignore: decorator
@@ -214,8 +244,20 @@ function compareFour(operation: i32, a: v128, b: v128): v128 {
       return f32x4.le(a, b);
     case GREATER:
       return f32x4.gt(a, b);
-    default:
+    case GREATER_EQUAL:
       return f32x4.ge(a, b);
+    case EQUAL + INTEGERS:
+      return i32x4.eq(a, b);
+    case NOT_EQUAL + INTEGERS:
+      return i32x4.ne(a, b);
+    case LESS + INTEGERS:
+      return i32x4.lt_s(a, b);
+    case LESS_EQUAL + INTEGERS:
+      return i32x4.le_s(a, b);
+    case GREATER + INTEGERS:
+      return i32x4.gt_s(a, b);
+    default:
+      return i32x4.ge_s(a, b);
   }
 }
 
@@ -274,54 +316,8 @@ function comparePart(from: i32, to: i32): void {
   }
 }
 
-/** Comparisons of floats over `axes` axes, one byte a result. */
+/** Comparisons of floats, or of int32, over `axes` axes, one byte a result. */
 export function compareBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
   setOperands(operation, a, b, output, axes);
   forRange(comparePart, walkLength(axes), 64, NANOSECONDS);
-}
-
-function integerRun(operation: i32, a: usize, b: usize, output: usize, count: i32, moveA: i32, moveB: i32): void {
-  for (let i = 0; i < count; i++) {
-    const x = load<i32>(a + (<usize>(i * moveA) << 2)),
-      y = load<i32>(b + (<usize>(i * moveB) << 2));
-    store<i32>(output + (<usize>i << 2), operation == ADD ? x + y : operation == SUB ? x - y : x * y);
-  }
-}
-
-function integerPart(from: i32, to: i32): void {
-  const operation = argument(0),
-    last = argument(4) - 1,
-    count = axisLength(last),
-    moveA = strideA(last),
-    moveB = strideB(last);
-  let a = addressArgument(1),
-    b = addressArgument(2),
-    output = addressArgument(3) + (<usize>from << 2),
-    start = from % count;
-  seek(last, from / count);
-  while (true) {
-    a += <usize>(movedA() << 2);
-    b += <usize>(movedB() << 2);
-    const length = min(count - start, to - from);
-    integerRun(
-      operation,
-      a + (<usize>(start * moveA) << 2),
-      b + (<usize>(start * moveB) << 2),
-      output,
-      length,
-      moveA,
-      moveB,
-    );
-    from += length;
-    if (from >= to) return;
-    output += <usize>length << 2;
-    start = 0;
-    advance(last);
-  }
-}
-
-/** int32 addition, subtraction and multiplication, which wrap. */
-export function integerBroadcast(operation: i32, a: usize, b: usize, output: usize, axes: i32): void {
-  setOperands(operation, a, b, output, axes);
-  forRange(integerPart, walkLength(axes), 64, NANOSECONDS);
 }

@@ -5,7 +5,8 @@ export { setProduct, packProduct, multiply, multiplyBatch } from "./gemm";
 export { multiplyDeep, deepParts } from "./gemm-deep";
 export { multiplyVector, multiplyVectorTransposed, vectorParts } from "./gemv";
 export { setAxis } from "./strided";
-export { binary, binaryBroadcast, compareBroadcast, integerBroadcast } from "./binary";
+export { binary, binaryBroadcast, compareBroadcast } from "./binary";
+export { integerBroadcast, integerUnary } from "./integer-elementwise";
 export { select } from "./select";
 export { unary } from "./unary";
 export {
@@ -21,12 +22,12 @@ export { gather, scatterAdd, takeAlong, putAlong } from "./gather";
 export { reduceRows } from "./reduce";
 export { reduceColumns } from "./reduce-columns";
 export { softmax, softmaxGradient, logSoftmax, logSoftmaxGradient } from "./softmax";
-export { argExtreme } from "./arg-extreme";
+export { argExtreme, argExtremeOfIntegers } from "./arg-extreme";
 export { argSort, sortBytes } from "./sort";
 export { cumulative } from "./cumulative";
 export { resample } from "./resample";
 export { reduceIntegers, reduceTruth, testFloats, logic, oneHot, flattenIndices } from "./integers";
-export { maxPool, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
+export { maxPool, maxPoolCells, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
 export {
   layerNorm,
   layerNormInputGradient,
@@ -42,7 +43,7 @@ export { lstmCell, lstmCellGradient, gruCell, gruCellGradient } from "./recurren
 export { lstmSequence, lstmSequenceGradient, lstmSequenceBytes } from "./lstm-sequence";
 export { gruSequence, gruSequenceGradient, gruSequenceBytes } from "./gru-sequence";
 export { linearChain, linearChainGradient, linearChainBytes } from "./linear-chain";
-export { setAttention } from "./attention-shared";
+export { setAttention, setAttentionDropout } from "./attention-shared";
 export { attentionBytes, attention } from "./attention";
 export { attentionGradientBytes, attentionGradient } from "./attention-gradient";
 export { crossEntropy, crossEntropyGradient } from "./cross-entropy";
@@ -66,3 +67,4 @@ export { unpackWeights, packWeights } from "./quantized";
 export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";
 export { bernoulli, randomUniform } from "./philox";
+export { randomNormal } from "./random-normal";

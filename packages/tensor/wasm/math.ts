@@ -100,7 +100,7 @@ export function hyperbolicTangent(x: v128): v128 {
   p = horner(p, z, 1.33314422036e-1);
   p = horner(p, z, -3.33332819422e-1);
   const near = f32x4.add(f32x4.mul(f32x4.mul(p, z), x), x);
-  return v128.bitselect(near, v128.or(far, signOf(x)), f32x4.lt(size, f32x4.splat(0.625)));
+  return v128.or(v128.bitselect(near, far, f32x4.lt(size, f32x4.splat(0.625))), signOf(x)); // −0 stays −0
 }
 
 /** 1 / (1 + e^−x), from e^−|x| so that the small side keeps its digits. */

@@ -9,19 +9,19 @@ const WEYL_1: i32 = 0xbb67ae85;
 /** Words of four blocks. */
 const GROUP: i32 = 16;
 /** Elements that a thread draws words for at a time: with those of a group that it skips they fill 4 KiB. */
-const BATCH: i32 = 1008;
+export const BATCH: i32 = 1008;
 
-// Places of the arguments.
+// Places of the arguments. A stream takes six, from COUNTER on or from where another job has room for it.
 const OUTPUT: i32 = 0;
-const COUNTER: i32 = 1;
-const STREAM: i32 = 3;
-const KEY: i32 = 5;
+export const COUNTER: i32 = 1;
+const STREAM: i32 = 2;
+const KEY: i32 = 4;
 const THRESHOLD: i32 = 7;
 const MIN: i32 = 8;
 const RANGE: i32 = 10;
 const MAX: i32 = 12;
 
-function setWide(index: i32, value: u64): void {
+export function setWide(index: i32, value: u64): void {
   setArgument(index, <usize>value);
   setArgument(index + 1, <usize>(value >> 32));
 }
@@ -34,12 +34,12 @@ function wideArgument(index: i32): u64 {
 
 // @ts-ignore: decorator
 @inline
-function doubleArgument(index: i32): f64 {
+export function doubleArgument(index: i32): f64 {
   return reinterpret<f64>(wideArgument(index));
 }
 
-/** The 16 words of `block` and the three that follow it. */
-function drawGroup(place: usize, block: u64): void {
+/** The 16 words of `block` and the three that follow it, of the stream whose arguments start at `stream`. */
+function drawGroup(place: usize, block: u64, stream: i32): void {
   const first = i32x4.splat(<i32>block),
     multiplier0 = i32x4.splat(MULTIPLIER_0),
     multiplier1 = i32x4.splat(MULTIPLIER_1),
@@ -48,10 +48,10 @@ function drawGroup(place: usize, block: u64): void {
   let c0 = i32x4.add(first, i32x4(0, 1, 2, 3)),
     // a lane that went over 2^32 carries: the comparison is −1 there
     c1 = i32x4.sub(i32x4.splat(<i32>(block >> 32)), i32x4.lt_u(c0, first)),
-    c2 = i32x4.splat(argument(STREAM)),
-    c3 = i32x4.splat(argument(STREAM + 1)),
-    k0 = i32x4.splat(argument(KEY)),
-    k1 = i32x4.splat(argument(KEY + 1));
+    c2 = i32x4.splat(argument(stream + STREAM)),
+    c3 = i32x4.splat(argument(stream + STREAM + 1)),
+    k0 = i32x4.splat(argument(stream + KEY)),
+    k1 = i32x4.splat(argument(stream + KEY + 1));
   for (let round = 0; round < 10; round++) {
     const a = i64x2.extmul_low_i32x4_u(c0, multiplier0),
       b = i64x2.extmul_high_i32x4_u(c0, multiplier0),
@@ -75,18 +75,29 @@ function drawGroup(place: usize, block: u64): void {
   v128.store(place, v128.shuffle<i64>(evenHigh, oddHigh, 1, 3), 48);
 }
 
-/** Draws the words of elements `[from, from + count)` into working memory. @returns the address of the first */
-function draw(from: i32, count: i32): usize {
-  const position = wideArgument(COUNTER) + <u64>from,
+/**
+ * Draws words `[from, from + count)` after the start of the stream whose arguments stand at `stream`.
+ * @param place Room for the words, and for those of a group that lie before and behind them: 76 bytes more.
+ * @returns the address of the first
+ */
+export function drawWords(stream: i32, from: u64, count: i32, place: usize): usize {
+  const position = wideArgument(stream) + from,
     skipped = <i32>(position & 3);
   let block = position >> 2,
-    place = scratch();
+    target = place;
   for (let drawn = -skipped; drawn < count; drawn += GROUP) {
-    drawGroup(place, block);
-    place += GROUP << 2;
+    drawGroup(target, block, stream);
+    target += GROUP << 2;
     block += 4;
   }
-  return scratch() + (<usize>skipped << 2);
+  return place + (<usize>skipped << 2);
+}
+
+/** The words of elements `[from, from + count)`, at most {@link BATCH}, in working memory. */
+// @ts-ignore: decorator
+@inline
+export function draw(from: i32, count: i32): usize {
+  return drawWords(COUNTER, <u64>from, count, scratch());
 }
 
 /** 1 where the upper 24 bits of a word lie below the threshold. */
@@ -157,14 +168,16 @@ export function bernoulli(
   threshold: i32,
   isBool: i32,
 ): void {
-  setStream(output, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
+  setArgument(OUTPUT, output);
+  setStream(COUNTER, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
   setArgument(THRESHOLD, threshold);
   if (isBool) forRange(bytesPart, count, 64, 2.5);
   else forRange(floatsPart, count, 64, 2.5);
 }
 
-function setStream(
-  output: usize,
+/** Sets the six arguments of a stream. */
+export function setStream(
+  place: i32,
   counterLow: i32,
   counterHigh: i32,
   streamLow: i32,
@@ -172,13 +185,12 @@ function setStream(
   keyLow: i32,
   keyHigh: i32,
 ): void {
-  setArgument(OUTPUT, output);
-  setArgument(COUNTER, counterLow);
-  setArgument(COUNTER + 1, counterHigh);
-  setArgument(STREAM, streamLow);
-  setArgument(STREAM + 1, streamHigh);
-  setArgument(KEY, keyLow);
-  setArgument(KEY + 1, keyHigh);
+  setArgument(place, counterLow);
+  setArgument(place + 1, counterHigh);
+  setArgument(place + STREAM, streamLow);
+  setArgument(place + STREAM + 1, streamHigh);
+  setArgument(place + KEY, keyLow);
+  setArgument(place + KEY + 1, keyHigh);
 }
 
 /** Two doubles `minimum + range·u`. */
@@ -225,7 +237,8 @@ export function randomUniform(
   minimum: f64,
   maximum: f64,
 ): void {
-  setStream(output, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
+  setArgument(OUTPUT, output);
+  setStream(COUNTER, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
   setWide(MIN, reinterpret<u64>(minimum));
   setWide(RANGE, reinterpret<u64>(maximum - minimum));
   setWide(MAX, reinterpret<u64>(maximum));

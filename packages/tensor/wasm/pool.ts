@@ -33,7 +33,6 @@ const GROUP_BYTES: i32 = 64;
 /** With as many images, each is one task. */
 const MANY_IMAGES: i32 = 16;
 
-
 let firstRow: i32 = 0;
 let endRow: i32 = 0;
 let firstColumn: i32 = 0;
@@ -75,18 +74,26 @@ function outputBytes(): usize {
   return <usize>(word(OUT_HEIGHT) * word(OUT_WIDTH) * word(CHANNELS)) << 2;
 }
 
+const MAXIMUM: i32 = 0;
+const AVERAGE: i32 = 1;
+const CELL: i32 = 2;
+
 /** Output pixels `[from, to)`. */
 function maxPart(from: i32, to: i32): void {
-  forwardPart(true, from, to);
+  forwardPart(MAXIMUM, from, to);
 }
 
 function averagePart(from: i32, to: i32): void {
-  forwardPart(false, from, to);
+  forwardPart(AVERAGE, from, to);
+}
+
+function cellsPart(from: i32, to: i32): void {
+  forwardPart(CELL, from, to);
 }
 
 // @ts-ignore: decorator
 @inline
-function forwardPart(maximum: bool, from: i32, to: i32): void {
+function forwardPart(kind: i32, from: i32, to: i32): void {
   const outHeight = word(OUT_HEIGHT),
     outWidth = word(OUT_WIDTH),
     mode = argument(MODE),
@@ -99,7 +106,8 @@ function forwardPart(maximum: bool, from: i32, to: i32): void {
       y = row - n * outHeight,
       x = addressArgument(SOURCE) + <usize>n * imageBytes();
     setWindow(y, column);
-    if (maximum) maxPixel(x, output, pixelBytes, mode);
+    if (kind == MAXIMUM) maxPixel(x, output, pixelBytes, mode);
+    else if (kind == CELL) maxCell(x, output, pixelBytes);
     else averagePixel(x, output, pixelBytes, windowSize(y, column, mode));
     output += pixelBytes;
     column++;
@@ -116,6 +124,13 @@ export function maxPool(x: usize, output: usize, batch: i32, keepNaN: i32): void
   setArgument(TARGET, output);
   setArgument(MODE, keepNaN);
   forRange(maxPart, batch * word(OUT_HEIGHT) * word(OUT_WIDTH), 4, pixelNanoseconds());
+}
+
+/** Where the largest value of each window lies, `row · width + column`: the first of equals, the last NaN. */
+export function maxPoolCells(x: usize, output: usize, batch: i32): void {
+  setArgument(SOURCE, x);
+  setArgument(TARGET, output);
+  forRange(cellsPart, batch * word(OUT_HEIGHT) * word(OUT_WIDTH), 4, pixelNanoseconds());
 }
 
 /** Mean of each window. */
@@ -155,6 +170,43 @@ function maxPixel(x: usize, output: usize, pixelBytes: usize, keepNaN: i32): voi
         // a NaN stays: no comparison with it holds
       }
     store<f32>(output + f, best);
+  }
+}
+
+function maxCell(x: usize, output: usize, pixelBytes: usize): void {
+  const width = word(WIDTH),
+    start = firstRow * width + firstColumn;
+  if (firstRow >= endRow || firstColumn >= endColumn) {
+    memory.fill(output, 0, pixelBytes);
+    return;
+  }
+  let f: usize = 0;
+  for (; f + 16 <= pixelBytes; f += 16) {
+    let best = v128.load(x + <usize>start * pixelBytes + f),
+      cells = i32x4.splat(start);
+    for (let row = firstRow; row < endRow; row += word(DILATION_HEIGHT))
+      for (let column = firstColumn; column < endColumn; column += word(DILATION_WIDTH)) {
+        const cell = row * width + column,
+          value = v128.load(x + <usize>cell * pixelBytes + f),
+          wins = v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
+        best = v128.bitselect(value, best, wins);
+        cells = v128.bitselect(i32x4.splat(cell), cells, wins);
+      }
+    v128.store(output + f, cells);
+  }
+  for (; f < pixelBytes; f += 4) {
+    let best = load<f32>(x + <usize>start * pixelBytes + f),
+      place = start;
+    for (let row = firstRow; row < endRow; row += word(DILATION_HEIGHT))
+      for (let column = firstColumn; column < endColumn; column += word(DILATION_WIDTH)) {
+        const cell = row * width + column,
+          value = load<f32>(x + <usize>cell * pixelBytes + f);
+        if (value > best || value != value) {
+          best = value;
+          place = cell;
+        }
+      }
+    store<i32>(output + f, place);
   }
 }
 

@@ -1,3 +1,4 @@
+import { cosine, sine, tangent } from "./circular";
 import { errorFunction, exponential, hyperbolicTangent, logarithm, logistic } from "./math";
 import { addressArgument, argument, floatArgument, forRange, setArgument, setFloatArgument } from "./threads";
 
@@ -25,6 +26,10 @@ const CLIP: i32 = 19;
 const SOFTPLUS: i32 = 20;
 const LOG1P: i32 = 21;
 const EXPM1: i32 = 22;
+const SIN: i32 = 23;
+const COS: i32 = 24;
+const TAN: i32 = 25;
+const SIGN: i32 = 26;
 
 // @ts-ignore: decorator
 @inline
@@ -51,7 +56,8 @@ function exponentialMinusOne(x: v128): v128 {
   series = f32x4.add(f32x4.mul(series, x), f32x4.splat(0.5));
   series = f32x4.add(f32x4.mul(f32x4.mul(series, x), x), x);
   const minusOne = f32x4.sub(exponential(x), f32x4.splat(1));
-  return v128.bitselect(series, minusOne, f32x4.lt(f32x4.abs(x), f32x4.splat(0.125)));
+  const value = v128.bitselect(series, minusOne, f32x4.lt(f32x4.abs(x), f32x4.splat(0.125)));
+  return v128.or(value, v128.and(x, i32x4.splat(<i32>0x80000000))); // −0 stays −0
 }
 
 /** ln(1 + x): the logarithm of the rounded sum, scaled by what rounding did to x; x itself where the sum is 1. */
@@ -117,6 +123,17 @@ function apply(operation: i32, x: v128, p: v128, q: v128): v128 {
       return logarithmPlusOne(x);
     case EXPM1:
       return exponentialMinusOne(x);
+    case SIN:
+      return sine(x);
+    case COS:
+      return cosine(x);
+    case TAN:
+      return tangent(x);
+    case SIGN: {
+      const zero = f32x4.splat(0),
+        one = f32x4.splat(1);
+      return f32x4.sub(v128.and(one, f32x4.gt(x, zero)), v128.and(one, f32x4.lt(x, zero)));
+    }
     default:
       return softplus(x);
   }
@@ -187,6 +204,14 @@ function part(from: i32, to: i32): void {
       return loop(LOG1P, x, output, count, first, second);
     case EXPM1:
       return loop(EXPM1, x, output, count, first, second);
+    case SIN:
+      return loop(SIN, x, output, count, first, second);
+    case COS:
+      return loop(COS, x, output, count, first, second);
+    case TAN:
+      return loop(TAN, x, output, count, first, second);
+    case SIGN:
+      return loop(SIGN, x, output, count, first, second);
     default:
       return loop(SOFTPLUS, x, output, count, first, second);
   }
@@ -194,6 +219,8 @@ function part(from: i32, to: i32): void {
 
 /** Rough nanoseconds of an element on one thread. */
 function cost(operation: i32): f32 {
+  if (operation == SIGN) return 0.4;
+  if (operation >= SIN) return 4;
   if (operation == ERF || operation == ELU || operation >= SOFTPLUS) return 2;
   return operation >= EXP && operation <= SIGMOID ? 1.2 : 0.4;
 }

@@ -8,6 +8,7 @@ import {
   remainderFloat,
   remainderInt,
 } from "../backends/host/functions.js";
+import { arithmeticWasm } from "../backends/wasm/ops/elementwise.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { DTypeError } from "../errors.js";
 import {
@@ -22,7 +23,7 @@ import {
   squaredDifferenceGradient,
   subGradient,
 } from "../gradients/arithmetic.js";
-import { defineKernel } from "../kernels/define-kernel.js";
+import { defineKernel, type KernelCall } from "../kernels/define-kernel.js";
 import { tidy } from "../memory.js";
 import type { TensorLike } from "../tensor.js";
 import { areBool, type BinaryInputs, binary, type NoAttributes } from "./broadcast.js";
@@ -48,13 +49,17 @@ const subKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   gradient: subGradient,
 });
 
+function multiplied({ inputs }: KernelCall): (a: number, b: number) => number {
+  return inputs.a.dtype === "float32" ? (a, b) => a * b : Math.imul;
+}
+
 const mulKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Multiply",
   stock: "Multiply",
   implementations: {
-    cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? (a, b) => a * b : Math.imul),
+    cpu: (call) => binaryOnHost(call, multiplied(call)),
     // a product of integers beyond 2⁵³ is not exact in tfjs's kernel
-    wasm: (call) => (call.inputs.a.dtype === "float32" ? null : binaryOnHost(call, Math.imul)),
+    wasm: (call) => arithmeticWasm(call, "Multiply") ?? binaryOnHost(call, multiplied(call)),
     webgpu: (call) => elementwiseWebgpu(call, "Multiply"),
   },
   saves: ["a", "b"],
@@ -72,35 +77,47 @@ const divKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   gradient: divGradient,
 });
 
+function floorDivOnHost(call: KernelCall) {
+  return binaryOnHost(call, call.inputs.a.dtype === "float32" ? floorDivideFloat : floorDivideInt);
+}
+
 const floorDivideKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "FloorDiv",
   stock: "FloorDiv",
   implementations: {
-    cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? floorDivideFloat : floorDivideInt),
-    wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? floorDivideFloat : floorDivideInt),
+    cpu: floorDivOnHost,
+    wasm: (call) => arithmeticWasm(call, "FloorDiv") ?? floorDivOnHost(call),
     webgpu: (call) => elementwiseWebgpu(call, "FloorDiv"),
   },
   gradient: floorDivideGradient,
 });
 
+function modOnHost(call: KernelCall) {
+  return binaryOnHost(call, call.inputs.a.dtype === "float32" ? remainderFloat : remainderInt);
+}
+
 const remainderKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Mod",
   stock: "Mod",
   implementations: {
-    cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? remainderFloat : remainderInt),
-    wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? remainderFloat : remainderInt),
+    cpu: modOnHost,
+    wasm: (call) => arithmeticWasm(call, "Mod") ?? modOnHost(call),
     webgpu: (call) => elementwiseWebgpu(call, "Mod"),
   },
   saves: ["a", "b"],
   gradient: remainderGradient,
 });
 
+function powOnHost(call: KernelCall) {
+  return binaryOnHost(call, call.inputs.a.dtype === "float32" ? powFloat : powInt);
+}
+
 const powKernel = /* @__PURE__ */ defineKernel<BinaryInputs, NoAttributes>({
   name: "Pow",
   stock: "Pow",
   implementations: {
-    cpu: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? powFloat : powInt),
-    wasm: (call) => binaryOnHost(call, call.inputs.a.dtype === "float32" ? powFloat : powInt),
+    cpu: powOnHost,
+    wasm: (call) => arithmeticWasm(call, "Pow") ?? powOnHost(call),
     webgpu: (call) => elementwiseWebgpu(call, "Pow"),
   },
   saves: ["a", "b"],

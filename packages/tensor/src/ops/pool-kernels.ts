@@ -10,6 +10,7 @@ import {
   avgPoolBackpropWasm,
   avgPoolWasm,
   maxPoolBackpropWasm,
+  maxPoolIndicesWasm,
   maxPoolWasm,
 } from "../backends/wasm/ops/pool.js";
 import {
@@ -56,7 +57,7 @@ const maxPoolIndicesKernel = /* @__PURE__ */ defineKernel<{ x: Tensor }, PoolAtt
   name: "MaxPool2DIndices",
   implementations: {
     cpu: maxPoolIndicesOnHost,
-    wasm: maxPoolIndicesOnHost,
+    wasm: (call) => maxPoolIndicesWasm(call) ?? maxPoolIndicesOnHost(call),
     webgpu: (call) => maxPoolWebgpu(call, "cell"),
   },
 });

@@ -1,6 +1,6 @@
-import { bernoulliWasm, randomUniformWasm } from "../backends/wasm/ops/random.js";
+import { bernoulliWasm, randomNormalWasm, randomUniformWasm } from "../backends/wasm/ops/random.js";
 import { defineKernel } from "../kernels/define-kernel.js";
-import { type StreamPosition, unitInterval, wordsFrom } from "../philox.js";
+import { boxMuller, type StreamPosition, unitInterval, wordsFrom } from "../philox.js";
 import { sizeOf } from "../shape.js";
 import { fromValues } from "../tensor.js";
 
@@ -10,6 +10,8 @@ export type RandomAttributes = { shape: number[]; position: StreamPosition };
 export type BernoulliAttributes = RandomAttributes & { dtype: "float32" | "bool"; probability: number };
 
 export type UniformAttributes = RandomAttributes & { min: number; max: number };
+
+export type NormalAttributes = RandomAttributes & { mean: number; standardDeviation: number };
 
 /** → `shape` of `dtype`: 1 with the given probability, else 0. */
 export const bernoulliKernel = /* @__PURE__ */ defineKernel<Record<never, never>, BernoulliAttributes>({
@@ -37,5 +39,22 @@ export const randomUniformKernel = /* @__PURE__ */ defineKernel<Record<never, ne
     return fromValues(values, shape, "float32");
   },
   implementations: { wasm: randomUniformWasm },
+  gradient: () => ({}),
+});
+
+/** → `shape` float32; elements `2i` and `2i + 1` take the two words of a pair. */
+export const randomNormalKernel = /* @__PURE__ */ defineKernel<Record<never, never>, NormalAttributes>({
+  name: "RandomNormal",
+  reference: (_, { shape, mean, standardDeviation, position }) => {
+    const values = new Float32Array(sizeOf(shape));
+    const words = wordsFrom(position, 2 * Math.ceil(values.length / 2));
+    for (let i = 0; i < values.length; i += 2) {
+      const [first, second] = boxMuller(words[i], words[i + 1]);
+      values[i] = mean + standardDeviation * first;
+      if (i + 1 < values.length) values[i + 1] = mean + standardDeviation * second;
+    }
+    return fromValues(values, shape, "float32");
+  },
+  implementations: { wasm: randomNormalWasm },
   gradient: () => ({}),
 });

@@ -30,7 +30,6 @@ const absKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   implementations: {
     // tfjs's goes through float32
     cpu: (call) => unaryOnHost(call, Math.abs),
-    wasm: (call) => (call.inputs.x.dtype === "float32" ? null : unaryOnHost(call, Math.abs)),
     webgpu: (call) => elementwiseWebgpu(call, "Abs"),
   },
   saves: ["x"],

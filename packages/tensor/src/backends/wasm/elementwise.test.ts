@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { useDevice } from "../../device.js";
 import type { DType } from "../../dtype.js";
+import { dispose } from "../../memory.js";
+import { floorDivide, maximum, pow, remainder } from "../../ops/arithmetic.js";
+import { read, tensor } from "../../tensor.js";
 import {
   expectSameAsCpu,
   type HostInput,
@@ -85,6 +88,11 @@ const EXACT: Readonly<Record<string, (x: number) => number>> = {
   Elu: (x) => (x > 0 ? x : Math.expm1(x)),
   Floor: Math.floor,
   Ceil: Math.ceil,
+  Expm1: Math.expm1,
+  Sin: Math.sin,
+  Cos: Math.cos,
+  Tan: Math.tan,
+  Sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   Softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
 };
 
@@ -105,6 +113,51 @@ describe("unary functions", () => {
         });
       }
     });
+
+  it("angles of every size keep the digits of their sine, cosine and tangent", () => {
+    const random = randomStream(8);
+    const angles = Array.from({ length: 3000 }, () => (random() - 0.5) * 2 ** (random() * 128 - 1));
+    // what lies nearest to multiples of π/2
+    for (let n = 1; n < 2 ** 31; n = Math.ceil(n * 1.3)) angles.push((n * Math.PI) / 2, (-n * Math.PI) / 2);
+    angles.push(2 ** 20, 1048577, -(2 ** 24), 3.4028234e38, 2 ** 127);
+    const x: HostInput = {
+      shape: [angles.length],
+      dtype: "float32",
+      values: Float32Array.from(angles),
+    };
+    for (const name of ["Sin", "Cos", "Tan"] as const) {
+      const [{ values }] = runKernel("ai-wasm", name, { x }, {});
+      const wrong = [...x.values].filter((angle, i) => {
+        const expected = EXACT[name](angle);
+        return !(Math.abs(values[i] - expected) <= 5e-7 * Math.abs(expected));
+      });
+      expect({ name, wrong }).toEqual({ name, wrong: [] });
+    }
+  });
+
+  it("odd functions of −0 are −0", () => {
+    const x: HostInput = { shape: [5], dtype: "float32", values: new Float32Array(5).fill(-0) };
+    for (const name of ["Tanh", "Expm1", "Elu", "Sin", "Tan", "Erf", "Sqrt", "Relu"]) {
+      const [{ values }] = runKernel("ai-wasm", name, { x }, {});
+      expect([name, ...values]).toEqual([name, ...new Array(5).fill(name === "Relu" ? 0 : -0)]);
+    }
+  });
+
+  it("takes int32 where the function gives one", () => {
+    const x: HostInput = {
+      shape: [7],
+      dtype: "int32",
+      values: Int32Array.of(0, 5, -5, 2 ** 31 - 1, -(2 ** 31), 1, -1),
+    };
+    for (const name of ["Neg", "Sign"]) expectSameAsCpu(name, { x }, {});
+    const [{ values }] = runKernel("ai-wasm", "Abs", { x }, {});
+    expect([...values]).toEqual([0, 5, 5, 2 ** 31 - 1, -(2 ** 31), 1, 1]);
+    for (const [clipValueMin, clipValueMax] of [
+      [-2, 4],
+      [-1.5, 1e10],
+    ])
+      expectSameAsCpu("ClipByValue", { x }, { clipValueMin, clipValueMax });
+  });
 
   it("equals the JavaScript kernels where they take parameters", () => {
     expectSameAsCpu("Step", { x: special() }, { alpha: 0.25 });
@@ -181,6 +234,39 @@ describe("binary functions", () => {
       });
       expectSameAsCpu(name, { a: column(0), b: column(1) }, {});
     });
+
+  it("powers, quotients rounded down and remainders equal those of cpu, special values included", async () => {
+    const wholes = [0, 1, -1, 2, -2, 3, -3, 7, -8, 31, 65537, 2 ** 31 - 1, -(2 ** 31)];
+    const floats = [...SPECIAL, 2, -2, 3, 2.5, -3, 1e-20, 0.1, 1e9, 16777215, -7.5, 1e38];
+    for (const [dtype, numbers] of [
+      ["float32", floats],
+      ["int32", wholes],
+    ] as const) {
+      const shapes = [
+        [numbers.length, 1],
+        [1, numbers.length],
+      ];
+      const results = async (device: "cpu" | "wasm") => {
+        await useDevice(device);
+        const [a, b] = shapes.map((shape) => tensor([...numbers], shape, dtype));
+        const made = [pow(a, b), floorDivide(a, b), remainder(a, b), pow(a, 2), maximum(a, b)];
+        const values = await Promise.all(made.map(read));
+        dispose([a, b, made]);
+        return values;
+      };
+      const [expected, actual] = [await results("cpu"), await results("wasm")];
+      expected.forEach((values, op) => {
+        const wrong = [...values].flatMap((value, i) => {
+          const found = actual[op][i];
+          // powers are good to float32, the rest is exact, the sign of a zero included
+          const same = Object.is(found, value) || (op % 3 === 0 && Math.abs(found / value - 1) <= 2e-7);
+          const place = [numbers[Math.floor(i / numbers.length)], numbers[i % numbers.length]];
+          return same ? [] : [{ op, place, found, value }];
+        });
+        expect(wrong).toEqual([]);
+      });
+    }
+  });
 
   it("wraps int32 like PyTorch", () => {
     const big: HostInput = {

@@ -20,6 +20,7 @@ export interface WasmExports {
   binaryBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
   compareBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
   integerBroadcast(operation: number, a: number, b: number, output: number, axes: number): void;
+  integerUnary(operation: number, x: number, output: number, count: number, low: number, high: number): void;
   select(condition: number, a: number, b: number, output: number, axes: number): void;
   unary(operation: number, x: number, output: number, count: number, first: number, second: number): void;
   castIntegers(x: number, output: number, count: number): void;
@@ -43,6 +44,7 @@ export interface WasmExports {
   logSoftmax(x: number, output: number, rows: number, length: number): void;
   logSoftmaxGradient(dy: number, y: number, dx: number, rows: number, length: number): void;
   argExtreme(x: number, output: number, outer: number, length: number, inner: number, smallest: number): void;
+  argExtremeOfIntegers(x: number, output: number, outer: number, length: number, inner: number, smallest: number): void;
   argSort(x: number, output: number, outer: number, length: number, inner: number, count: number, kind: number, descending: number, workspace: number): void;
   sortBytes(length: number): number;
   cumulative(x: number, output: number, outer: number, length: number, inner: number, integers: number, product: number, exclusive: number, reverse: number): void;
@@ -54,6 +56,7 @@ export interface WasmExports {
   oneHot(indices: number, output: number, count: number, depth: number, size: number, one: number): void;
   flattenIndices(indices: number, output: number, count: number, depth: number, dims: number): void;
   maxPool(x: number, output: number, batch: number, keepNaN: number): void;
+  maxPoolCells(x: number, output: number, batch: number): void;
   maxPoolGradient(dy: number, x: number, dx: number, batch: number, keepNaN: number): void;
   averagePool(x: number, output: number, batch: number, countPadding: number): void;
   averagePoolGradient(dy: number, dx: number, batch: number, countPadding: number): void;
@@ -82,6 +85,7 @@ export interface WasmExports {
   linearChainGradient(dy: number, emissions: number, transitions: number, start: number, end: number, lengths: number, dEmissions: number, dTransitions: number, dEnds: number, work: number, batch: number, steps: number, tags: number): void;
   linearChainBytes(steps: number, tags: number, threads: number): number;
   setAttention(query: number, key: number, value: number, mask: number, dropout: number, heads: number, queries: number, keys: number, dim: number, valueDim: number, scale: number, causal: number, maskKind: number, strideBatch: number, strideHead: number, strideQuery: number, strideKey: number): void;
+  setAttentionDropout(counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, threshold: number, factor: number): void;
   attentionBytes(batchHeads: number): number;
   attention(batchHeads: number, output: number, logSums: number, work: number): void;
   attentionGradientBytes(batchHeads: number, threads: number): number;
@@ -122,4 +126,5 @@ export interface WasmExports {
   multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number, fine: number): void;
   bernoulli(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, threshold: number, isBool: number): void;
   randomUniform(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, minimum: number, maximum: number): void;
+  randomNormal(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, mean: number, deviation: number): void;
 }

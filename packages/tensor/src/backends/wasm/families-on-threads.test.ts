@@ -3,19 +3,21 @@ import { grad } from "../../autograd.js";
 import { useDevice } from "../../device.js";
 import type { TypedArray } from "../../dtype.js";
 import { dispose, tidy } from "../../memory.js";
-import { add, mul } from "../../ops/arithmetic.js";
+import { add, floorDivide, maximum, mul, pow, remainder } from "../../ops/arithmetic.js";
 import { cast } from "../../ops/cast.js";
-import { greater, where } from "../../ops/compare.js";
+import { greater, less, where } from "../../ops/compare.js";
 import { concat } from "../../ops/concat.js";
 import { cumprod, cumsum } from "../../ops/cumulative.js";
 import { interpolate } from "../../ops/image.js";
 import { gather, oneHot, scatterAdd, takeAlongAxis } from "../../ops/indexing.js";
+import { maxPool2dWithIndices } from "../../ops/max-pool-indices.js";
 import { all, any, argMax, argMin, max, mean, min, prod, sum } from "../../ops/reduce.js";
 import { tile, transpose } from "../../ops/shape-ops.js";
 import { pad, slice } from "../../ops/slice.js";
 import { logSoftmax, softmax } from "../../ops/softmax.js";
 import { argsort, sort, topK } from "../../ops/sort.js";
-import { exp, isNaN as isNan } from "../../ops/unary.js";
+import { sin } from "../../ops/trigonometry.js";
+import { exp, isNaN as isNan, sign } from "../../ops/unary.js";
 import { read, type Tensor, tensor } from "../../tensor.js";
 import { randomInput, randomStream } from "../../testing/wasm-kernels.js";
 import { expectSameOnThreads } from "../../testing/wasm-threads.js";
@@ -45,7 +47,37 @@ it("elementwise ops, broadcasting and choosing give the same bits on any number 
       mul(middle, column),
       where(greater(x, middle), x, column),
       cast(cast(x, "int32"), "bool"),
+      pow(x, row),
+      remainder(rows, x),
+      floorDivide(x, column),
+      sin(mul(x, 1e7)),
+      sign(x),
     ]),
+  );
+});
+
+it("elementwise ops of int32 do", async () => {
+  await useDevice("wasm");
+  await expectSameOnThreads(() =>
+    results(
+      [
+        [3, 5, 67],
+        [5, 67],
+      ],
+      (x, rows) => {
+        const [a, b] = [cast(mul(x, 1e5), "int32"), cast(mul(rows, 9), "int32")];
+        return [
+          add(a, b),
+          mul(a, b),
+          maximum(a, b),
+          pow(a, b),
+          floorDivide(a, b),
+          remainder(a, b),
+          less(a, b),
+          sign(a),
+        ];
+      },
+    ),
   );
 });
 
@@ -141,6 +173,8 @@ it("sorting, running sums, resizing, one-hot and truth values do", async () => {
         any(greater(cube, 1), { axes: 1 }),
         all(isNan(cube), { axes: [0, 1] }),
         sum(cast(mul(lines, 100), "int32"), { axes: 0 }),
+        argMax(cast(mul(lines, 100), "int32"), { axis: 0 }),
+        maxPool2dWithIndices(image, { kernelSize: 3, stride: 2, padding: 1 }).indices,
       ],
     ),
   );

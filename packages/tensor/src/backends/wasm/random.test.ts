@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { useDevice } from "../../device.js";
 import { dispose } from "../../memory.js";
-import { bernoulli, RandomGenerator, randomUniform } from "../../random.js";
+import { boxMuller } from "../../philox.js";
+import { bernoulli, RandomGenerator, randomNormal, randomUniform } from "../../random.js";
 import { read, type Tensor } from "../../tensor.js";
 import { expectSameOnThreads } from "../../testing/wasm-threads.js";
 
@@ -55,6 +56,25 @@ it("a number that rounds up to the excluded end is the other end", async () => {
   expect(await values("wasm")).toEqual(expected);
 });
 
+it("normal numbers are those of JavaScript's pairs, to the last bit", async () => {
+  await useDevice("wasm");
+  for (const [index, counter] of COUNTERS.entries())
+    for (const count of [1, 2, 3, 6, 1009, 40_000]) {
+      const words = generatorAt(counter).words(2 * Math.ceil(count / 2));
+      const [mean, standardDeviation] = index % 2 === 0 ? [0, 1] : [0.25, 0.02];
+      const expected = Float32Array.from(
+        { length: count },
+        (_, i) => mean + standardDeviation * boxMuller(words[i & ~1], words[i | 1])[i & 1],
+      );
+      const generator = generatorAt(counter);
+      const x = randomNormal([count], { mean, standardDeviation, generator });
+      const values = await read(x);
+      expect(values.findIndex((value, i) => !Object.is(value, expected[i]))).toBe(-1);
+      expect(generator.state().counter).toBe(counter + words.length);
+      x.dispose();
+    }
+});
+
 it("any cut between threads gives the same random bits", async () => {
   await useDevice("wasm");
   await expectSameOnThreads(async () => {
@@ -64,6 +84,7 @@ it("any cut between threads gives the same random bits", async () => {
       // whole words of booleans are compared
       bernoulli([4099], { probability: 0.7, dtype: "bool", generator }),
       randomUniform([4099], { ...UNIFORM, generator }),
+      randomNormal([4099], { generator }),
     ];
     const values = await Promise.all(made.map(read));
     dispose(made);

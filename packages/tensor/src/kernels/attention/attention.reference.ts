@@ -3,6 +3,7 @@ import { add, mul, sub } from "../../ops/arithmetic.js";
 import { sumToShape } from "../../ops/broadcast.js";
 import { equal, where } from "../../ops/compare.js";
 import { matMul } from "../../ops/matmul.js";
+import { bernoulliKernel } from "../../ops/random-kernels.js";
 import { all, sum } from "../../ops/reduce.js";
 import { reshape } from "../../ops/shape-ops.js";
 import { softmax } from "../../ops/softmax.js";
@@ -44,11 +45,24 @@ export function attentionWeights(
   return [where(blind, scalar(0), softmax(seen)), logSums];
 }
 
+/** Factors of the weights, `shape`: 0, or what makes up for those that are dropped. */
+export function drawnFactors(
+  { kept, position }: NonNullable<AttentionAttributes["drawn"]>,
+  shape: readonly number[],
+): Tensor {
+  const mask = bernoulliKernel({}, { shape: [...shape], dtype: "float32", probability: kept, position });
+  return mul(mask, 1 / kept);
+}
+
+function factorsOf({ dropout }: AttentionInputs, { drawn }: AttentionAttributes, weights: Tensor) {
+  return drawn === undefined ? dropout : drawnFactors(drawn, weights.shape);
+}
+
 /** Attention by plain ops; inputs as in `attention.ts`. @returns the result and ln Σ e^score `[batch, heads, queries]` */
 export function attentionReference(inputs: AttentionInputs, attrs: AttentionAttributes): Tensor[] {
-  const { value, dropout } = inputs;
   const [weights, logSums] = attentionWeights(inputs, attrs);
-  return [matMul(dropout === undefined ? weights : mul(weights, dropout), value), logSums];
+  const factors = factorsOf(inputs, attrs, weights);
+  return [matMul(factors === undefined ? weights : mul(weights, factors), inputs.value), logSums];
 }
 
 /** What the gradient starts from: the inputs, the two outputs and their gradients. */
@@ -59,17 +73,19 @@ export type AttentionGradientInputs = AttentionInputs & {
   dLogSums?: Tensor;
 };
 
-/** Weights from the saved sums, and gradients of weights and scores. @returns `[batch, heads, queries, keys]` each */
+/** Weights from the saved sums, before and after dropout, and gradients of weights and scores. @returns `[batch, heads, queries, keys]` each */
 function slopes(inputs: AttentionGradientInputs, attrs: AttentionAttributes) {
-  const { value, dropout, output, logSums, dOutput, dLogSums } = inputs;
+  const { value, output, logSums, dOutput, dLogSums } = inputs;
   const [batch, heads, queries]: readonly number[] = output.shape;
   const column = (tensor: Tensor): Tensor => reshape(tensor, [batch, heads, queries, 1]);
   const weights = exp(sub(scoresOf(inputs, attrs).scores, column(logSums)));
   const dKept = matMul(dOutput, value, { transposeB: true });
-  const dWeights = dropout === undefined ? dKept : mul(dKept, dropout);
+  const factors = factorsOf(inputs, attrs, weights);
+  const dWeights = factors === undefined ? dKept : mul(dKept, factors);
   let shift = sum(mul(dOutput, output), { axes: -1, keepDims: true });
   if (dLogSums !== undefined) shift = sub(shift, column(dLogSums));
-  return { weights, dKept, dScores: mul(weights, sub(dWeights, shift)) };
+  const kept = factors === undefined ? weights : mul(weights, factors);
+  return { weights, kept, dKept, dScores: mul(weights, sub(dWeights, shift)) };
 }
 
 /** @returns gradients of query, key and value, their shapes */
@@ -77,9 +93,8 @@ export function attentionGradientReference(
   inputs: AttentionGradientInputs,
   attrs: AttentionAttributes,
 ): Tensor[] {
-  const { query, key, dropout, dOutput } = inputs;
-  const { weights, dScores } = slopes(inputs, attrs);
-  const kept = dropout === undefined ? weights : mul(weights, dropout);
+  const { query, key, dOutput } = inputs;
+  const { kept, dScores } = slopes(inputs, attrs);
   return [
     mul(matMul(dScores, key), attrs.scale),
     mul(matMul(dScores, query, { transposeA: true }), attrs.scale),

@@ -1,17 +1,19 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { deviceOfBackend } from "../../device.js";
 import { asDType } from "../../dtype.js";
+import { engine } from "../../engine.js";
 import { DTypeError, InputError, ShapeError } from "../../errors.js";
 import { tidy } from "../../memory.js";
-import { mul } from "../../ops/arithmetic.js";
 import { where } from "../../ops/compare.js";
 import { any } from "../../ops/reduce.js";
 import { reshape } from "../../ops/shape-ops.js";
-import { bernoulli, defaultGenerator, type RandomGenerator } from "../../random.js";
-import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
+import type { StreamPosition } from "../../philox.js";
+import { defaultGenerator, type RandomGenerator, skipWords } from "../../random.js";
+import { broadcastShapes, formatShape, sameShape, sizeOf } from "../../shape.js";
 import { scalar } from "../../tensor.js";
 import { defineKernel } from "../define-kernel.js";
 import { attentionGradient } from "./attention.gradient.js";
-import { attentionReference, attentionWeights } from "./attention.reference.js";
+import { attentionReference, attentionWeights, drawnFactors } from "./attention.reference.js";
 import { attentionWasm } from "./attention.wasm.js";
 import { attentionWebgpu } from "./attention.webgpu.js";
 import { announceAttention } from "./observe.js";
@@ -35,7 +37,12 @@ export interface AttentionOptions {
 
 /** `query` `[batch, heads, queries, headDim]`, `key` `[…, keys, headDim]`, `value` `[…, keys, valueDim]`; `dropout` is a factor of the weights. */
 export type AttentionInputs = { query: Tensor; key: Tensor; value: Tensor; mask?: Tensor; dropout?: Tensor };
-export type AttentionAttributes = { scale: number; isCausal: boolean };
+export type AttentionAttributes = {
+  scale: number;
+  isCausal: boolean;
+  /** In place of the tensor `dropout`: the share of the weights that is kept, and where the words of its mask begin. */
+  drawn?: { kept: number; position: StreamPosition };
+};
 
 /** Outputs: the result, and for the gradient ln Σ e^score `[batch, heads, queries]`, 0 for a query that sees nothing. */
 export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, AttentionAttributes>({
@@ -83,12 +90,15 @@ export function scaledDotProductAttention(
     );
   announceAttention(() => tidy(() => attentionWeights({ query, key, mask }, { scale, isCausal })[0]));
   return tidy(() => {
-    const kept = 1 - dropoutProbability;
-    const dropout =
-      dropoutProbability === 0
-        ? undefined
-        : mul(bernoulli(scores, { probability: kept, generator: generator ?? defaultGenerator() }), 1 / kept);
     const rows = mask?.dtype === "bool" ? clearHidden(mask, { key, value }) : { key, value };
+    if (dropoutProbability === 0) return attentionKernel({ query, ...rows, mask }, { scale, isCausal });
+    const kept = 1 - dropoutProbability;
+    const position = skipWords(generator ?? defaultGenerator(), sizeOf(scores));
+    const drawn = { kept, position };
+    // elsewhere the gradient would draw the mask a second time, on the host
+    if (deviceOfBackend(engine().backendName) === "wasm")
+      return attentionKernel({ query, ...rows, mask }, { scale, isCausal, drawn });
+    const dropout = drawnFactors(drawn, scores);
     return attentionKernel({ query, ...rows, mask, dropout }, { scale, isCausal });
   });
 }

@@ -1,5 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { WasmBackend } from "../../backends/wasm/backend.js";
+import { keepThreshold, streamWords } from "../../backends/wasm/ops/random.js";
 import type { KernelCall } from "../define-kernel.js";
 import { compiledEngine, optionalPointer } from "../wasm-call.js";
 import type { AttentionAttributes } from "./attention.js";
@@ -36,6 +37,13 @@ function prepare(call: KernelCall<AttentionAttributes>): WasmBackend | undefined
     strideQuery,
     strideKey,
   );
+  const { drawn } = call.attrs;
+  if (drawn !== undefined)
+    wasm.exports.setAttentionDropout(
+      ...streamWords(drawn.position),
+      keepThreshold(drawn.kept),
+      1 / drawn.kept,
+    );
   return wasm;
 }
 

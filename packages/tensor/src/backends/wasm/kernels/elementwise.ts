@@ -30,7 +30,14 @@ export const UNARY = {
   Softplus: 20,
   Log1p: 21,
   Expm1: 22,
+  Sin: 23,
+  Cos: 24,
+  Tan: 25,
+  Sign: 26,
 } as const;
+
+/** Those that take int32, too: wasm/integer-elementwise.ts. */
+const INTEGER_UNARY: readonly number[] = [UNARY.Neg, UNARY.Abs, UNARY.Sign, UNARY.ClipByValue];
 
 /** Numbers of wasm/binary.ts. */
 export const BINARY = {
@@ -44,9 +51,13 @@ export const BINARY = {
 } as const;
 /** Gradients by an output, of the same file: `a` is dy, `b` the output. */
 export const GRADIENTS = { Relu: 7, Sigmoid: 8, Tanh: 9 } as const;
+/** By PyTorch's rules, where tfjs's kernels of these names have others. */
+export const ARITHMETIC = { Multiply: 2, Pow: 10, FloorDiv: 11, Mod: 12 } as const;
+/** Those of int32 have {@link INTEGER_COMPARISON} more. */
 const COMPARISONS = { Equal: 0, NotEqual: 1, Less: 2, LessEqual: 3, Greater: 4, GreaterEqual: 5 } as const;
+const INTEGER_COMPARISON = 6;
 
-/** `f(x)` of each element; null when x is not float32 or empty. */
+/** `f(x)` of each element; null when x is empty or of a dtype that the function does not take. */
 export function unary(
   backend: WasmBackend,
   operation: number,
@@ -55,11 +66,23 @@ export function unary(
   second = 0,
 ): TensorInfo | null {
   const count = sizeOf(x.shape);
-  if (!backend.isFloat32(x) || count === 0) return null;
+  if (count === 0) return null;
+  if (backend.isFloat32(x)) {
+    const source = backend.pointer(x);
+    const output = backend.allocateOutput(x.shape);
+    backend.exports.unary(operation, source, backend.pointer(output), count, first, second);
+    return output;
+  }
+  const areWhole = (first | 0) === first && (second | 0) === second;
+  if (!isInt32(backend, x) || !areWhole || !INTEGER_UNARY.includes(operation)) return null;
   const source = backend.pointer(x);
-  const output = backend.allocateOutput(x.shape);
-  backend.exports.unary(operation, source, backend.pointer(output), count, first, second);
+  const output = backend.allocateOutput(x.shape, "int32");
+  backend.exports.integerUnary(operation, source, backend.pointer(output), count, first, second);
   return output;
+}
+
+function isInt32(backend: WasmBackend, x: TensorInfo): boolean {
+  return x.dtype === "int32" && backend.storedDType(x) === "int32";
 }
 
 const unaryKernel =
@@ -98,17 +121,15 @@ export function binary(
   return output;
 }
 
-/** int32 sums, differences and products, which wrap. */
+/** The same on int32, which wraps; a quotient and a square of a difference are floats in tfjs. */
 function integerBinary(
   backend: WasmBackend,
   operation: number,
   a: TensorInfo,
   b: TensorInfo,
 ): TensorInfo | null {
-  const integers = [a, b].every(
-    (tensor) => tensor.dtype === "int32" && backend.storedDType(tensor) === "int32",
-  );
-  if (!integers || operation > BINARY.Multiply) return null;
+  if (!isInt32(backend, a) || !isInt32(backend, b)) return null;
+  if (operation === BINARY.RealDiv || operation === BINARY.SquaredDifference) return null;
   return walked(backend, a, b, "int32", (axes, pointerA, pointerB, target) =>
     backend.exports.integerBroadcast(operation, pointerA, pointerB, target, axes),
   );
@@ -138,9 +159,11 @@ const binaryKernel =
 const comparisonKernel =
   (operation: number): WasmKernel =>
   ({ inputs: { a, b }, backend }) => {
-    if (!backend.isFloat32(a) || !backend.isFloat32(b)) return null;
+    const integers = isInt32(backend, a) && isInt32(backend, b);
+    if (!integers && !(backend.isFloat32(a) && backend.isFloat32(b))) return null;
+    const number = integers ? operation + INTEGER_COMPARISON : operation;
     return walked(backend, a, b, "bool", (axes, pointerA, pointerB, target) =>
-      backend.exports.compareBroadcast(operation, pointerA, pointerB, target, axes),
+      backend.exports.compareBroadcast(number, pointerA, pointerB, target, axes),
     );
   };
 
@@ -213,6 +236,10 @@ const plainUnary = [
   "Softplus",
   "Log1p",
   "Expm1",
+  "Sin",
+  "Cos",
+  "Tan",
+  "Sign",
 ] as const;
 
 export const ELEMENTWISE_KERNELS: WasmKernels = {

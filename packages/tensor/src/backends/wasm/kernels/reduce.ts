@@ -92,7 +92,7 @@ function softmaxKernel({ inputs, attrs, backend }: WasmCall): TensorInfo | null 
   return softmax(backend, inputs.logits, attrs.dim as number);
 }
 
-/** Index of the largest or smallest float along an axis, which is dropped: the first of equals; the first NaN wins. */
+/** Index of the largest or smallest number along an axis, which is dropped: the first of equals; the first NaN wins. */
 export function argExtreme(
   backend: WasmBackend,
   x: TensorInfo,
@@ -100,7 +100,9 @@ export function argExtreme(
   kind: "largest" | "smallest",
 ): TensorInfo | null {
   const { shape } = x;
-  if (!backend.isFloat32(x) || sizeOf(shape) === 0) return null;
+  const { exports } = backend;
+  const isWhole = x.dtype === "int32" && backend.storedDType(x) === "int32";
+  if ((!isWhole && !backend.isFloat32(x)) || sizeOf(shape) === 0) return null;
   const source = backend.pointer(x);
   const output = backend.allocateOutput(
     shape.filter((_, index) => index !== axis),
@@ -108,7 +110,8 @@ export function argExtreme(
   );
   const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
   const smallest = Number(kind === "smallest");
-  backend.exports.argExtreme(source, backend.pointer(output), outer, shape[axis], inner, smallest);
+  const run = isWhole ? exports.argExtremeOfIntegers : exports.argExtreme;
+  run(source, backend.pointer(output), outer, shape[axis], inner, smallest);
   return output;
 }
 

@@ -4,7 +4,7 @@ import type { KernelCall } from "../../../kernels/define-kernel.js";
 import { sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { broadcastStrides, MAXIMUM_AXES } from "../kernels/broadcast.js";
-import { binary, choose, GRADIENTS } from "../kernels/elementwise.js";
+import { ARITHMETIC, binary, choose, GRADIENTS } from "../kernels/elementwise.js";
 import { copyBlock, isPlain } from "../kernels/layout.js";
 
 /** `ai/ReluGrad`, `ai/SigmoidGrad` and `ai/TanhGrad` in WebAssembly: `dy` through an op whose output was `y`. */
@@ -14,6 +14,14 @@ export function outputGradientWasm(
 ): TensorInfo | null {
   const wasm = backend as WasmBackend;
   return wasm.isFloat32(dy) && wasm.isFloat32(y) ? binary(wasm, GRADIENTS[operation], dy, y) : null;
+}
+
+/** `ai/Pow`, `ai/FloorDiv` and `ai/Mod` in WebAssembly. */
+export function arithmeticWasm(
+  { inputs: { a, b }, backend }: KernelCall,
+  operation: keyof typeof ARITHMETIC,
+): TensorInfo | null {
+  return binary(backend as WasmBackend, ARITHMETIC[operation], a, b);
 }
 
 /** `ai/Where` in WebAssembly. */

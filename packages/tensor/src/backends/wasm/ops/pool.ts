@@ -22,6 +22,23 @@ export function maxPoolWasm({
   return output;
 }
 
+/** `ai/MaxPool2DIndices` in WebAssembly. */
+export function maxPoolIndicesWasm({
+  inputs: { x },
+  attrs,
+  backend,
+}: KernelCall<PoolAttributes>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const [batch, , , channels] = x.shape;
+  const shape = [batch, ...attrs.outputSize, channels];
+  if (!wasm.isFloat32(x) || sizeOf(shape) === 0) return null;
+  const source = wasm.pointer(x);
+  const output = wasm.allocateOutput(shape, "int32");
+  setPool(wasm, attrs, channels);
+  wasm.exports.maxPoolCells(source, wasm.pointer(output), batch);
+  return output;
+}
+
 /** `ai/MaxPool2DBackprop` in WebAssembly. */
 export function maxPoolBackpropWasm({
   inputs: { x, dy },

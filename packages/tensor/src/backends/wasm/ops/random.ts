@@ -1,14 +1,25 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
-import type { BernoulliAttributes, UniformAttributes } from "../../../ops/random-kernels.js";
+import type {
+  BernoulliAttributes,
+  NormalAttributes,
+  UniformAttributes,
+} from "../../../ops/random-kernels.js";
 import { keyOf, type StreamPosition } from "../../../philox.js";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 
+type StreamWords = [number, number, number, number, number, number];
+
 /** A stream as the kernels take it: halves of the counter, of the stream number and of the key. */
-function halves({ seed, stream, counter }: StreamPosition): [number, number, number, number, number, number] {
+export function streamWords({ seed, stream, counter }: StreamPosition): StreamWords {
   const [keyLow, keyHigh] = keyOf(seed);
   return [counter >>> 0, Math.floor(counter / 2 ** 32), stream[0], stream[1], keyLow, keyHigh];
+}
+
+/** n·2⁻²⁴ < probability for the integers n below this one. */
+export function keepThreshold(probability: number): number {
+  return Math.ceil(probability * 2 ** 24);
 }
 
 /** `ai/Bernoulli` in WebAssembly: the same words, drawn where they are used. */
@@ -20,10 +31,9 @@ export function bernoulliWasm({
   if (count === 0) return null;
   const wasm = backend as WasmBackend;
   const output = wasm.allocateOutput(shape, dtype);
-  // n·2⁻²⁴ < probability for the integers n below this one
-  const threshold = Math.ceil(probability * 2 ** 24);
   const isBool = Number(dtype === "bool");
-  wasm.exports.bernoulli(wasm.pointer(output), count, ...halves(position), threshold, isBool);
+  const threshold = keepThreshold(probability);
+  wasm.exports.bernoulli(wasm.pointer(output), count, ...streamWords(position), threshold, isBool);
   return output;
 }
 
@@ -36,6 +46,20 @@ export function randomUniformWasm({
   if (count === 0) return null;
   const wasm = backend as WasmBackend;
   const output = wasm.allocateOutput(shape);
-  wasm.exports.randomUniform(wasm.pointer(output), count, ...halves(position), min, max);
+  wasm.exports.randomUniform(wasm.pointer(output), count, ...streamWords(position), min, max);
+  return output;
+}
+
+/** `ai/RandomNormal` in WebAssembly: the same words, and doubles in the same order. */
+export function randomNormalWasm({
+  attrs: { shape, mean, standardDeviation, position },
+  backend,
+}: KernelCall<NormalAttributes>): TensorInfo | null {
+  const count = sizeOf(shape);
+  if (count === 0) return null;
+  const wasm = backend as WasmBackend;
+  const output = wasm.allocateOutput(shape);
+  const target = wasm.pointer(output);
+  wasm.exports.randomNormal(target, count, ...streamWords(position), mean, standardDeviation);
   return output;
 }
