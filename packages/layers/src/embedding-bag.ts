@@ -22,6 +22,7 @@ import {
 } from "@ai/tensor";
 import { assertIntegers, assertOneOf, assertTensor, formatShape } from "./checks.js";
 import { withoutRow } from "./embedding.js";
+import { gatherRows, limitRows, type NormLimit, normLimit } from "./embedding-rows.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -35,6 +36,12 @@ export interface EmbeddingBagOptions {
   readonly paddingIdx?: number;
   /** Whether `offsets` ends with the number of ids. Default false. */
   readonly includeLastOffset?: boolean;
+  /** Largest norm of a row: a call shortens the rows that it reads and that are longer, in the table itself. Default: no limit. */
+  readonly maxNorm?: number;
+  /** The p of the p-norm that `maxNorm` is about. Default 2. */
+  readonly normType?: number;
+  /** Whether a row's gradient is divided by the number of places where its id stands in the call; not for `"max"`. Default false. */
+  readonly scaleGradByFreq?: boolean;
 }
 
 /** Options of a call of {@link EmbeddingBag}. */
@@ -62,14 +69,26 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
   readonly mode: "sum" | "mean" | "max";
   readonly paddingIdx: number | undefined;
   readonly includeLastOffset: boolean;
+  readonly maxNorm: number | undefined;
+  /** Only of a limited table. */
+  readonly normType: number | undefined;
+  readonly scaleGradByFreq: boolean;
   /** May be replaced by another layer's, to share it. */
   weight: Parameter;
+  readonly #limit: NormLimit | undefined;
 
-  /** @throws InputError for sizes that are not integers in range, another mode or a `paddingIdx` outside the table. */
+  /** @throws InputError for sizes that are not integers in range, another mode, a `paddingIdx` outside the table or a norm out of range. */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["mode", "paddingIdx", "includeLastOffset"]);
-    const { mode = "mean", paddingIdx, includeLastOffset = false } = options;
+    assertOptionNames(new.target.name, options, [
+      "mode",
+      "paddingIdx",
+      "includeLastOffset",
+      "maxNorm",
+      "normType",
+      "scaleGradByFreq",
+    ]);
+    const { mode = "mean", paddingIdx, includeLastOffset = false, scaleGradByFreq = false } = options;
     assertIntegers("EmbeddingBag", { numEmbeddings, embeddingDim });
     assertOneOf("EmbeddingBag", "mode", mode, ["sum", "mean", "max"]);
     if (
@@ -83,7 +102,13 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
     this.embeddingDim = embeddingDim;
     this.mode = mode;
     this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings;
+    if (mode === "max" && scaleGradByFreq)
+      throw new InputError('EmbeddingBag: expected scaleGradByFreq with "sum" or "mean", got mode "max"');
     this.includeLastOffset = includeLastOffset;
+    this.#limit = normLimit("EmbeddingBag", options);
+    this.maxNorm = this.#limit?.maxNorm;
+    this.normType = this.#limit?.normType;
+    this.scaleGradByFreq = scaleGradByFreq;
     this.weight = new Parameter([numEmbeddings, embeddingDim], {
       initializer: withoutRow(normal(), this.paddingIdx),
     });
@@ -99,6 +124,7 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
     assertTensor(ids, "ids");
     if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
     const starts = this.#starts(ids, options?.offsets);
+    if (this.#limit !== undefined) limitRows(this.weight, ids, this.#limit);
     const rows = this.#rows(ids, options?.perSampleWeights); // [count, embeddingDim]
     const flat = reshape(ids, [ids.size]);
     return this.mode === "max" ? this.#maxima(rows, flat, starts) : this.#sums(rows, flat, starts);
@@ -131,7 +157,8 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
 
   /** The vector of each id, weighed; the row of padding gets no gradient. @returns `[count, embeddingDim]` */
   #rows(ids: Tensor, weights: Tensor | undefined): Tensor {
-    const rows = gather(this.weight.value, reshape(ids, [ids.size])); // [count, embeddingDim]
+    const { scaleGradByFreq } = this;
+    const rows = gatherRows(this.weight.value, reshape(ids, [ids.size]), undefined, { scaleGradByFreq }); // [count, embeddingDim]
     if (weights === undefined) return rows;
     if (this.mode !== "sum")
       throw new InputError(`expected perSampleWeights with mode "sum" only, got mode "${this.mode}"`);

@@ -1,6 +1,6 @@
 import { InputError, mul, type Tensor, tensor } from "@ai/tensor";
 import { assertIntegers, assertTensor } from "./checks.js";
-import { gatherRows } from "./embedding-rows.js";
+import { gatherRows, limitRows, type NormLimit, normLimit } from "./embedding-rows.js";
 import { normal } from "./initializers.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
@@ -10,6 +10,15 @@ import { assertOptionNames } from "./training/option-names.js";
 export interface EmbeddingOptions {
   /** Id of padding: its row starts as zeros and gets no gradient. Negative ids count from the end. */
   readonly paddingIdx?: number;
+  /**
+   * Largest norm of a row. A call shortens the rows that it reads and that are longer, in the table itself, evaluation
+   * included, as PyTorch does. Default: no limit.
+   */
+  readonly maxNorm?: number;
+  /** The p of the p-norm that `maxNorm` is about. Default 2. */
+  readonly normType?: number;
+  /** Whether a row's gradient is divided by the number of places where its id stands in the call. Default false. */
+  readonly scaleGradByFreq?: boolean;
 }
 
 /**
@@ -25,14 +34,19 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | undefined;
+  readonly maxNorm: number | undefined;
+  /** Only of a limited table. */
+  readonly normType: number | undefined;
+  readonly scaleGradByFreq: boolean;
   /** May be replaced by another layer's, to share it. */
   weight: Parameter;
+  readonly #limit: NormLimit | undefined;
 
-  /** @throws InputError for sizes that are not integers in range or a `paddingIdx` outside the table. */
+  /** @throws InputError for sizes that are not integers in range, a `paddingIdx` outside the table or a norm out of range. */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["paddingIdx"]);
-    const { paddingIdx } = options;
+    assertOptionNames(new.target.name, options, ["paddingIdx", "maxNorm", "normType", "scaleGradByFreq"]);
+    const { paddingIdx, scaleGradByFreq = false } = options;
     assertIntegers("Embedding", { numEmbeddings }, 1);
     assertIntegers("Embedding", { embeddingDim }, 0);
     if (
@@ -45,6 +59,10 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings;
+    this.#limit = normLimit("Embedding", options);
+    this.maxNorm = this.#limit?.maxNorm;
+    this.normType = this.#limit?.normType;
+    this.scaleGradByFreq = scaleGradByFreq;
     this.weight = new Parameter([numEmbeddings, embeddingDim], {
       initializer: withoutRow(normal(), this.paddingIdx),
     });
@@ -53,12 +71,15 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   /**
    * @param ids `[...]` int32 in [0, numEmbeddings)
    * @returns `[..., embeddingDim]`
-   * @throws InputError when the ids are not int32; KernelError for an id outside the table.
+   * @throws InputError when the ids are not int32, or with `maxNorm` for a table that is not stored as float32 or is needed
+   * as it is for a gradient; KernelError for an id outside the table.
    */
   protected forward(ids: Tensor): Tensor {
     assertTensor(ids, "ids");
     if (ids.dtype !== "int32") throw new InputError(`expected int32 ids, got ${ids.dtype}; cast them first`);
-    return gatherRows(this.weight.value, ids, this.paddingIdx); // [..., embeddingDim]
+    if (this.#limit !== undefined) limitRows(this.weight, ids, this.#limit);
+    const { paddingIdx, scaleGradByFreq } = this;
+    return gatherRows(this.weight.value, ids, paddingIdx, { scaleGradByFreq }); // [..., embeddingDim]
   }
 }
 

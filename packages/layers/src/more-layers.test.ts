@@ -1,6 +1,6 @@
-import type { Tensor } from "@ai/tensor";
+import { add, grad, linear, ones, square, sum, type Tensor, tensor, useDevice } from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
-import { it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import * as layers from "./index.js";
 import { expectLikeTorch, type LayerCase, loadLayerFixture } from "./testing/layer-cases.js";
 
@@ -128,6 +128,32 @@ const CASES: readonly LayerCase[] = [
       }),
   },
   { name: "pixel_unshuffle", build: () => new layers.PixelUnshuffle(2) },
+  {
+    name: "upsample_nearest_exact",
+    build: () => new layers.Upsample({ scaleFactor: [2.3, 0.7], mode: "nearest-exact" }),
+  },
+  {
+    name: "upsample_nearest_exact3d",
+    build: () => new layers.Upsample({ size: [3, 7, 4], mode: "nearest-exact" }),
+  },
+  { name: "batch_norm2d_empty", build: () => new layers.BatchNorm2d(3) },
+  {
+    name: "embedding_max_norm",
+    build: () => new layers.Embedding(7, 4, { maxNorm: 0.5, normType: 3, paddingIdx: 0 }),
+  },
+  {
+    name: "embedding_max_norm_eval",
+    evaluation: true,
+    build: () => new layers.Embedding(7, 4, { maxNorm: 0.5 }),
+  },
+  {
+    name: "embedding_frequency",
+    build: () => new layers.Embedding(7, 4, { scaleGradByFreq: true, paddingIdx: 2 }),
+  },
+  {
+    name: "embedding_bag_frequency",
+    build: () => new layers.EmbeddingBag(3, 4, { scaleGradByFreq: true, maxNorm: 0.75 }),
+  },
   { name: "squeeze_excitation", build: () => new layers.SqueezeExcitation(4, 3) },
 ];
 
@@ -136,4 +162,26 @@ describeEachDevice("more layers equal PyTorch's, forward and backward", () => {
     it(layerCase.name, async () => {
       await expectLikeTorch(await loadLayerFixture("more-layers"), layerCase);
     });
+});
+
+beforeAll(() => useDevice("cpu"));
+
+it("an embedding limits norms in a table that nothing else needs as it was, and refuses others", () => {
+  const layer = new layers.Embedding(3, 2, { maxNorm: 0.1 });
+  layer.weight.setValue(ones([3, 2]));
+  const ids = tensor([0, 2], [2], "int32");
+  const table = layer.weight.value;
+  const output = (x: Tensor): Tensor => sum(square(linear(x, layer.weight.value)));
+  // the table as output layer: after the call that limits it, then before
+  grad(() => output(layer.call(ids)), [table])[0].dispose();
+  expect(layer.weight.value).toBe(table);
+  layer.weight.setValue(ones([3, 2]));
+  const inUse = (): Tensor => add(output(ones([1, 2])), sum(layer.call(ids)));
+  expect(() => grad(inUse, [layer.weight.value])).toThrow(/Embedding: expected a table that nothing before/);
+  expect(() => layers.weightNorm(layer).call(ids)).toThrow(/expected a stored float32 table for maxNorm/);
+  expect(() => new layers.Embedding(3, 2, { maxNorm: 0 })).toThrow(/Embedding: expected a finite maxNorm/);
+  expect(() => new layers.Embedding(3, 2, { normType: 1 })).toThrow(/normType only with maxNorm/);
+  expect(() => new layers.EmbeddingBag(3, 2, { mode: "max", scaleGradByFreq: true })).toThrow(
+    /got mode "max"/,
+  );
 });

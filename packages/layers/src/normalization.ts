@@ -1,5 +1,6 @@
 import {
   add,
+  type BatchNormTrainingOptions,
   batchNorm,
   batchNormTraining,
   InputError,
@@ -10,6 +11,7 @@ import {
   ShapeError,
   type Tensor,
   tidy,
+  zeros,
 } from "@ai/tensor";
 import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
 import { type ChannelStatistics, type FoldableNorm, keepsForward } from "./folding.js";
@@ -79,7 +81,8 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
     if (!this.training && this.runningMean !== undefined && this.runningVariance !== undefined)
       return batchNorm(x, { mean: this.runningMean.value, variance: this.runningVariance.value, ...affine });
     const count = x.size / this.numFeatures;
-    if (this.training && count <= 1)
+    if (count === 0) return this.#normalizeNothing(x, affine);
+    if (this.training && count === 1)
       throw new InputError(
         `expected more than one value per channel in training, got ${formatShape(x.shape)}; use a larger batch`,
       );
@@ -88,6 +91,13 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
       if (this.training) this.#track(batch.mean, batch.variance, count);
       return batch.output;
     });
+  }
+
+  /** An empty batch, such as the boxes of a picture without any: it counts, and moves no statistics, as in PyTorch. */
+  #normalizeNothing(x: Tensor, affine: BatchNormTrainingOptions): Tensor {
+    if (this.training && this.numBatchesTracked !== undefined) this.numBatchesTracked.value++;
+    const shape = [this.numFeatures];
+    return batchNorm(x, { mean: zeros(shape), variance: zeros(shape, "float32", 1), ...affine });
   }
 
   /** Moves the running statistics towards a batch's. */

@@ -28,7 +28,10 @@ export interface UpsampleOptions {
    * says, as in PyTorch.
    */
   readonly scaleFactor?: number | readonly number[];
-  /** Sequences: nearest or linear; images: nearest, bilinear or bicubic; volumes: nearest or trilinear. Default `"nearest"`. */
+  /**
+   * Sequences: nearest, nearest-exact or linear; images: nearest, nearest-exact, bilinear or bicubic; volumes: nearest,
+   * nearest-exact or trilinear. Default `"nearest"`.
+   */
   readonly mode?: InterpolationMode;
   /** Whether the corner cells' centres stay where they are; not with nearest. Default false. */
   readonly alignCorners?: boolean;
@@ -48,9 +51,16 @@ export class Upsample extends Module<[x: Tensor], Tensor> {
     const { size, scaleFactor, mode = "nearest", alignCorners = false } = options;
     if ((size === undefined) === (scaleFactor === undefined))
       throw new InputError("Upsample: expected one of size and scaleFactor, got both or none");
-    assertOneOf("Upsample", "mode", mode, ["nearest", "linear", "bilinear", "bicubic", "trilinear"]);
-    if (mode === "nearest" && alignCorners)
-      throw new InputError("Upsample: expected alignCorners only with another mode than nearest, got both");
+    assertOneOf("Upsample", "mode", mode, [
+      "nearest",
+      "nearest-exact",
+      "linear",
+      "bilinear",
+      "bicubic",
+      "trilinear",
+    ]);
+    if (mode.startsWith("nearest") && alignCorners)
+      throw new InputError(`Upsample: expected alignCorners only with another mode than ${mode}, got both`);
     for (const count of [size ?? []].flat()) assertIntegers("Upsample", { size: count });
     for (const factor of [scaleFactor ?? []].flat())
       if (!(factor > 0 && Number.isFinite(factor)))

@@ -55,12 +55,12 @@ describeEachDevice("interpolate", () => {
     );
     expect(() => interpolate(x, { size: 0 })).toThrow(/size as an integer of at least 1/);
     expect(() => interpolate(x, { size: 2, mode: "area" as never })).toThrow(
-      /mode nearest or bilinear or bicubic/,
+      /mode nearest or nearest-exact or bilinear or bicubic/,
     );
     expect(() => interpolate(x, { size: 2, antialias: true })).toThrow(/only with bilinear or bicubic/);
     expect(() => interpolate(zeros([3, 2]), { size: 2 })).toThrow(/\[batch, height, width, channels\]/);
     expect(() => interpolate(zeros([1, 3, 2]), { size: 2, mode: "bilinear" })).toThrow(
-      /mode nearest or linear/,
+      /mode nearest or nearest-exact or linear/,
     );
     expect(() => interpolate(x, { size: 2, scaleFactor: 2 })).toThrow(
       /one of size and scaleFactor, got both/,

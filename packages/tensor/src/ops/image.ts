@@ -7,7 +7,7 @@ import { reshape } from "./shape-ops.js";
 import { type PerAxis, perAxis } from "./window.js";
 
 /** How {@link interpolate} weighs the cells around a point. */
-export type InterpolationMode = "nearest" | "linear" | "bilinear" | "bicubic" | "trilinear";
+export type InterpolationMode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "bicubic" | "trilinear";
 
 /** Options of {@link interpolate}. */
 export interface InterpolateOptions {
@@ -18,7 +18,10 @@ export interface InterpolateOptions {
    * (`recompute_scale_factor` left out in PyTorch).
    */
   readonly scaleFactor?: PerAxis;
-  /** Default `"nearest"`, as in PyTorch. */
+  /**
+   * Default `"nearest"`, as in PyTorch: the cell under a new cell's corner. `"nearest-exact"` takes the one under its centre, as
+   * Pillow and scikit-image do.
+   */
   readonly mode?: InterpolationMode;
   /** Let the centres of the corner cells coincide instead of the corners. Not with nearest. Default false. */
   readonly alignCorners?: boolean;
@@ -28,9 +31,9 @@ export interface InterpolateOptions {
 
 /** Modes by the rank of the input, as in PyTorch. */
 const MODES: Readonly<Record<number, readonly InterpolationMode[]>> = {
-  3: ["nearest", "linear"],
-  4: ["nearest", "bilinear", "bicubic"],
-  5: ["nearest", "trilinear"],
+  3: ["nearest", "nearest-exact", "linear"],
+  4: ["nearest", "nearest-exact", "bilinear", "bicubic"],
+  5: ["nearest", "nearest-exact", "trilinear"],
 };
 
 /** Keys's constant of the cubic filter: −0.75 as in OpenCV, −0.5 as in Pillow, both as in PyTorch. */
@@ -93,15 +96,21 @@ interface AxisResize {
   readonly scale: number;
 }
 
+/** Whether a mode takes one cell as it is. */
+function isNearest(mode: InterpolationMode): boolean {
+  return mode === "nearest" || mode === "nearest-exact";
+}
+
 /** The weights of every cell of a resized axis. */
 function interpolationTable(
   { length, count, scale }: AxisResize,
   { mode, alignCorners, antialias }: { mode: InterpolationMode; alignCorners: boolean; antialias: boolean },
 ): ResampleTable {
   const rows = Array.from({ length: count }, (_, index): ResampleRow => {
-    if (mode === "nearest") {
+    if (isNearest(mode)) {
       // in float32, as PyTorch computes it: the cell next to a boundary depends on the rounding
-      const position = Math.floor(Math.fround(index * Math.fround(scale)));
+      const place = mode === "nearest" ? index : index + 0.5;
+      const position = Math.floor(Math.fround(place * Math.fround(scale)));
       return { start: Math.min(length - 1, position), weights: [1] };
     }
     if (antialias && !alignCorners) return smoothRow(mode, length, scale, index);
@@ -148,11 +157,11 @@ function axisResizes(
 
 /**
  * Resizes sequences, images or volumes; equal to `torch.nn.functional.interpolate`. Any factor up or down, each axis on its own.
- * @param x `[batch, length, channels]` (nearest, linear), `[batch, height, width, channels]` (nearest, bilinear, bicubic) or
- * `[batch, depth, height, width, channels]` (nearest, trilinear)
+ * @param x `[batch, length, channels]` (nearest, nearest-exact, linear), `[batch, height, width, channels]` (nearest,
+ * nearest-exact, bilinear, bicubic) or `[batch, depth, height, width, channels]` (nearest, nearest-exact, trilinear)
  * @returns `[batch, ...size, channels]`
  * @throws ShapeError for another rank or an input without cells. @throws InputError unless one of size and scaleFactor is
- * given and in range, for a mode that is unknown or of another rank, or `alignCorners` or `antialias` with `"nearest"`.
+ * given and in range, for a mode that is unknown or of another rank, or `alignCorners` or `antialias` with a nearest one.
  * @example
  * const large = interpolate(images, { size: [224, 224], mode: "bicubic", antialias: true });
  */
@@ -171,9 +180,9 @@ export function interpolate(
     throw new InputError(
       `interpolate: expected mode ${modes.join(" or ")} for an input of ${x.shape.length} axes, got ${mode}`,
     );
-  if (mode === "nearest" && (alignCorners || antialias))
+  if (isNearest(mode) && (alignCorners || antialias))
     throw new InputError(
-      "interpolate: expected alignCorners and antialias only with bilinear or bicubic, got nearest",
+      `interpolate: expected alignCorners and antialias only with bilinear or bicubic, got ${mode}`,
     );
   if (antialias && x.shape.length !== 4)
     throw new InputError(`interpolate: expected antialias only with bilinear or bicubic, got ${mode}`);
