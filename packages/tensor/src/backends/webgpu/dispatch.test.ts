@@ -183,6 +183,30 @@ function tests(): void {
     dispose([x, lines, rows]);
   });
 
+  it("keeps uniforms by what they hold, -0 beside 0, and lets all go at once under work that waits", async () => {
+    const x = tensor([1]);
+    const divided = (uniform: number): Tensor => {
+      const [y] = run({
+        name: "bits",
+        inputs: { x },
+        outputs: { y: { shape: [1], dtype: "float32", element: "u32" } },
+        uniforms: { uniform: f32(uniform) },
+        threads: 1,
+        body: () =>
+          "y[0] = bitcast<u32>(f32(bitcast<i32>(uniforms.uniform) >> 31) + x[0] + uniforms.uniform);",
+      });
+      return y;
+    };
+    const signs = [0, -0, 0].map(divided);
+    expect(await Promise.all(signs.map(async (sign) => (await read(sign))[0]))).toEqual([1, 0, 1]);
+    const waiting = [7, 8].map(divided);
+    for (let step = 0; step < 4200; step++) divided(100 + step).dispose();
+    const after = [8, 7].map(divided);
+    const values = await Promise.all([...waiting, ...after].map(async (value) => (await read(value))[0]));
+    expect(values).toEqual([8, 9, 9, 8]);
+    dispose([x, ...signs, ...waiting, ...after]);
+  });
+
   it("leaks nothing and gives pooled memory back", async () => {
     await expectNoLeak(async () => {
       const x = tensor([1, 2, 3]);

@@ -5,19 +5,10 @@ import { type Shape, sizeOf } from "../../shape.js";
 import { type GpuBackend, gpuBackend, submit } from "./backend.js";
 import { assertAlive, isDebuggingGpuErrors, withErrorScope } from "./errors.js";
 import { armIndexFlag, INDEX_FLAG_WGSL, operationNumber } from "./index-flag.js";
+import { limitsOf } from "./limits.js";
+import { type Uniform, u32, uniformBuffer } from "./uniforms.js";
 
-/** A number for the kernel's uniform struct; made by {@link u32}, {@link i32} and {@link f32}. */
-export interface Uniform {
-  readonly type: "u32" | "i32" | "f32";
-  readonly value: number;
-}
-
-/** An unsigned integer uniform. */
-export const u32 = (value: number): Uniform => ({ type: "u32", value });
-/** A signed integer uniform. */
-export const i32 = (value: number): Uniform => ({ type: "i32", value });
-/** A float uniform. */
-export const f32 = (value: number): Uniform => ({ type: "f32", value });
+export { f32, i32, type Uniform, u32 } from "./uniforms.js";
 
 /** A tensor seen under another element type of WGSL, for example `u32` or `vec4<f32>`. */
 export interface TypedView {
@@ -73,7 +64,15 @@ interface Binding {
 }
 
 const DEFAULT_WORKGROUP_SIZE = 64;
-const pipelines = new WeakMap<GPUDevice, Map<string, { pipeline: GPUComputePipeline; code: string }>>();
+
+interface CachedPipeline {
+  readonly pipeline: GPUComputePipeline;
+  /** Of group 0, the only one. */
+  readonly layout: GPUBindGroupLayout;
+  readonly code: string;
+}
+
+const pipelines = new WeakMap<GPUDevice, Map<string, CachedPipeline>>();
 const placeholders = new WeakMap<GPUDevice, GPUBuffer>();
 
 function elementOf(dtype: DataType): string {
@@ -129,7 +128,7 @@ function pipelineOf(
   spec: GpuDispatch,
   bindings: readonly Binding[],
   uniforms: readonly (readonly [string, Uniform])[],
-): GPUComputePipeline {
+): CachedPipeline {
   let cache = pipelines.get(device);
   if (cache === undefined) {
     cache = new Map();
@@ -149,7 +148,7 @@ function pipelineOf(
       throw new KernelError(
         `${spec.name}: expected one WGSL text a variant, got two for ${key}; put what it depends on into variant`,
       );
-    return cached.pipeline;
+    return cached;
   }
   for (const extension of spec.enable ?? []) {
     const feature = extension === "f16" ? "shader-f16" : extension;
@@ -160,15 +159,17 @@ function pipelineOf(
   }
   const code = shaderCode(spec, bindings, uniforms);
   const label = `ai/${spec.name}`;
-  const pipeline = withErrorScope(device, spec.name, () =>
-    device.createComputePipeline({
+  const made = withErrorScope(device, spec.name, () => {
+    const module = device.createShaderModule({ label, code });
+    const pipeline = device.createComputePipeline({
       label,
       layout: "auto",
-      compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
-    }),
-  );
-  cache.set(key, { pipeline, code });
-  return pipeline;
+      compute: { module, entryPoint: "main" },
+    });
+    return { pipeline, layout: pipeline.getBindGroupLayout(0), code };
+  });
+  cache.set(key, made);
+  return made;
 }
 
 /** A buffer to bind where a tensor has no elements: WebGPU has no empty bindings. */
@@ -190,30 +191,13 @@ function storageBuffer(backend: GpuBackend, { info, access, name }: Binding, ope
     return scratch;
   }
   const bytes = sizeOf(info.shape) * 4;
-  const most = Math.min(
-    backend.device.limits.maxStorageBufferBindingSize,
-    backend.device.limits.maxBufferSize,
-  );
+  const most = limitsOf(backend.device).maxTensorBytes;
   if (bytes > most)
     throw new DeviceError(
       `${operation}: expected tensors of at most ${most} bytes on this GPU, got ${bytes} for ${name}; use smaller batches`,
     );
   backend.uploadToGPU(info.dataId);
   return backend.tensorMap.get(info.dataId).resource!;
-}
-
-function uniformBuffer(backend: GpuBackend, uniforms: readonly (readonly [string, Uniform])[]): GPUBuffer {
-  const size = Math.ceil(uniforms.length / 4) * 16;
-  const data = new DataView(new ArrayBuffer(size));
-  uniforms.forEach(([, { type, value }], index) => {
-    if (type === "f32") data.setFloat32(4 * index, value, true);
-    else if (type === "i32") data.setInt32(4 * index, value, true);
-    else data.setUint32(4 * index, value, true);
-  });
-  const buffer = backend.bufferManager.acquireBuffer(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.UNIFORM);
-  backend.device.queue.writeBuffer(buffer, 0, data.buffer as ArrayBuffer);
-  backend.uniformPendingDisposal.push(buffer);
-  return buffer;
 }
 
 /** Two bindings of one buffer, one of them written, are an error in WebGPU: say it in our words. */
@@ -264,9 +248,10 @@ export function dispatch(kernelBackend: KernelBackend, spec: GpuDispatch): Tenso
     bindings.push({ name: key, access: "read_write", element, info });
   }
   const storageBuffers = bindings.length + (checksIndices ? 1 : 0);
-  if (storageBuffers > device.limits.maxStorageBuffersPerShaderStage)
+  const limits = limitsOf(device);
+  if (storageBuffers > limits.maxStorageBuffersPerShaderStage)
     throw new KernelError(
-      `${name}: expected at most ${device.limits.maxStorageBuffersPerShaderStage} tensors in one kernel on this GPU, got ${storageBuffers}; split the kernel`,
+      `${name}: expected at most ${limits.maxStorageBuffersPerShaderStage} tensors in one kernel on this GPU, got ${storageBuffers}; split the kernel`,
     );
   const { workgroupSize = DEFAULT_WORKGROUP_SIZE } = spec;
   const count = spec.groups ?? spec.threads;
@@ -279,7 +264,7 @@ export function dispatch(kernelBackend: KernelBackend, spec: GpuDispatch): Tenso
   const uniforms: (readonly [string, Uniform])[] = [["count", u32(count)]];
   if (checksIndices) uniforms.push(["operation", u32(operationNumber(name))]);
   uniforms.push(...Object.entries(spec.uniforms ?? {}));
-  const pipeline = pipelineOf(device, spec, bindings, uniforms);
+  const { pipeline, layout } = pipelineOf(device, spec, bindings, uniforms);
   const buffers = bindings.map((binding) => storageBuffer(backend, binding, name));
   if (checksIndices) buffers.push(armIndexFlag(device));
   buffers.push(uniformBuffer(backend, uniforms));
@@ -289,12 +274,12 @@ export function dispatch(kernelBackend: KernelBackend, spec: GpuDispatch): Tenso
   const encode = (): void => {
     const bindGroup = device.createBindGroup({
       label: `ai/${name}`,
-      layout: pipeline.getBindGroupLayout(0),
+      layout,
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
     backend.ensureCommandEncoderReady();
     backend.computePassEncoder ??= backend.commandEncoder!.beginComputePass();
-    const most = device.limits.maxComputeWorkgroupsPerDimension;
+    const most = limits.maxComputeWorkgroupsPerDimension;
     backend.computePassEncoder.setPipeline(pipeline);
     backend.computePassEncoder.setBindGroup(0, bindGroup);
     backend.computePassEncoder.dispatchWorkgroups(Math.min(groups, most), Math.ceil(groups / most));
