@@ -13,7 +13,6 @@ import {
   Trainer,
 } from "../training/index.js";
 
-// whole runs: nothing in them is of one device
 describeEachDevice("adapters in training", () => {
   it("train on quantized weights, and resume from a checkpoint bit for bit", async () => {
     const before = memory().numTensors;
@@ -67,4 +66,4 @@ describeEachDevice("adapters in training", () => {
     for (const each of [model, again]) each.dispose();
     expect(memory().numTensors).toBe(before + 2 * 2 * 6); // the optimizers' moments of six parameters each
   });
-}, ["cpu", "wasm"]);
+});

@@ -177,8 +177,8 @@ describeEachDevice("pruning", () => {
   });
 });
 
-// whole runs: nothing in them is of one device
-describeEachDevice("pruned models in training", () => {
+// three optimizers: nothing in them is of one device
+describeEachDevice("pruned models under any optimizer", () => {
   it("keeps zeros under any optimizer until it is permanent, and frees its masks", async () => {
     const plain = startModel();
     const names = [...(await plain.stateDict()).keys()];
@@ -223,7 +223,9 @@ describeEachDevice("pruned models in training", () => {
     }
     expect(memory().numTensors).toBe(before);
   });
+}, ["cpu", "wasm"]);
 
+describeEachDevice("pruned models in training", () => {
   it("resumes from a trainer's checkpoint with its masks", async () => {
     const data = (): DataLoader<unknown, never> =>
       new DataLoader(
@@ -261,4 +263,4 @@ describeEachDevice("pruned models in training", () => {
     model.dispose();
     again.dispose();
   });
-}, ["cpu", "wasm"]);
+});
