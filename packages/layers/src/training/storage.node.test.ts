@@ -63,7 +63,26 @@ describe("node storage", () => {
     expect((await readdir(folder)).sort()).toEqual([`.tmp-${process.ppid}-0-step`, "step"]);
   });
 
-  it("leaves the old file when writing fails", async () => {
+  it("puts back what a killed process had moved away for a version that never came", async () => {
+    const folder = join(root, "replaced");
+    const old = async (owner: number, name: string): Promise<void> => {
+      await mkdir(join(folder, `.tmp-${owner}-4.old-${name}`), { recursive: true });
+      await writeFile(join(folder, `.tmp-${owner}-4.old-${name}`, "m"), "old");
+    };
+    await old(999999999, "step-1");
+    await old(999999999, "step-2");
+    await old(process.ppid, "step-3"); // its owner lives, and is about to put a new one there
+    await mkdir(join(folder, "step-2"));
+    expect(await storage.list(folder)).toEqual(["step-1", "step-2"]);
+    expect(text(await storage.read(join(folder, "step-1", "m")))).toBe("old");
+    expect(await storage.list(join(folder, "step-2"))).toEqual([]);
+    await storage.writeFolder(join(folder, "step-4"), new Map([["m", bytes("1")]]));
+    expect((await readdir(folder)).filter((name) => name.startsWith("."))).toEqual([
+      `.tmp-${process.ppid}-4.old-step-3`,
+    ]);
+  });
+
+  it("leaves the old file or folder when writing fails, and no draft", async () => {
     const path = join(root, "kept.txt");
     await storage.write(path, bytes("old"));
     const broken = {
@@ -73,5 +92,15 @@ describe("node storage", () => {
     } as unknown as Uint8Array;
     await expect(storage.write(path, broken)).rejects.toThrow();
     expect(await readFile(path, "utf8")).toBe("old");
+    const step = join(root, "full", "step");
+    await storage.writeFolder(step, new Map([["m", bytes("old")]]));
+    const cut = new Map([
+      ["m", bytes("new")],
+      ["n", broken],
+    ]);
+    await expect(storage.writeFolder(step, cut)).rejects.toThrow();
+    expect(text(await storage.read(join(step, "m")))).toBe("old");
+    expect(await readdir(join(root, "full"))).toEqual(["step"]);
+    expect((await readdir(root)).filter((name) => name.startsWith("."))).toEqual([]);
   });
 });

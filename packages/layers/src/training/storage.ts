@@ -18,6 +18,8 @@ export interface TrainingStorage {
 
 /** Prefix of what is being written and of what is about to be removed; never part of a result. */
 const TEMPORARY = ".tmp-";
+/** Behind the prefix and its numbers: what a new version is about to replace. */
+const REPLACED = /^\.tmp-(\d+)-\d+\.old-(.+)$/;
 
 /**
  * The file system of Node. Contents are flushed to the disk before a rename puts them in place, so that a killed
@@ -35,8 +37,34 @@ export async function nodeStorage(): Promise<TrainingStorage> {
   const { basename, dirname, join } = await import(/* webpackIgnore: true */ "node:path");
   let serial = 0;
 
-  const temporary = (path: string): string =>
-    join(dirname(path), `${TEMPORARY}${process.pid}-${serial++}-${basename(path)}`);
+  const temporary = (path: string, mark = ""): string =>
+    join(dirname(path), `${TEMPORARY}${process.pid}-${serial++}${mark}-${basename(path)}`);
+
+  /** Runs `work`; what it leaves of a draft when it fails is removed: it may be what filled the disk. */
+  const removing = async (draft: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true }).catch(() => undefined); // the first error is the one to report
+      throw error;
+    }
+  };
+
+  /** Puts back what a process that was killed had moved away for a version that is not there. */
+  const putBack = async (folder: string, names: readonly string[]): Promise<void> => {
+    for (const name of names) {
+      const [, owner, original] = REPLACED.exec(name) ?? [];
+      if (original === undefined || names.includes(original) || isAlive(Number(owner))) continue;
+      await rename(join(folder, name), join(folder, original)).catch(() => undefined); // another process was faster
+    }
+  };
+
+  const namesIn = async (folder: string): Promise<string[]> => {
+    const names = await readdir(folder);
+    if (!names.some((name) => REPLACED.test(name))) return names;
+    await putBack(folder, names);
+    return readdir(folder);
+  };
 
   const writeFlushed = async (path: string, bytes: Uint8Array): Promise<void> => {
     const file = await open(path, "w");
@@ -62,7 +90,7 @@ export async function nodeStorage(): Promise<TrainingStorage> {
   return {
     async list(folder) {
       try {
-        return (await readdir(folder)).filter((name) => !name.startsWith(TEMPORARY)).sort();
+        return (await namesIn(folder)).filter((name) => !name.startsWith(TEMPORARY)).sort();
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
         throw error;
@@ -72,27 +100,37 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     async write(path, bytes) {
       await mkdir(dirname(path), { recursive: true });
       const draft = temporary(path);
-      await writeFlushed(draft, bytes);
-      await rename(draft, path);
+      await removing(draft, async () => {
+        await writeFlushed(draft, bytes);
+        await rename(draft, path);
+      });
       await flushFolder(dirname(path));
     },
     async writeFolder(folder, files) {
       const parent = dirname(folder);
       await mkdir(parent, { recursive: true });
-      await removeLeftovers(parent, await readdir(parent), rm, join);
+      await removeLeftovers(parent, await namesIn(parent), rm, join);
       const draft = temporary(folder);
-      await mkdir(draft);
-      for (const [name, bytes] of files) await writeFlushed(join(draft, name), bytes);
-      await flushFolder(draft);
-      const old = temporary(folder);
-      const replaced = await rename(folder, old).then(
-        () => true,
-        (error: NodeJS.ErrnoException) => {
-          if (error.code === "ENOENT") return false;
+      const old = temporary(folder, ".old");
+      let replaced = false;
+      await removing(draft, async () => {
+        await mkdir(draft);
+        for (const [name, bytes] of files) await writeFlushed(join(draft, name), bytes);
+        await flushFolder(draft);
+        replaced = await rename(folder, old).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => {
+            if (error.code === "ENOENT") return false;
+            throw error;
+          },
+        );
+        try {
+          await rename(draft, folder);
+        } catch (error) {
+          if (replaced) await rename(old, folder);
           throw error;
-        },
-      );
-      await rename(draft, folder);
+        }
+      });
       await flushFolder(parent);
       if (replaced) await rm(old, { recursive: true, force: true });
     },
