@@ -8,9 +8,11 @@ import {
   type FitOptions,
   findBestCheckpoint,
   listCheckpoints,
+  loadCheckpoint,
   loadLastCheckpoint,
   memoryStorage,
   type TrainingCallback,
+  type TrainingStorage,
 } from "./index.js";
 
 describeEachDevice("a training state", () => {
@@ -121,6 +123,34 @@ describe("checkpoints", () => {
     expect(await step()).toBe(2);
     await storage.remove("run/step-0000000002/optimizer.safetensors");
     expect(await step()).toBeUndefined();
+    run.dispose();
+  });
+
+  it("neither passes over nor removes what cannot be read for a while", async () => {
+    const storage = memoryStorage();
+    const run = makeRun();
+    const save = checkpoints({ folder: "run", storage });
+    await run.trainer.fit(run.loader, { epochs: 1, callbacks: [save] });
+    const [{ path }] = await listCheckpoints("run", { storage });
+    for (const name of ["model.safetensors", "state.json"]) {
+      const busy: TrainingStorage = {
+        ...storage,
+        read: async (file) => {
+          if (file.endsWith(name)) throw new Error("EMFILE: too many open files");
+          return storage.read(file);
+        },
+      };
+      const other = makeRun();
+      const callbacks = [checkpoints({ folder: "run", storage: busy })];
+      const options = { epochs: 2, storage: busy, callbacks };
+      await expect(other.trainer.fit(other.loader, { ...options, resumeFrom: "run" })).rejects.toThrow(
+        /EMFILE/,
+      );
+      await expect(other.trainer.fit(other.loader, options)).rejects.toThrow(/EMFILE/);
+      expect(other.trainer.step).toBe(0);
+      other.dispose();
+    }
+    expect((await loadCheckpoint(path, { storage })).json.step).toBe(3);
     run.dispose();
   });
 });

@@ -3,7 +3,7 @@ import type { StateDict } from "../state-dict.js";
 import { defaultStorage } from "./browser-storage.js";
 import { crc32c } from "./crc32c.js";
 import { assertOptionNames } from "./option-names.js";
-import type { TrainingStorage } from "./storage.js";
+import { readIfPresent, type TrainingStorage } from "./storage.js";
 import type { TrainingState, TrainingStateJson } from "./training-state.js";
 
 const PREFIX = "step-";
@@ -119,8 +119,17 @@ export async function saveCheckpoint(
   return { path, step, epoch: state.json.epoch, monitored, ...(monitored === undefined ? {} : { mode }) };
 }
 
-async function readManifest(path: string, storage: TrainingStorage): Promise<Manifest> {
-  const manifest = parse(new TextDecoder().decode(await storage.read(`${path}/${MANIFEST}`))) as Manifest;
+/** @throws WeightsError when it is not there; what reading throws when it is: that says nothing about the checkpoint. */
+async function readPart(path: string, name: string, storage: TrainingStorage): Promise<Uint8Array> {
+  const bytes = await readIfPresent(storage, `${path}/${name}`);
+  if (bytes === undefined)
+    throw new WeightsError(`loadCheckpoint: expected ${name} in ${path}, got none; use another checkpoint`);
+  return bytes;
+}
+
+/** @throws SyntaxError for what is not JSON; WeightsError for other JSON. */
+function manifestOf(path: string, bytes: Uint8Array): Manifest {
+  const manifest = parse(new TextDecoder().decode(bytes)) as Manifest;
   if (typeof manifest?.state?.step !== "number" || typeof manifest.files !== "object")
     throw new WeightsError(`loadCheckpoint: expected a training state in ${path}, got another ${MANIFEST}`);
   return manifest;
@@ -129,7 +138,7 @@ async function readManifest(path: string, storage: TrainingStorage): Promise<Man
 /**
  * Reads one checkpoint.
  * @param path Its own folder, `…/step-NNNNNNNNNN`.
- * @throws WeightsError when a file is missing, cut or changed.
+ * @throws WeightsError when a file is missing, cut or changed; what the storage throws for one that cannot be read now.
  */
 export async function loadCheckpoint(
   path: string,
@@ -141,15 +150,13 @@ export async function loadCheckpoint(
   let manifest: Manifest;
   const contents = new Map<string, Uint8Array>();
   try {
-    manifest = await readManifest(path, source);
-    for (const name of Object.keys(manifest.files)) contents.set(name, await source.read(`${path}/${name}`));
+    manifest = manifestOf(path, await readPart(path, MANIFEST, source));
+    for (const name of Object.keys(manifest.files)) contents.set(name, await readPart(path, name, source));
   } catch (error) {
-    if (error instanceof WeightsError) throw error;
+    if (!(error instanceof SyntaxError)) throw error;
     throw new WeightsError(
-      `loadCheckpoint: expected a whole checkpoint in ${path}, got one without a readable file; use another`,
-      {
-        cause: error,
-      },
+      `loadCheckpoint: expected a whole checkpoint in ${path}, got a damaged ${MANIFEST}; use another`,
+      { cause: error },
     );
   }
   for (const [name, { bytes, crc32c: sum }] of Object.entries(manifest.files)) {
@@ -188,19 +195,22 @@ export async function listCheckpoints(
   for (const name of await source.list(folder)) {
     if (!name.startsWith(PREFIX)) continue;
     const path = `${folder}/${name}`;
+    const bytes = await readIfPresent(source, `${path}/${MANIFEST}`);
+    if (bytes === undefined) continue;
     try {
-      const { state, monitored, mode } = await readManifest(path, source);
+      const { state, monitored, mode } = manifestOf(path, bytes);
       const { step, epoch } = state;
       found.push({ path, step, epoch, monitored, ...(mode === undefined ? {} : { mode }) });
     } catch {
-      // a manifest that cannot be read is no checkpoint; the ones before it are
+      // a manifest that makes no sense is no checkpoint; the ones before it are
     }
   }
   return found.sort((a, b) => a.step - b.step || a.epoch - b.epoch);
 }
 
 /**
- * The newest checkpoint of a folder that is whole: one that was cut is passed over for the one before.
+ * The newest checkpoint of a folder that is whole: one that was cut is passed over for the one before. One that cannot be
+ * read now (no permission, too many open files) is an error: the run would begin anew.
  * @returns undefined when there is none.
  */
 export async function loadLastCheckpoint(

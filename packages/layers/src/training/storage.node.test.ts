@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { memoryStorage, nodeStorage, type TrainingStorage } from "./storage.js";
+import { memoryStorage, nodeStorage, readIfPresent, type TrainingStorage } from "./storage.js";
 
 let root: string;
 beforeAll(async () => {
@@ -41,6 +41,9 @@ describe.each([
     await storage.remove(`${folder}/d/step`);
     expect(await storage.list(`${folder}/d`)).toEqual([]);
     await expect(storage.read(`${folder}/none`)).rejects.toThrow();
+    expect(await storage.list(`${folder}/a/b.txt`)).toEqual([]); // a file
+    expect(await readIfPresent(storage, `${folder}/a/b.txt/c`)).toBeUndefined();
+    expect(text((await readIfPresent(storage, `${folder}/a/c.txt`))!)).toBe("xy");
   });
 });
 

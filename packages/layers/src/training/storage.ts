@@ -16,6 +16,22 @@ export interface TrainingStorage {
   remove(path: string): Promise<void>;
 }
 
+/**
+ * A file's contents; undefined when there is no such file.
+ * @throws what reading throws for a file that is there: it may be readable the next time, and is not to be written over.
+ * @internal
+ */
+export async function readIfPresent(storage: TrainingStorage, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await storage.read(path);
+  } catch (error) {
+    const slash = path.lastIndexOf("/");
+    const names = await storage.list(slash < 0 ? "." : path.slice(0, slash) || "/");
+    if (names.includes(path.slice(slash + 1))) throw error;
+    return undefined;
+  }
+}
+
 /** Prefix of what is being written and of what is about to be removed; never part of a result. */
 const TEMPORARY = ".tmp-";
 /** Behind the prefix and its numbers: what a new version is about to replace. */
@@ -92,7 +108,7 @@ export async function nodeStorage(): Promise<TrainingStorage> {
       try {
         return (await namesIn(folder)).filter((name) => !name.startsWith(TEMPORARY)).sort();
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+        if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
         throw error;
       }
     },

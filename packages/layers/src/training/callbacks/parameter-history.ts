@@ -2,7 +2,7 @@ import { InputError } from "@ai/tensor";
 import { defaultStorage } from "../browser-storage.js";
 import { assertOptionNames } from "../option-names.js";
 import type { ParameterStatistics } from "../parameter-statistics.js";
-import type { TrainingStorage } from "../storage.js";
+import { readIfPresent, type TrainingStorage } from "../storage.js";
 import type { TrainingCallback } from "./callback.js";
 import { ParameterWatch, type WatchParametersOptions } from "./parameter-watch.js";
 
@@ -56,10 +56,8 @@ export function parameterHistory(options: ParameterHistoryOptions): TrainingCall
     async onFitStart({ trainer }) {
       if (path === undefined) return;
       storage ??= await defaultStorage();
-      const old = await storage.read(path).then(
-        (bytes) => new TextDecoder().decode(bytes).split("\n").slice(1),
-        () => [], // there is none yet
-      );
+      const bytes = await readIfPresent(storage, path);
+      const old = bytes === undefined ? [] : new TextDecoder().decode(bytes).split("\n").slice(1);
       const kept = old.filter((line) => line !== "" && Number(line.split(",", 1)[0]) <= trainer.step);
       const text = HEADER + kept.map((line) => `${line}\n`).join("");
       await storage.write(path, new TextEncoder().encode(text));

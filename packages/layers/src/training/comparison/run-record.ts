@@ -4,7 +4,7 @@ import type { FitEnd, TrainingCallback, TrainingRun } from "../callbacks/callbac
 import { parse, stringify } from "../checkpoint.js";
 import type { EpochRecord, TrainingHistory } from "../history.js";
 import { assertOptionNames } from "../option-names.js";
-import type { TrainingStorage } from "../storage.js";
+import { readIfPresent, type TrainingStorage } from "../storage.js";
 
 /** The file in a run's folder. */
 export const RECORD_FILE = "run.json";
@@ -108,12 +108,8 @@ export function runRecord(options: RunRecordOptions): TrainingCallback {
 
 /** What `runRecord` wrote; undefined when there is no such file. @throws InputError for another file of that name. */
 export async function readRecord(path: string, storage: TrainingStorage): Promise<RunRecord | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await storage.read(path);
-  } catch {
-    return undefined; // there is none
-  }
+  const bytes = await readIfPresent(storage, path);
+  if (bytes === undefined) return undefined;
   let record: RunRecord | undefined;
   try {
     record = parse(new TextDecoder().decode(bytes)) as RunRecord;
