@@ -23,6 +23,17 @@ describe("layers refuse what is no tensor, by their own errors", () => {
       expect(() => built[name].call(wrong as never)).toThrow(/expected a tensor as (input|ids), got /);
   });
 
+  it("and say what the slip was", () => {
+    const recurrent = new layers.Sequential(new layers.LSTM(3, 2) as never, new layers.Linear(2, 1));
+    const x = zeros([1, 4, 3]);
+    expect(() => recurrent.call(x)).toThrow(
+      /Sequential.1: .*got an object with output; take the one you need/,
+    );
+    const linear = new layers.Linear(3, 2);
+    expect(() => linear.call(linear.weight as never)).toThrow(/got a parameter; pass parameter.value/);
+    expect(() => new layers.TransformerEncoder(4, 2, 6 as never)).toThrow(/got 6; pass { numLayers: 6 }/);
+  });
+
   it("as a state, lengths or a mask", () => {
     const lstm = new layers.LSTM(3, 2);
     const x = zeros([2, 4, 3]);

@@ -54,9 +54,19 @@ export function sizesOf(
 /** @throws InputError unless `x` is a tensor: of all mistakes the commonest is a plain array. */
 export function assertTensor(x: unknown, name = "input"): asserts x is Tensor {
   if (typeof x !== "object" || x === null || !("dataId" in x))
-    throw new InputError(
-      `expected a tensor as ${name}, got ${Array.isArray(x) ? "an array" : typeof x}; make one with tensor()`,
-    );
+    throw new InputError(`expected a tensor as ${name}, got ${describeNoTensor(x)}`);
+}
+
+function describeNoTensor(x: unknown): string {
+  if (Array.isArray(x)) return "an array; make a tensor of it with tensor()";
+  if (typeof x !== "object" || x === null) return `${x === null ? "null" : typeof x}; make one with tensor()`;
+  if ("value" in x && "requiresGrad" in x) return "a parameter; pass parameter.value";
+  const names = Object.entries(x).flatMap(([key, part]) =>
+    typeof part === "object" && part !== null && "dataId" in part ? [key] : [],
+  );
+  return names.length === 0
+    ? "object; make one with tensor()"
+    : `an object with ${names.join(", ")}; take the one you need, as in lstm.call(x).output`;
 }
 
 /**

@@ -21,13 +21,22 @@ export function assertTensors(operation: string, what: string, tensors: readonly
   const wrong = tensors.findIndex((tensor) => !isTensor(tensor));
   if (wrong >= 0)
     throw new InputError(
-      `${operation}: expected ${what} to be tensors, got ${isParameter(tensors[wrong]) ? `a parameter at position ${wrong}; pass parameter.value` : `${tensors[wrong] === null ? "null" : typeof tensors[wrong]} at position ${wrong}`}`,
+      `${operation}: expected ${what} to be tensors, got ${isParameter(tensors[wrong]) ? `a parameter at position ${wrong}; pass parameter.value` : `${nameKind(tensors[wrong])} at position ${wrong}`}`,
     );
 }
 
 /** Whether `value` is what a layer holds its weights in. */
 function isParameter(value: unknown): boolean {
   return typeof value === "object" && value !== null && "value" in value && "requiresGrad" in value;
+}
+
+function nameKind(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}
+
+/** What stands in the place of a tensor, with the cure of a frequent slip. */
+export function describeNoTensor(value: unknown): string {
+  return isParameter(value) ? "a parameter; pass parameter.value" : nameKind(value);
 }
 
 /** The names of every option, of each type in a union. */

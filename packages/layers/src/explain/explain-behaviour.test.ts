@@ -135,6 +135,7 @@ describe("explanations behave", () => {
         attentionRollout(text.model, text.ids, { otherInputs, headFusion: "sum" as never }),
         /headFusion "mean" or/,
       ],
+      [gradCam(model, images, {} as never), /a layer of the model, got undefined; name one of 0, 1, /],
       [occlusion(model, [1] as never), /expected a tensor as input/],
       [occlusion({} as never, images), /expected a module as model/],
     ];

@@ -188,7 +188,7 @@ export class Subject {
     if (found !== undefined) return found;
     const paths = named.map(([path]) => path).filter((path) => path !== "");
     throw new InputError(
-      `${this.operation}: expected a layer of the model, got ${typeof layer === "string" ? `"${layer}"${suggestion(layer, paths)}` : "a module that is not in it"}`,
+      `${this.operation}: expected a layer of the model, got ${typeof layer === "string" ? `"${layer}"${suggestion(layer, paths)}` : layer instanceof Module ? "a module that is not in it" : `${layer === null ? "null" : typeof layer}; name one of ${paths.join(", ")}`}`,
     );
   }
 

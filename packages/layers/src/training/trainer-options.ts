@@ -179,6 +179,28 @@ export function assertBatchSource(operation: string, name: string, source: unkno
     );
 }
 
+/** What a run calls of a callback; a list that forgets one does not compile. */
+const CALLBACK_METHODS: Readonly<Record<Extract<keyof TrainingCallback, `on${string}`>, true>> = {
+  onFitStart: true,
+  onEpochStart: true,
+  onGradients: true,
+  onStepEnd: true,
+  onStepValues: true,
+  onEvaluationStep: true,
+  onEpochEnd: true,
+  onFitEnd: true,
+};
+
+/** @throws InputError for a method `on…` that nothing calls, own or inherited: `onBatchEnd` is another library's. */
+function assertCallbackMethods(callback: TrainingCallback): void {
+  for (let at: object = callback; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const name of Object.getOwnPropertyNames(at))
+      if (/^on[A-Z]/.test(name) && !Object.hasOwn(CALLBACK_METHODS, name))
+        throw new InputError(
+          `Trainer.fit: expected callbacks with ${Object.keys(CALLBACK_METHODS).join(", ")}, got ${name} in ${callback.name}; nothing calls it`,
+        );
+}
+
 /** @throws InputError unless they are objects with names: a function has a name too, and nothing would call it. */
 function assertCallbacks(callbacks: unknown): void {
   if (!Array.isArray(callbacks))
@@ -190,6 +212,7 @@ function assertCallbacks(callbacks: unknown): void {
     throw new InputError(
       `Trainer.fit: expected callbacks with names, { name, onStepEnd, … }, got ${typeof wrong === "function" ? 'a function; name it and what calls it, { name: "mine", onEpochEnd: … }, or call it if it makes a callback' : `${wrong === null ? "null" : typeof wrong} without a name`}`,
     );
+  callbacks.forEach(assertCallbackMethods);
 }
 
 /** @throws InputError for options that do not exist. */

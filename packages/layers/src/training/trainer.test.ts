@@ -264,6 +264,7 @@ describe("Trainer", () => {
       [[() => 1], /got a function; name it/],
       [[earlyStopping], /got a function/],
       [[{ onEpochEnd: () => undefined }], /got object without a name/],
+      [[{ name: "mine", onBatchEnd: () => undefined }], /onFitEnd, got onBatchEnd in mine; nothing calls it/],
       [earlyStopping(), /callbacks as an array, got object/],
     ] as const)
       await expect(run.trainer.fit(run.loader, { epochs: 1, callbacks } as never)).rejects.toThrow(said);

@@ -22,7 +22,9 @@ export interface TransformerStackOptions extends TransformerLayerOptions {
 /** @throws InputError for an unknown option or a number of layers below 1. */
 function assertStack(layer: string, options: TransformerStackOptions): void {
   if (options?.numLayers === undefined)
-    throw new InputError(`${layer}: expected options with numLayers, got none`);
+    throw new InputError(
+      `${layer}: expected options with numLayers, got ${typeof options === "number" ? `${String(options)}; pass { numLayers: ${String(options)} }` : "none"}`,
+    );
   assertOptionNames(layer, options, [
     "numLayers",
     "finalNorm",

@@ -118,6 +118,9 @@ describeEachDevice("arithmetic and comparisons", () => {
     expect(() => ai.add(a, "1" as unknown as number)).toThrow(
       /add: expected a tensor or a number, got string/,
     );
+    const parameter = { value: a, requiresGrad: true, shape: [2, 3] }; // as those of @ai/layers
+    for (const op of [ai.add, ai.exp])
+      expect(() => op(parameter as never, a)).toThrow(/got a parameter; pass parameter.value$/);
     const truth = ai.tensor([true]);
     expect(() => ai.sub(truth, truth)).toThrow(/sub: expected numbers, got two bool tensors/);
     ai.dispose([a, b, truth]);

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { describeNoTensor } from "../arguments.js";
 import { broadcastOnHost } from "../backends/host/elementwise.js";
 import { broadcastToWasm } from "../backends/wasm/ops/elementwise.js";
 import { broadcastWebgpu } from "../backends/webgpu/kernels/strided.js";
@@ -23,7 +24,7 @@ export const NO_ATTRIBUTES: NoAttributes = {};
 /** @throws InputError unless `value` is a tensor of a dtype that this library computes with. */
 export function assertTensor(operation: string, value: Tensor): void {
   if (value == null || typeof value.dataId !== "object")
-    throw new InputError(`${operation}: expected a tensor, got ${value === null ? "null" : typeof value}`);
+    throw new InputError(`${operation}: expected a tensor, got ${describeNoTensor(value)}`);
   asDType(operation, value.dtype);
 }
 
@@ -41,9 +42,7 @@ const fitsInt32 = (value: number): boolean => (value | 0) === value;
 export function toTensor(operation: string, value: TensorLike, partner?: TensorLike): Tensor {
   if (typeof value !== "number") {
     if (value == null || typeof value.dataId !== "object")
-      throw new InputError(
-        `${operation}: expected a tensor or a number, got ${value === null ? "null" : typeof value}`,
-      );
+      throw new InputError(`${operation}: expected a tensor or a number, got ${describeNoTensor(value)}`);
     return value;
   }
   const beside = typeof partner === "object" && partner !== null ? partner.dtype : "float32";

@@ -217,6 +217,10 @@ describe("optimizers refuse", () => {
 
   it("limits that are not above 0", () => {
     expect(() => clipGradNorm([], 0)).toThrow(/maxNorm above 0, got 0/);
+    const parameter = new Parameter([2], { initializer: (shape) => zeros(shape) });
+    expect(() => clipGradNorm([parameter] as never, 1)).toThrow(
+      /clipGradNorm: expected an array of gradients, got parameters; pass grads of valueAndGrad/,
+    );
     expect(() => clipGradValue([], -1)).toThrow(/limit above 0, got -1/);
     expect(() => gradientNorm([], { order: 0 })).toThrow(/order above 0/);
   });
