@@ -7,12 +7,13 @@ import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { LinearChainInputs } from "./linear-chain.js";
 import { type LinearChainGradientInputs, linearChainGradientReference } from "./linear-chain.reference.js";
 import { linearChainGradientWasm } from "./linear-chain.wasm.js";
+import { linearChainGradientWebgpu } from "./linear-chain.webgpu.js";
 
 /** Without a gradient of its own: second derivatives go through the reference. */
 export const linearChainGradientKernel = /* @__PURE__ */ defineKernel<LinearChainGradientInputs, object>({
   name: "LinearChainGradient",
   reference: linearChainGradientReference,
-  implementations: { wasm: linearChainGradientWasm },
+  implementations: { wasm: linearChainGradientWasm, webgpu: linearChainGradientWebgpu },
 });
 
 export function linearChainGradient({ dy, saved }: GradientContext<LinearChainInputs, object>) {

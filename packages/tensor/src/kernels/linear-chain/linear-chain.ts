@@ -10,6 +10,7 @@ import { itemLengths } from "../item-lengths.js";
 import { linearChainGradient } from "./linear-chain.gradient.js";
 import { linearChainReference } from "./linear-chain.reference.js";
 import { linearChainWasm } from "./linear-chain.wasm.js";
+import { linearChainWebgpu } from "./linear-chain.webgpu.js";
 
 /** `emissions` `[batch, length, tags]`, `transitions` `[tags, tags]`, `start` and `end` `[tags]`, `lengths` `[batch]` int32 */
 export type LinearChainInputs = {
@@ -24,7 +25,7 @@ export type LinearChainInputs = {
 export const linearChainKernel = /* @__PURE__ */ defineKernel<LinearChainInputs, object>({
   name: "LinearChain",
   reference: linearChainReference,
-  implementations: { wasm: linearChainWasm },
+  implementations: { wasm: linearChainWasm, webgpu: linearChainWebgpu },
   saves: ["emissions", "transitions", "start", "end", "lengths"],
   gradient: linearChainGradient,
 });
