@@ -168,43 +168,46 @@ export interface RotaryFrequencies {
 }
 
 /**
- * Angular frequencies of the pairs, in float32 as PyTorch models compute them.
+ * Angular frequencies of the pairs, in float32 and in the order of operations of Hugging Face's models: at a position of
+ * 40,000 the last bit of a frequency moves the angle by a thousandth.
  * @param length The call's last position, counted from 1.
  */
 export function rotaryFrequencies({ dim, base, scaling }: RotarySetting, length: number): RotaryFrequencies {
-  const plain = (growth = 1): Float32Array =>
-    Float32Array.from(
-      { length: dim / 2 },
-      (_, pair) => 1 / Math.fround((base * growth) ** ((2 * pair) / dim)),
-    );
+  const powers = (of: number): Float32Array =>
+    Float32Array.from({ length: dim / 2 }, (_, pair) => of ** Math.fround((2 * pair) / dim));
+  const plain = (of = base): Float32Array => powers(of).map((power) => 1 / power);
   if (scaling === undefined) return { frequencies: plain(), magnitude: 1 };
   const { type, factor } = scaling;
   if (type === "linear") return { frequencies: plain().map((each) => each / factor), magnitude: 1 };
   if (type === "dynamic") {
-    const { originalLength } = scaling;
-    const longer = Math.max(length, originalLength) / originalLength;
-    return { frequencies: plain((factor * longer - (factor - 1)) ** (dim / (dim - 2))), magnitude: 1 };
+    if (length <= scaling.originalLength) return { frequencies: plain(), magnitude: 1 };
+    const ratio = Math.fround(Math.fround(factor * length) / scaling.originalLength);
+    const growth = Math.fround(Math.fround(ratio - (factor - 1)) ** (dim / (dim - 2)));
+    return { frequencies: plain(Math.fround(base * growth)), magnitude: 1 };
   }
-  if (type === "yarn") return yarn(plain(), { dim, base }, scaling);
+  if (type === "yarn") return yarn(powers(base), { dim, base }, scaling);
   if (type === "longrope") {
-    const factors = length > scaling.originalLength ? scaling.longFactors : scaling.shortFactors;
-    const { attentionFactor = Math.sqrt(1 + Math.log(factor) / Math.log(scaling.originalLength)) } = scaling;
-    return { frequencies: plain().map((each, pair) => each / factors[pair]), magnitude: attentionFactor };
+    const { originalLength, shortFactors, longFactors } = scaling;
+    const { attentionFactor = Math.sqrt(1 + Math.log(factor) / Math.log(originalLength)) } = scaling;
+    const factors = length > originalLength ? longFactors : shortFactors;
+    const divided = powers(base).map((power, pair) => power * Math.fround(factors[pair]));
+    return { frequencies: divided.map((each) => 1 / each), magnitude: attentionFactor };
   }
   const { lowFrequencyFactor: low, highFrequencyFactor: high, originalLength } = scaling;
+  const { fround } = Math;
   const frequencies = plain().map((frequency) => {
-    const wavelength = (2 * Math.PI) / frequency;
+    const wavelength = fround((2 * Math.PI) / frequency);
     if (wavelength < originalLength / high) return frequency;
     if (wavelength > originalLength / low) return frequency / factor;
-    const smooth = (originalLength / wavelength - low) / (high - low);
-    return ((1 - smooth) * frequency) / factor + smooth * frequency;
+    const smooth = fround(fround(fround(originalLength / wavelength) - low) / (high - low));
+    return fround(fround(fround(1 - smooth) * frequency) / factor) + fround(smooth * frequency);
   });
   return { frequencies, magnitude: 1 };
 }
 
-/** @param frequencies without scaling */
+/** @param powers of the base */
 function yarn(
-  frequencies: Float32Array,
+  powers: Float32Array,
   { dim, base }: Omit<RotarySetting, "scaling">,
   { factor, originalLength, betaFast = 32, betaSlow = 1, truncate = true, attentionFactor }: YarnScaling,
 ): RotaryFrequencies {
@@ -215,10 +218,12 @@ function yarn(
   const first = Math.max(0, truncate ? Math.floor(fast) : fast);
   const last = Math.min(dim - 1, truncate ? Math.ceil(slow) : slow);
   const width = last === first ? 0.001 : last - first; // as Hugging Face, lest it divides by 0
+  const { fround } = Math;
   return {
-    frequencies: frequencies.map((frequency, pair) => {
-      const divided = Math.min(1, Math.max(0, (pair - first) / width));
-      return (frequency / factor) * divided + frequency * (1 - divided);
+    frequencies: powers.map((power, pair) => {
+      const whole = fround(1 - Math.min(1, Math.max(0, fround(fround(pair - first) / width))));
+      const divided = fround(1 / fround(factor * power));
+      return fround(divided * fround(1 - whole)) + fround(fround(1 / power) * whole);
     }),
     magnitude: attentionFactor ?? 0.1 * Math.log(factor) + 1,
   };
