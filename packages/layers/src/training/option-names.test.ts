@@ -8,6 +8,7 @@ beforeAll(() => useDevice("cpu"));
 /** Exports without an options object: what follows their arguments is not looked at. */
 const WITHOUT_OPTIONS: readonly string[] = [
   "ArrayDataset",
+  "ConcatDataset",
   "LearningRateSchedule",
   "MappedDataset",
   "MeanAbsoluteError",
@@ -98,6 +99,7 @@ function argumentsOf(name: string): readonly unknown[] {
     TokenBatchSampler: [[1, 2]],
     RandomSampler: [5],
     kFoldSplit: [5],
+    randomSplit: [new training.ArrayDataset([1, 2]), [1, 1]],
     MappedSource: [new training.StreamSource(() => [1]), (item: number) => item],
     ShuffledSource: [new training.StreamSource(() => [1])],
     loadInWorkers: [() => ({ postMessage: () => undefined })],

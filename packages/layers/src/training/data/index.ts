@@ -1,4 +1,5 @@
 export { type Collated, type CollateOptions, createCollate } from "./collate.js";
+export { ConcatDataset } from "./concat-dataset.js";
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data-loader.js";
 export {
   ArrayDataset,
@@ -16,6 +17,7 @@ export {
   type TokenBatchSamplerOptions,
 } from "./length-samplers.js";
 export { MappedDataset } from "./mapped-dataset.js";
+export { type RandomSplitOptions, randomSplit } from "./random-split.js";
 export {
   RandomSampler,
   type RandomSamplerOptions,

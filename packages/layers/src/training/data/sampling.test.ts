@@ -4,11 +4,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   ArrayDataset,
   balancedWeights,
+  ConcatDataset,
   createCollate,
   DataLoader,
   kFoldSplit,
   LengthBucketSampler,
   MappedSource,
+  randomSplit,
   ShuffledSource,
   StratifiedSampler,
   StreamSource,
@@ -139,6 +141,39 @@ describe("samplers by label", () => {
   it("refuse what is no label", () => {
     expect(() => new StratifiedSampler([0, Number.NaN])).toThrow(/got NaN at 1/);
     expect(() => balancedWeights(undefined as never)).toThrow(/an array of labels, got undefined/);
+  });
+});
+
+describe("randomSplit", () => {
+  const data = new ArrayDataset(upTo(21));
+  const items = (part: SubsetDataset<number>) => upTo(part.length).map((index) => part.get(index));
+
+  it("gives every item to one part, as the seed says", async () => {
+    const parts = randomSplit(data, [0.7, 0.2, 0.1], { seed: 1 });
+    expect(parts.map(({ length }) => length)).toEqual([15, 4, 2]); // torch.utils.data.random_split's sizes
+    expect(sorted(parts.flatMap(items) as number[])).toEqual(upTo(21));
+    expect(randomSplit(data, [15, 4, 2], { seed: 1 }).map(items)).toEqual(parts.map(items));
+    expect(randomSplit(data, [15, 4, 2], { seed: 2 }).map(items)).not.toEqual(parts.map(items));
+    const whole = new ConcatDataset([parts[0], new ArrayDataset<number>([]), parts[1]]);
+    expect(whole.length).toBe(19);
+    expect([await whole.get(14), await whole.get(15)]).toEqual([items(parts[0])[14], items(parts[1])[0]]);
+  });
+
+  it("gives each part each label in its share", () => {
+    const labels = upTo(20).map((index) => (index < 5 ? "rare" : "usual"));
+    for (const part of randomSplit(new ArrayDataset(labels), [0.4, 0.6], { labels }))
+      expect(items(part as never).filter((label) => (label as never) === "rare")).toHaveLength(
+        part.length / 4,
+      );
+  });
+
+  it("refuses what makes no sense", () => {
+    expect(() => randomSplit(data, [0.8, 0.3])).toThrow(/sum to 1 or sizes that sum to 21, got 0.8, 0.3/);
+    expect(() => randomSplit(data, [0.99, 0.01])).toThrow(/one item a part, got 21, 0 of 21/);
+    expect(() => randomSplit([1, 2] as never, [0.5, 0.5])).toThrow(/wrap an array in ArrayDataset/);
+    expect(() => randomSplit(data, [1, 20], { labels: [1] })).toThrow(/expected 21 labels, got 1/);
+    expect(() => new ConcatDataset([])).toThrow(/at least one dataset/);
+    expect(() => new ConcatDataset([data]).get(21)).toThrow(/an index in \[0, 21\), got 21/);
   });
 });
 
