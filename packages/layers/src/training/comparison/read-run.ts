@@ -17,24 +17,26 @@ async function namesIn(folder: string, storage: TrainingStorage): Promise<string
   }
 }
 
-/**
- * What is left of a run: `run.json` of `runRecord`, a CSV file of `csvHistory`, or the last checkpoint in the folder or in
- * `checkpoints/`.
- * @returns undefined when the folder has none of them.
- */
-export async function readRun(folder: string, storage: TrainingStorage): Promise<RunRecord | undefined> {
-  const names = await namesIn(folder, storage);
-  const record = names.includes(RECORD_FILE)
-    ? await readRecord(`${folder}/${RECORD_FILE}`, storage)
-    : undefined;
-  if (record !== undefined) return record;
-  let epochs: readonly EpochRecord[] | undefined;
-  for (const name of names.filter((each) => each.endsWith(".csv")))
-    epochs ??= epochsOfCsv(new TextDecoder().decode(await storage.read(`${folder}/${name}`)));
-  const places = [
-    ...(names.some((name) => name.startsWith("step-")) ? [folder] : []),
-    ...(names.includes("checkpoints") ? [`${folder}/checkpoints`] : []),
-  ];
+/** Files of `csvHistory` in a folder, by name without the ending. */
+async function historiesIn(
+  folder: string,
+  names: readonly string[],
+  storage: TrainingStorage,
+): Promise<Map<string, readonly EpochRecord[]>> {
+  const histories = new Map<string, readonly EpochRecord[]>();
+  for (const name of names.filter((each) => each.endsWith(".csv"))) {
+    const epochs = epochsOfCsv(new TextDecoder().decode(await storage.read(`${folder}/${name}`)));
+    if (epochs !== undefined) histories.set(name.slice(0, -4), epochs);
+  }
+  return histories;
+}
+
+/** A run of which there is no record: by its history and the last checkpoint in one of the places. */
+async function remains(
+  places: readonly string[],
+  epochs: readonly EpochRecord[] | undefined,
+  storage: TrainingStorage,
+): Promise<RunRecord | undefined> {
   for (const place of places) {
     const state = await loadLastCheckpoint(place, { storage });
     if (state === undefined) continue;
@@ -50,19 +52,50 @@ export async function readRun(folder: string, storage: TrainingStorage): Promise
   return epochs === undefined ? undefined : { config: {}, epochs, curve: [], step: epochs.at(-1)?.step ?? 0 };
 }
 
-/** The folders of runs at or below a folder, in the order of their names. */
+/**
+ * The runs at or below a folder, in the order of their names. What is left of one: `run.json` of `runRecord`, a CSV file of
+ * `csvHistory`, or the last checkpoint in the folder or in `checkpoints/`. Of several CSV files each is a run, together with
+ * the folder of its name.
+ * @param beside History that stands beside the folder under its name.
+ */
 export async function findRuns(
   folder: string,
   storage: TrainingStorage,
   depth = 0,
+  beside?: readonly EpochRecord[],
 ): Promise<[folder: string, run: RunRecord][]> {
-  const run = await readRun(folder, storage);
-  if (run !== undefined) return [[folder, run]];
-  if (depth === MAX_DEPTH) return [];
+  const names = await namesIn(folder, storage);
   const found: [string, RunRecord][] = [];
-  for (const name of await namesIn(folder, storage))
-    found.push(...(await findRuns(`${folder}/${name}`, storage, depth + 1)));
-  return found;
+  const record = names.includes(RECORD_FILE)
+    ? await readRecord(`${folder}/${RECORD_FILE}`, storage)
+    : undefined;
+  const histories =
+    record === undefined
+      ? await historiesIn(folder, names, storage)
+      : new Map<string, readonly EpochRecord[]>();
+  const single = histories.size === 1 ? [...histories.values()][0] : beside;
+  const places = [
+    ...(names.some((name) => name.startsWith("step-")) ? [folder] : []),
+    ...(names.includes("checkpoints") ? [`${folder}/checkpoints`] : []),
+  ];
+  const own = record ?? (await remains(places, single, storage));
+  if (own !== undefined) found.push([folder, own]);
+  if (histories.size > 1)
+    for (const [name, epochs] of histories)
+      if (!names.includes(name))
+        found.push([`${folder}/${name}`, { config: {}, epochs, curve: [], step: epochs.at(-1)?.step ?? 0 }]);
+  if (depth === MAX_DEPTH) return found;
+  for (const name of names)
+    if (name !== "checkpoints" && !name.startsWith("step-"))
+      found.push(
+        ...(await findRuns(
+          `${folder}/${name}`,
+          storage,
+          depth + 1,
+          histories.size > 1 ? histories.get(name) : undefined,
+        )),
+      );
+  return found.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** The epochs of a file of `csvHistory`; undefined for another CSV file. @throws InputError for a cell that is no number. */

@@ -87,6 +87,39 @@ describe("compareRuns", () => {
     expect(structuredClone(comparison)).toEqual(comparison);
   });
 
+  it("reads each of several histories in a folder, and runs below a run", async () => {
+    const folds = memoryStorage();
+    const run = makeRun();
+    const below = (name: string) => [
+      csvHistory({ path: `folds/${name}.csv`, storage: folds }),
+      checkpoints({ folder: `folds/${name}`, storage: folds }),
+    ];
+    await run.trainer.fit(run.loader, { epochs: 1, callbacks: below("one") });
+    const other = makeRun();
+    await other.trainer.fit(other.loader, { epochs: 2, callbacks: below("two").slice(0, 1) });
+    await other.trainer.fit(other.loader, {
+      epochs: 3,
+      callbacks: [runRecord({ folder: "folds", config: {}, storage: folds })],
+    });
+    const names = async () =>
+      (await compareRuns("folds", { storage: folds })).runs.map(({ name, epochs, curve }) => [
+        name,
+        epochs.length,
+        curve.length,
+      ]);
+    expect(await names()).toEqual([
+      ["folds", 3, 9],
+      ["folds/one", 1, 3],
+    ]);
+    await folds.remove("folds/run.json");
+    expect(await names()).toEqual([
+      ["one", 1, 3],
+      ["two", 2, 0],
+    ]);
+    run.dispose();
+    other.dispose();
+  });
+
   it("makes a table and a page that needs nothing else", async () => {
     const comparison = await compareRuns(["runs/wide", "runs/more/narrow-0.1"], { storage });
     const text = formatRuns(comparison);
