@@ -7,6 +7,7 @@ import { statesBefore } from "../lstm-sequence/lstm-sequence.gradient.js";
 import type { GruSequenceAttributes, GruSequenceInputs } from "./gru-sequence.js";
 import { type GruSequenceGradientInputs, gruSequenceGradientReference } from "./gru-sequence.reference.js";
 import { gruSequenceGradientWasm } from "./gru-sequence.wasm.js";
+import { gruSequenceGradientWebgpu } from "./gru-sequence.webgpu.js";
 
 /** Without a gradient of its own: second derivatives go through the reference. */
 export const gruSequenceGradientKernel = /* @__PURE__ */ defineKernel<
@@ -15,7 +16,7 @@ export const gruSequenceGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "GRUSequenceGradient",
   reference: gruSequenceGradientReference,
-  implementations: { wasm: gruSequenceGradientWasm },
+  implementations: { wasm: gruSequenceGradientWasm, webgpu: gruSequenceGradientWebgpu },
 });
 
 export function gruSequenceGradient({

@@ -1,10 +1,13 @@
 import { expect, it } from "vitest";
 import {
+  add,
   dispose,
   grad,
   gruSequence,
+  mul,
   RandomGenerator,
   randomNormal,
+  scalar,
   square,
   sum,
   tidy,
@@ -30,10 +33,33 @@ describeKernel(gruSequenceKernel, {
   "one step": { inputs: inputs(1, 2, 3), attrs: { reverse: false }, tolerance },
   "odd sizes, NaN": { inputs: inputs(3, 5, 7, [Number.NaN]), attrs: { reverse: false }, tolerance },
   "from the end, without bias": { inputs: unbiased, attrs: { reverse: true }, tolerance },
+  "more gates than threads": { inputs: inputs(3, 2, 90), attrs: { reverse: false }, tolerance },
   "several groups of units": { inputs: inputs(4, 6, 21), attrs: { reverse: true }, tolerance },
 });
 
 describeEachDevice("gruSequence", () => {
+  it("has the gradients of its steps, of the states alone", async () => {
+    const generator = new RandomGenerator(6);
+    const shapes = [[3, 2, 210], [210, 70], [210], [2, 70]];
+    const given = shapes.map((shape) => mul(randomNormal(shape, { generator }), 0.3));
+    for (const reverse of [false, true]) {
+      const gradients = (run: typeof gruSequenceKernel.multiple) =>
+        grad(
+          (inputGates, hiddenWeight, hiddenBias, hidden) =>
+            run({ inputGates, hiddenWeight, hiddenBias, hidden }, { reverse })
+              .slice(0, 1)
+              .reduce((total, states) => add(total, sum(square(states))), scalar(0)),
+          given,
+        );
+      const fused = gradients(gruSequenceKernel.multiple);
+      const plain = gradients((values, attributes) => tidy(() => gruSequenceReference(values, attributes)));
+      for (const [index, gradient] of fused.entries())
+        await expect(gradient).toBeCloseToTensor(plain[index], { relative: 1e-4 }); // sums in another order
+      dispose([...fused, ...plain]);
+    }
+    dispose(given);
+  });
+
   it("has the second derivatives of its steps", async () => {
     await expectNoLeak(async () => {
       const generator = new RandomGenerator(5);

@@ -6,6 +6,7 @@ import { defineKernel } from "../define-kernel.js";
 import { gruSequenceGradient } from "./gru-sequence.gradient.js";
 import { gruSequenceReference } from "./gru-sequence.reference.js";
 import { gruSequenceWasm } from "./gru-sequence.wasm.js";
+import { gruSequenceWebgpu } from "./gru-sequence.webgpu.js";
 
 /** `inputGates` `[length, batch, 3·hidden]`, `hiddenWeight` `[3·hidden, hidden]`, `hiddenBias` `[3·hidden]`, `hidden` `[batch, hidden]` */
 export type GruSequenceInputs = {
@@ -21,7 +22,7 @@ export type GruSequenceAttributes = { reverse: boolean };
 export const gruSequenceKernel = /* @__PURE__ */ defineKernel<GruSequenceInputs, GruSequenceAttributes>({
   name: "GRUSequence",
   reference: gruSequenceReference,
-  implementations: { wasm: gruSequenceWasm },
+  implementations: { wasm: gruSequenceWasm, webgpu: gruSequenceWebgpu },
   saves: ["hiddenWeight", "hidden", "output"],
   gradient: gruSequenceGradient,
 });

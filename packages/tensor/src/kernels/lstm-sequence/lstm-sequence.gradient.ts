@@ -7,6 +7,7 @@ import { defineKernel, type GradientContext } from "../define-kernel.js";
 import type { LstmSequenceAttributes, LstmSequenceInputs } from "./lstm-sequence.js";
 import { type LstmSequenceGradientInputs, lstmSequenceGradientReference } from "./lstm-sequence.reference.js";
 import { lstmSequenceGradientWasm } from "./lstm-sequence.wasm.js";
+import { lstmSequenceGradientWebgpu } from "./lstm-sequence.webgpu.js";
 
 /** Without a gradient of its own: second derivatives go through the reference. */
 export const lstmSequenceGradientKernel = /* @__PURE__ */ defineKernel<
@@ -15,7 +16,7 @@ export const lstmSequenceGradientKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "LSTMSequenceGradient",
   reference: lstmSequenceGradientReference,
-  implementations: { wasm: lstmSequenceGradientWasm },
+  implementations: { wasm: lstmSequenceGradientWasm, webgpu: lstmSequenceGradientWebgpu },
 });
 
 /** Hidden states before each step. @returns `[length, batch, hidden]` */

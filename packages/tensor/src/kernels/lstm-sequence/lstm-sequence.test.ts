@@ -1,10 +1,13 @@
 import { expect, it } from "vitest";
 import {
+  add,
   dispose,
   grad,
   lstmSequence,
+  mul,
   RandomGenerator,
   randomNormal,
+  scalar,
   square,
   sum,
   tidy,
@@ -26,11 +29,46 @@ describeKernel(lstmSequenceKernel, {
   "no batch": { inputs: inputs(2, 0, 3), attrs: { reverse: false } },
   "one step": { inputs: inputs(1, 2, 3), attrs: { reverse: false } },
   "odd sizes, NaN": { inputs: inputs(3, 5, 7, [Number.NaN]), attrs: { reverse: false } },
+  "more gates than threads": {
+    inputs: inputs(3, 2, 70),
+    attrs: { reverse: false },
+    tolerance: { relative: 3e-5 },
+  },
   // the reference adds each step's product to the weight's gradient, the kernel sums in one product
   "from the end": { inputs: inputs(4, 3, 6), attrs: { reverse: true }, tolerance: { relative: 3e-5 } },
 });
 
 describeEachDevice("lstmSequence", () => {
+  it("has the gradients of its steps, of the states alone and of states and cells", async () => {
+    const generator = new RandomGenerator(6);
+    const shapes = [
+      [3, 2, 280],
+      [280, 70],
+      [2, 70],
+      [2, 70],
+    ];
+    const given = shapes.map((shape) => mul(randomNormal(shape, { generator }), 0.3));
+    for (const counted of [1, 2])
+      for (const reverse of [false, true]) {
+        const gradients = (run: typeof lstmSequenceKernel.multiple) =>
+          grad(
+            (inputGates, hiddenWeight, hidden, cell) =>
+              run({ inputGates, hiddenWeight, hidden, cell }, { reverse })
+                .slice(0, counted)
+                .reduce((total, states) => add(total, sum(square(states))), scalar(0)),
+            given,
+          );
+        const fused = gradients(lstmSequenceKernel.multiple);
+        const plain = gradients((values, attributes) =>
+          tidy(() => lstmSequenceReference(values, attributes)),
+        );
+        for (const [index, gradient] of fused.entries())
+          await expect(gradient).toBeCloseToTensor(plain[index], { relative: 1e-4 }); // sums in another order
+        dispose([...fused, ...plain]);
+      }
+    dispose(given);
+  });
+
   it("has the second derivatives of its steps", async () => {
     await expectNoLeak(async () => {
       const generator = new RandomGenerator(5);

@@ -6,6 +6,7 @@ import { defineKernel } from "../define-kernel.js";
 import { lstmSequenceGradient } from "./lstm-sequence.gradient.js";
 import { lstmSequenceReference } from "./lstm-sequence.reference.js";
 import { lstmSequenceWasm } from "./lstm-sequence.wasm.js";
+import { lstmSequenceWebgpu } from "./lstm-sequence.webgpu.js";
 
 /** `inputGates` `[length, batch, 4·hidden]`, `hiddenWeight` `[4·hidden, hidden]`, `hidden` and `cell` `[batch, hidden]` */
 export type LstmSequenceInputs = { inputGates: Tensor; hiddenWeight: Tensor; hidden: Tensor; cell: Tensor };
@@ -16,7 +17,7 @@ export type LstmSequenceAttributes = { reverse: boolean };
 export const lstmSequenceKernel = /* @__PURE__ */ defineKernel<LstmSequenceInputs, LstmSequenceAttributes>({
   name: "LSTMSequence",
   reference: lstmSequenceReference,
-  implementations: { wasm: lstmSequenceWasm },
+  implementations: { wasm: lstmSequenceWasm, webgpu: lstmSequenceWebgpu },
   saves: ["hiddenWeight", "hidden", "cell", "output"],
   gradient: lstmSequenceGradient,
 });
