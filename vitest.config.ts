@@ -63,8 +63,6 @@ const SPOIL_THEIR_PROCESS = [
   "packages/tensor/src/backends/wasm/threads.test.ts",
   // loses the GPU
   "packages/tensor/src/backends/webgpu/lost.test.ts",
-  // an invalid kernel takes with it the upload of a tensor into a buffer that was used before
-  "packages/tensor/src/backends/webgpu/dispatch.test.ts",
 ];
 
 /** Where a page's WebGPU could differ from Dawn in Node: docs/decisions/where-tests-run.md. */

@@ -97,6 +97,24 @@ function tests(): void {
     dispose([x, bad, fine]);
   });
 
+  it("keeps what was uploaded beside an invalid kernel, into a buffer that was used before", async () => {
+    const used = [11, 12].map((value) => add(tensor([value, value, value]), 0));
+    await Promise.all(used.map((value) => read(value)));
+    dispose(used);
+    const x = tensor([1, 2, 3]);
+    const [bad] = run({
+      name: "doesNotCompileEither",
+      inputs: { x },
+      outputs: { y: { shape: [3], dtype: "float32" } },
+      threads: 3,
+      body: () => "y[index] = noSuchFunction(x[index]);",
+    });
+    await expect(read(bad)).rejects.toThrow(/^doesNotCompileEither/);
+    const doubled = add(x, x);
+    expect([...(await read(doubled))]).toEqual([2, 4, 6]);
+    dispose([x, bad, doubled]);
+  });
+
   it("rejects tfjs's own reads too", async () => {
     const x = tensor([1, 2]);
     const [bad] = run({

@@ -2,6 +2,7 @@ import { type AiError, DeviceError, KernelError } from "../../errors.js";
 import { type GpuBackend, submit } from "./backend.js";
 import { discardIndexFlag, requestIndexFlag } from "./index-flag.js";
 import { keepPoolSmall } from "./pool.js";
+import { upload } from "./upload.js";
 
 /** What went wrong on one GPU device so far and was not told to anybody yet. */
 interface GpuHealth {
@@ -122,7 +123,6 @@ export function guardBackend(backend: GpuBackend): void {
 
   const read = backend.read.bind(backend);
   const write = backend.write.bind(backend);
-  const upload = backend.uploadToGPU.bind(backend);
   const run = backend.runWebGPUProgram.bind(backend);
   const submitQueue = backend.submitQueue.bind(backend);
   Object.assign(backend, {
@@ -150,7 +150,7 @@ export function guardBackend(backend: GpuBackend): void {
     },
     uploadToGPU: (dataId: object) => {
       assertAlive(device);
-      upload(dataId);
+      upload(backend, dataId);
     },
     runWebGPUProgram: (...args: unknown[]) => {
       assertAlive(device);
