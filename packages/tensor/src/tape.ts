@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Engine, engine, isRecording, unrecorded } from "./engine.js";
+import { type Engine, engine, isRecording } from "./engine.js";
 import { InputError, KernelError } from "./errors.js";
 import type { GradientContext, KernelInputs, KernelSpec } from "./kernels/define-kernel.js";
 import { add } from "./ops/arithmetic.js";
@@ -32,8 +32,10 @@ export function wrapGradients(factory: (() => GradientWrapper) | undefined): voi
 }
 
 /** A second reference to the same data, safe from the caller's `dispose`; constant to every gradient. */
-function alias(host: Pick<Engine, "runKernel">, tensor: Tensor): Tensor {
-  return unrecorded(() => host.runKernel("Identity", { x: tensor }, {}) as Tensor);
+function alias(host: Pick<Engine, "backend" | "makeTensorFromTensorInfo">, tensor: Tensor): Tensor {
+  // what tfjs's Identity does, without the way to it: there are several for each op of a forward pass
+  host.backend.incRef(tensor.dataId);
+  return host.makeTensorFromTensorInfo({ dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype });
 }
 
 /** The same, recorded where a gradient is being recorded, so that derivatives flow through it. */

@@ -7,10 +7,11 @@ const WHOLE: i64 = 0x4330000000000000;
 const MANTISSA: i64 = 0x000fffffffffffff;
 const ONE: i64 = 0x3ff0000000000000;
 
+/** `constant + slope · x`. */
 // @ts-ignore: decorator
 @inline
-function horner(sum: v128, x: v128, coefficient: f64): v128 {
-  return f64x2.add(f64x2.mul(sum, x), f64x2.splat(coefficient));
+function pair(constant: f64, slope: f64, x: v128): v128 {
+  return f64x2.add(f64x2.splat(constant), f64x2.mul(f64x2.splat(slope), x));
 }
 
 /** log₂ of two doubles of at least 0 that were floats: `e + 2/ln 2 · artanh((m − 1) / (m + 1))` of `m · 2^e`. */
@@ -26,14 +27,11 @@ function binaryLogarithm(x: v128): v128 {
   e = f64x2.add(e, v128.and(one, isHigh));
   const s = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)),
     z = f64x2.mul(s, s);
-  let p = horner(f64x2.splat(1.0 / 17.0), z, 1.0 / 15.0);
-  p = horner(p, z, 1.0 / 13.0);
-  p = horner(p, z, 1.0 / 11.0);
-  p = horner(p, z, 1.0 / 9.0);
-  p = horner(p, z, 1.0 / 7.0);
-  p = horner(p, z, 1.0 / 5.0);
-  p = horner(p, z, 1.0 / 3.0);
-  p = horner(p, z, 1.0);
+  // summed in pairs: a row of eight steps would wait for each
+  const z2 = f64x2.mul(z, z),
+    low = f64x2.add(pair(1, 1.0 / 3.0, z), f64x2.mul(z2, pair(1.0 / 5.0, 1.0 / 7.0, z))),
+    high = f64x2.add(pair(1.0 / 9.0, 1.0 / 11.0, z), f64x2.mul(z2, pair(1.0 / 13.0, 1.0 / 15.0, z))),
+    p = f64x2.add(low, f64x2.mul(f64x2.mul(z2, z2), high));
   const value = f64x2.add(e, f64x2.mul(p, f64x2.mul(s, f64x2.splat(2.8853900817779268))));
   const finite = v128.bitselect(value, x, f64x2.lt(x, f64x2.splat(Infinity))); // infinity and NaN give themselves
   return v128.bitselect(f64x2.splat(-Infinity), finite, f64x2.eq(x, f64x2.splat(0)));
@@ -48,15 +46,15 @@ function binaryExponential(y: v128): v128 {
   const clamped = f64x2.pmin(f64x2.pmax(y, f64x2.splat(-300)), f64x2.splat(300));
   const shifted = f64x2.add(clamped, rounder),
     f = f64x2.sub(clamped, f64x2.sub(shifted, rounder));
-  let p = horner(f64x2.splat(1.0178086009239699e-7), f, 1.3215486790144307e-6);
-  p = horner(p, f, 1.5252733804059841e-5);
-  p = horner(p, f, 1.5403530393381609e-4);
-  p = horner(p, f, 1.3333558146428443e-3);
-  p = horner(p, f, 9.6181291076284772e-3);
-  p = horner(p, f, 5.5504108664821580e-2);
-  p = horner(p, f, 2.4022650695910072e-1);
-  p = horner(p, f, 6.9314718055994531e-1);
-  p = horner(p, f, 1);
+  const f2 = f64x2.mul(f, f),
+    f4 = f64x2.mul(f2, f2),
+    low = f64x2.add(pair(1, 6.9314718055994531e-1, f), f64x2.mul(f2, pair(2.4022650695910072e-1, 5.550410866482158e-2, f))),
+    middle = f64x2.add(
+      pair(9.6181291076284772e-3, 1.3333558146428443e-3, f),
+      f64x2.mul(f2, pair(1.5403530393381609e-4, 1.5252733804059841e-5, f)),
+    ),
+    high = pair(1.3215486790144307e-6, 1.0178086009239699e-7, f),
+    p = f64x2.add(low, f64x2.mul(f4, f64x2.add(middle, f64x2.mul(f4, high))));
   return f64x2.mul(p, i64x2.shl(i64x2.add(shifted, i64x2.splat(1023)), 52));
 }
 

@@ -10,6 +10,9 @@ export const SUM: i32 = 0;
 export const MEAN: i32 = 1;
 export const MAX: i32 = 2;
 export const MIN: i32 = 3;
+/** Root of the sum of squares, and the largest size: of rows only. */
+const NORM: i32 = 5;
+const PEAK: i32 = 6;
 
 /** Sum of up to {@link SUM_BLOCK} contiguous floats in eight lanes. */
 function blockSum(x: usize, count: i32): f32 {
@@ -104,6 +107,24 @@ function productRow(x: usize, count: i32): f64 {
   return product;
 }
 
+/** The largest size of `count` floats; NaN when one is NaN. */
+function peakRow(x: usize, count: i32): f32 {
+  let m0 = f32x4.splat(0);
+  for (; count >= 4; count -= 4) {
+    m0 = f32x4.max(m0, f32x4.abs(v128.load(x)));
+    x += 16;
+  }
+  let m = max(
+    max(f32x4.extract_lane(m0, 0), f32x4.extract_lane(m0, 1)),
+    max(f32x4.extract_lane(m0, 2), f32x4.extract_lane(m0, 3)),
+  );
+  for (; count > 0; count--) {
+    m = max(m, abs(load<f32>(x)));
+    x += 4;
+  }
+  return m;
+}
+
 /** Elements of a row that one task reduces: a longer row is cut, in the same way for any number of threads. */
 const PART: i32 = 32768;
 
@@ -112,6 +133,8 @@ const PART: i32 = 32768;
 function reducePart(operation: i32, x: usize, count: i32): f64 {
   if (operation <= MEAN) return sumRow(x, count);
   if (operation == MAX) return <f64>maxRow(x, count);
+  if (operation == NORM) return dotRow(x, x, count);
+  if (operation == PEAK) return <f64>peakRow(x, count);
   return operation == MIN ? <f64>minRow(x, count) : productRow(x, count);
 }
 
@@ -119,9 +142,17 @@ function reducePart(operation: i32, x: usize, count: i32): f64 {
 // @ts-ignore: decorator
 @inline
 export function combine(operation: i32, a: f64, b: f64): f64 {
-  if (operation <= MEAN) return a + b;
-  if (operation == MAX) return max(a, b);
+  if (operation <= MEAN || operation == NORM) return a + b;
+  if (operation == MAX || operation == PEAK) return max(a, b);
   return operation == MIN ? min(a, b) : a * b;
+}
+
+/** What a row's combined value stands for. */
+// @ts-ignore: decorator
+@inline
+function finish(operation: i32, value: f64, length: i32): f32 {
+  if (operation == MEAN) return <f32>(value / <f64>length);
+  return operation == NORM ? sqrt(<f32>value) : <f32>value;
 }
 
 function wholeRows(from: i32, to: i32): void {
@@ -129,7 +160,7 @@ function wholeRows(from: i32, to: i32): void {
     length = argument(3);
   for (; from < to; from++) {
     const value = reducePart(operation, addressArgument(1) + (<usize>(from * length) << 2), length);
-    store<f32>(addressArgument(2) + (<usize>from << 2), <f32>(operation == MEAN ? value / <f64>length : value));
+    store<f32>(addressArgument(2) + (<usize>from << 2), finish(operation, value, length));
   }
 }
 
@@ -171,7 +202,7 @@ export function reduceRows(operation: i32, x: usize, output: usize, rows: i32, l
       const first = partials + (<usize>(row * parts) << 3);
       let value = load<f64>(first);
       for (let part = 1; part < parts; part++) value = combine(operation, value, load<f64>(first + (<usize>part << 3)));
-      store<f32>(output, <f32>(operation == MEAN ? value / <f64>length : value));
+      store<f32>(output, finish(operation, value, length));
       output += 4;
     }
     x += <usize>(count * length) << 2;

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertOptions } from "../arguments.js";
+import { normWasm } from "../backends/wasm/ops/rows.js";
 import { InputError } from "../errors.js";
 import {
   logSumExpGradient,
@@ -62,6 +63,7 @@ const normKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NormAttributes>({
     if (order === 1) return sum(magnitudes, { axes: axis });
     return pow(sum(pow(magnitudes, order), { axes: axis }), 1 / order);
   },
+  implementations: { wasm: normWasm },
   saves: ["x", "output"],
   gradient: normGradient,
 });

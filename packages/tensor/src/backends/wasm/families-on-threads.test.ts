@@ -16,6 +16,7 @@ import { tile, transpose } from "../../ops/shape-ops.js";
 import { pad, slice } from "../../ops/slice.js";
 import { logSoftmax, softmax } from "../../ops/softmax.js";
 import { argsort, sort, topK } from "../../ops/sort.js";
+import { norm } from "../../ops/statistics.js";
 import { sin } from "../../ops/trigonometry.js";
 import { exp, isNaN as isNan, sign } from "../../ops/unary.js";
 import { read, type Tensor, tensor } from "../../tensor.js";
@@ -135,6 +136,9 @@ it("reductions do, long rows and tall columns included", async () => {
       mean(cube, { axes: 1 }),
       sum(cube, { axes: [0, 2] }),
       mean(long, { axes: 1 }),
+      norm(line),
+      norm(cube, { axes: [1, 2] }),
+      norm(long, { axes: 1, order: Infinity }),
       min(long),
       prod(cube, { axes: 2 }),
       argMax(cube, { axis: 1 }),

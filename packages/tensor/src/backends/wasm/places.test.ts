@@ -3,6 +3,7 @@ import { useDevice } from "../../device.js";
 import { dispose, tidy } from "../../memory.js";
 import { maxPool2dWithIndices } from "../../ops/max-pool-indices.js";
 import { argMax, argMin } from "../../ops/reduce.js";
+import { norm } from "../../ops/statistics.js";
 import { read, tensor } from "../../tensor.js";
 import { randomInput, randomStream } from "../../testing/wasm-kernels.js";
 
@@ -36,4 +37,37 @@ it("maxima of windows and the largest integers lie where cpu finds them", async 
   };
   const expected = await places("cpu");
   expect(await places("wasm")).toEqual(expected);
+});
+
+it("norms of rows are those of cpu, NaN and what overflows included", async () => {
+  const random = randomStream(12);
+  const rows = randomInput(random, [6, 2, 37]);
+  rows.values[3] = Number.NaN;
+  rows.values[80] = -Infinity;
+  rows.values[150] = -3e38;
+  rows.values.fill(-0, 4 * 74, 5 * 74);
+  const norms = async (device: "cpu" | "wasm"): Promise<number[]> => {
+    await useDevice(device);
+    const made = tidy(() => {
+      const x = tensor(rows.values, rows.shape);
+      return [{ order: 2 }, { order: Infinity }].map((options) => norm(x, { ...options, axes: [1, 2] }));
+    });
+    const values = await Promise.all(made.map(async (each) => [...(await read(each))]));
+    dispose(made);
+    return values.flat();
+  };
+  const expected = await norms("cpu");
+  const actual = await norms("wasm");
+  expect(expected.slice(0, 6)).toEqual([
+    Number.NaN,
+    Infinity,
+    Infinity,
+    expect.any(Number),
+    0,
+    expect.any(Number),
+  ]);
+  expected.forEach((value, i) => {
+    if (Number.isFinite(value)) expect(Math.abs(actual[i] - value)).toBeLessThanOrEqual(1e-6 * value);
+    else expect(actual[i]).toBe(value);
+  });
 });

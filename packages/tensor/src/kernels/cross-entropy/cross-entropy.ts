@@ -52,8 +52,10 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   if (!Number.isInteger(ignoreIndex))
     throw new InputError(`crossEntropy: expected an integer ignoreIndex, got ${ignoreIndex}`);
   if (!soft) {
-    assertTargets(targets, logits.shape[logits.shape.length - 1], ignoreIndex);
-    return tidy(() => ofClasses(logits, targets, weight, { ignoreIndex, labelSmoothing, reduction }));
+    const counted = assertTargets(targets, logits.shape[logits.shape.length - 1], ignoreIndex);
+    return tidy(() =>
+      ofClasses(logits, targets, weight, { ignoreIndex, labelSmoothing, reduction, counted }),
+    );
   }
   if (options.ignoreIndex !== undefined)
     throw new InputError(
@@ -66,12 +68,17 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   });
 }
 
+/** Numbers of the loss for class numbers; `counted` is how many targets are not ignored, where the host knows it. */
+type ClassLossOptions = Required<Omit<CrossEntropyOptions, "weight">> & {
+  readonly counted: number | undefined;
+};
+
 /** The loss for class numbers. @param logits `[..., classes]` @param targets `[...]` int32 */
 function ofClasses(
   logits: Tensor,
   targets: Tensor,
   weight: Tensor | undefined,
-  { ignoreIndex, labelSmoothing, reduction }: Required<Omit<CrossEntropyOptions, "weight">>,
+  { ignoreIndex, labelSmoothing, reduction, counted }: ClassLossOptions,
 ): Tensor {
   const { shape } = targets;
   const classes = logits.shape[logits.shape.length - 1];
@@ -79,6 +86,8 @@ function ofClasses(
     { logits: reshape(logits, [targets.size, classes]), targets: reshape(targets, [targets.size]) },
     { ignoreIndex },
   );
+  if (weight === undefined && labelSmoothing === 0 && counted !== undefined && reduction !== "none")
+    return reduction === "sum" ? sum(rowLosses) : div(sum(rowLosses), counted);
   let losses = reshape(rowLosses, shape); // [...]
   const counts = notEqual(targets, ignoreIndex);
   const zero = scalar(0);
@@ -125,15 +134,21 @@ function assertCrossEntropy(logits: Tensor, targets: Tensor, weight: Tensor | un
   return soft;
 }
 
-/** Where the host has the targets, a wrong one is an error here; elsewhere the gather's own check finds it. */
-function assertTargets(targets: Tensor, classes: number, ignoreIndex: number): void {
+/**
+ * Where the host has the targets, a wrong one is an error here; elsewhere the gather's own check finds it.
+ * @returns how many are not ignored; undefined where the host does not have them
+ */
+function assertTargets(targets: Tensor, classes: number, ignoreIndex: number): number | undefined {
   const values = hostValues(targets);
-  if (values === undefined) return;
+  if (values === undefined) return undefined;
+  let counted = 0;
   for (let row = 0; row < values.length; row++) {
     const target = values[row];
+    if (target !== ignoreIndex) counted++;
     if (target !== ignoreIndex && (target < 0 || target >= classes))
       throw new KernelError(
         `crossEntropy: expected targets in [0, ${classes}) or the ignoreIndex ${ignoreIndex}, got ${target} in row ${row}`,
       );
   }
+  return counted;
 }

@@ -7,6 +7,9 @@ import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 /** Numbers of wasm/reduce.ts. */
 export const REDUCTION = { Sum: 0, Mean: 1, Max: 2, Min: 3, Prod: 4 } as const;
 
+/** Root of the sum of squares, and the largest size: of whole rows. */
+export const ROW_NORM = { Norm: 5, Peak: 6 } as const;
+
 /** Reduces axes of floats; null for integers and for nothing. Axes with others between them are reduced group by group. */
 export function reduce(
   backend: WasmBackend,

@@ -1,9 +1,10 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
+import type { NormAttributes } from "../../../ops/statistics.js";
 import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { reduceIntegers } from "../kernels/integers.js";
-import { argExtreme, logSoftmax, REDUCTION, reduce } from "../kernels/reduce.js";
+import { argExtreme, logSoftmax, REDUCTION, ROW_NORM, reduce } from "../kernels/reduce.js";
 
 /** `ai/LogSoftmax` in WebAssembly, along the last axis. */
 export function logSoftmaxWasm({ inputs: { x }, backend }: KernelCall): TensorInfo | null {
@@ -31,6 +32,25 @@ export function argExtremeWasm(
   kind: "largest" | "smallest",
 ): TensorInfo | null {
   return argExtreme(backend as WasmBackend, x, axis, kind);
+}
+
+/** `ai/Norm` of the last axes in WebAssembly, of order 2 and ∞. */
+export function normWasm({
+  inputs: { x },
+  attrs: { axis, order },
+  backend,
+}: KernelCall<NormAttributes>): TensorInfo | null {
+  const wasm = backend as WasmBackend;
+  const size = sizeOf(x.shape);
+  const kept = x.shape.length - axis.length;
+  if (!wasm.isFloat32(x) || size === 0 || axis.some((each) => each < kept)) return null;
+  if (order !== 2 && order !== Number.POSITIVE_INFINITY) return null;
+  const source = wasm.pointer(x);
+  const output = wasm.allocateOutput(x.shape.slice(0, kept));
+  const rows = sizeOf(x.shape.slice(0, kept));
+  const operation = order === 2 ? ROW_NORM.Norm : ROW_NORM.Peak;
+  wasm.exports.reduceRows(operation, source, wasm.pointer(output), rows, size / rows);
+  return output;
 }
 
 /** `ai/Prod` in WebAssembly. */
