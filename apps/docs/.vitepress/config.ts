@@ -23,6 +23,7 @@ export default defineConfig({
         text: "Guide",
         items: [
           { text: "First steps", link: "/first-steps" },
+          { text: "Coming from PyTorch", link: "/from-pytorch" },
           { text: "Devices", link: "/devices" },
           { text: "Model files", link: "/model-files" },
           { text: "Checkpoints", link: "/checkpoints" },

@@ -1,6 +1,13 @@
 import { Linear, ReLU, Sequential } from "@ai/layers";
-import { AdamW, clipGradNorm, crossEntropyLoss } from "@ai/layers/training";
-import { dispose, manualSeed, tensor, toArray, useDevice, valueAndGrad } from "@ai/tensor";
+import {
+  AdamW,
+  CosineAnnealingLR,
+  clipGradNorm,
+  crossEntropyLoss,
+  DataLoader,
+  TensorDataset,
+} from "@ai/layers/training";
+import { dispose, item, manualSeed, tensor, useDevice, valueAndGrad } from "@ai/tensor";
 
 await useDevice("wasm");
 manualSeed(1);
@@ -11,17 +18,24 @@ const x = tensor([
   [1, 1],
 ]); // [4, 2]
 const y = tensor([0, 1, 1, 0], [4], "int32"); // [4]
+const loader = new DataLoader(new TensorDataset([x, y]), { batchSize: 2, shuffle: true });
 
 const model = new Sequential(new Linear(2, 16), new ReLU(), new Linear(16, 2));
 const optimizer = new AdamW(model.parameters(), { learningRate: 0.05 });
+const schedule = new CosineAnnealingLR(optimizer, { totalIterations: 120 });
 const weights = optimizer.parameters.map((parameter) => parameter.value);
 
 model.train();
-for (let step = 0; step < 60; step++) {
-  const { value, grads } = valueAndGrad(() => crossEntropyLoss(model.call(x), y), weights);
-  const { gradients, totalNorm } = clipGradNorm(grads, 1);
-  optimizer.step(gradients);
-  if (step % 59 === 0) console.log(`step ${step}, loss below 0.1:`, Number(await toArray(value)) < 0.1);
-  dispose([value, totalNorm, ...grads, ...gradients]);
+for (let epoch = 1; epoch <= 60; epoch++) {
+  let last = 0;
+  for await (const [inputs, labels] of loader) {
+    const { value, grads } = valueAndGrad(() => crossEntropyLoss(model.call(inputs), labels), weights);
+    const { gradients, totalNorm } = clipGradNorm(grads, 1);
+    optimizer.step(gradients);
+    schedule.step();
+    last = await item(value);
+    dispose([inputs, labels, value, totalNorm, ...grads, ...gradients]);
+  }
+  if (epoch % 30 === 0) console.log(`epoch ${epoch}, loss below 0.1:`, last < 0.1);
 }
 model.eval();
