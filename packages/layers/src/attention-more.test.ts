@@ -2,8 +2,8 @@ import { dispose, narrow, read, reshape, silu, type Tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, type Fixture } from "@ai/tensor/testing";
 import { expect, it } from "vitest";
 import {
+  LinearAttention,
   Mamba,
-  type MambaState,
   MixtureOfExperts,
   MultiheadAttention,
   RelativePositionBias,
@@ -124,28 +124,34 @@ describeEachDevice(
         await expectLikeTorch(await loadLayerFixture("attention-more"), layerCase);
       });
 
-    it("a state-space block goes on from a state, piece by piece", async () => {
+    it.each([
+      ["a state-space block", () => new Mamba(8, { stateSize: 4 }), /^Mamba: .*\{ conv \[1, 3, 16\], scan/],
+      [
+        "linear attention",
+        () => new LinearAttention(8, 2, { chunkLength: 2 }),
+        /^LinearAttention: .*\{ sums \[1, 2, 4, 4\], keySums/,
+      ],
+    ] as const)("%s goes on from a state, piece by piece", async (_, build, message) => {
       const x = (await loadLayerFixture("attention-more")).tensor("mamba_biases/input0"); // [2, 5, 8]
       await expectNoLeak(async () => {
-        const module = new Mamba(8, { stateSize: 4 });
-        const whole = module.call(x);
-        let state: MambaState | undefined;
+        const module = build();
+        const whole = module instanceof Mamba ? module.call(x) : module.call(x, { isCausal: true });
+        type Advance = (x: Tensor, state?: object) => { output: Tensor; state: Record<string, Tensor> };
+        const advance = module.advance.bind(module) as unknown as Advance;
+        let state: Record<string, Tensor> | undefined;
         let start = 0;
-        for (const length of [2, 1, 2]) {
+        for (const length of [3, 1, 1]) {
           const piece = narrow(x, { axis: 1, start, length });
-          const result = module.advance(piece, state);
+          const result = advance(piece, state);
           const expected = narrow(whole, { axis: 1, start, length });
           await expect(result.output).toBeCloseToTensor(expected);
-          if (state !== undefined) dispose([state.conv, state.scan]);
-          dispose([piece, expected, result.output]);
+          dispose([piece, expected, result.output, ...Object.values(state ?? {})]);
           ({ state } = result);
           start += length;
         }
         const one = narrow(x, { axis: 0, start: 0, length: 1 });
-        expect(() => module.advance(one, state)).toThrow(
-          /^Mamba: expected a state \{ conv \[1, 3, 16\], scan \[1, 16, 4\] \}/,
-        );
-        dispose([one, whole, state!.conv, state!.scan]);
+        expect(() => advance(one, state)).toThrow(message);
+        dispose([one, whole, ...Object.values(state!)]);
         module.dispose();
       });
       x.dispose();

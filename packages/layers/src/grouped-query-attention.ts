@@ -94,6 +94,7 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
     } = options;
     assertIntegers("GroupedQueryAttention", { dim, numHeads, numKeyValueHeads, headDim });
     assertProbability("GroupedQueryAttention", "dropout", dropout);
+    if (dropout === 1) throw new InputError("GroupedQueryAttention: expected dropout below 1, got 1");
     if (numHeads % numKeyValueHeads !== 0)
       throw new InputError(
         `GroupedQueryAttention: expected numHeads that numKeyValueHeads divides, got ${numHeads} and ${numKeyValueHeads}`,

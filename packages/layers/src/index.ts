@@ -4,6 +4,7 @@ export * from "./adaptive-pooling.js";
 export * from "./attention.js";
 export type { AttentionMasks } from "./attention-masks.js";
 export * from "./bilinear.js";
+export * from "./channel-layers.js";
 export * from "./conditional-random-field/conditional-random-field.js";
 export {
   type TagConstraints,
@@ -17,10 +18,11 @@ export {
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  type ConvTransposeCallOptions,
   type ConvTransposeModuleOptions,
 } from "./conv-transpose.js";
 export * from "./depthwise-separable.js";
-export { Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
 export * from "./explain/index.js";
@@ -39,12 +41,15 @@ export * from "./initializers.js";
 export * from "./kv-cache.js";
 export * from "./linear.js";
 export * from "./linear-attention.js";
+export type { LinearAttentionState } from "./linear-attention-mix.js";
 export * from "./linear-multihead-attention.js";
+export * from "./lp-pooling.js";
 export * from "./max-pooling.js";
 export * from "./mixture-of-experts.js";
 export * from "./module.js";
 export * from "./named-initializers.js";
 export * from "./normalization.js";
+export * from "./padding-layers.js";
 export * from "./parameter.js";
 export type { ParameterGroup, ParameterGroupRule } from "./parameter-groups.js";
 export { isParametrized, removeParametrization } from "./parametrization/parametrize.js";

@@ -33,6 +33,14 @@ export interface LinearMixOptions {
   readonly chunkLength: number;
 }
 
+/** What linear attention carries from one piece of a sequence to the next: of one size however long the past is. */
+export interface LinearAttentionState {
+  /** `Σ φ(k)ᵀ v` of the past, `[batch, heads, headDim, headDim]`. */
+  readonly sums: Tensor;
+  /** `Σ φ(k)` of the past, `[batch, heads, 1, headDim]`. */
+  readonly keySums: Tensor;
+}
+
 /** φ(x) = elu(x) + 1: positive, so that the weights are. */
 const feature = (x: Tensor): Tensor => add(elu(x), 1);
 
@@ -57,11 +65,36 @@ export function mixLinearly(
   const split = (x: Tensor): Tensor =>
     transpose(reshape(x, [batch, -1, numHeads, dim / numHeads]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
   const [q, k, v] = [feature(split(query)), withoutHidden(feature(split(key)), keyPaddingMask), split(value)];
-  const { numerator, denominator } = isCausal ? keysBefore(q, k, v, chunkLength) : everyKey(q, k, v);
+  const { numerator, denominator } = isCausal ? keysBefore([q, k, v], chunkLength) : everyKey(q, k, v);
   // without a mask each query sees a key, and weights are positive
   const sums = keyPaddingMask === undefined ? denominator : where(equal(denominator, 0), 1, denominator);
   const mixed = div(numerator, reshape(sums, [batch, numHeads, queries, 1])); // [batch, heads, queries, headDim]
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, queries, dim]); // [batch, queries, dim]
+}
+
+/**
+ * Causal {@link mixLinearly} of the next piece of a sequence.
+ * @param query `[batch, length, dim]` @param key `[batch, length, dim]` @param value `[batch, length, dim]`
+ * @returns what is mixed, `[batch, length, dim]`, and the state behind it
+ */
+export function mixOnwards(
+  [query, key, value]: readonly [query: Tensor, key: Tensor, value: Tensor],
+  before: LinearAttentionState,
+  { numHeads, chunkLength }: Pick<LinearMixOptions, "numHeads" | "chunkLength">,
+): { mixed: Tensor; state: LinearAttentionState } {
+  const [batch, length, dim]: readonly number[] = query.shape;
+  const split = (x: Tensor): Tensor =>
+    transpose(reshape(x, [batch, length, numHeads, dim / numHeads]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
+  const [q, k, v] = [feature(split(query)), feature(split(key)), split(value)];
+  const { numerator, denominator } = keysBefore([q, k, v], chunkLength, before);
+  const mixed = div(numerator, denominator); // [batch, heads, length, headDim]
+  return {
+    mixed: reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, dim]), // [batch, length, dim]
+    state: {
+      sums: add(before.sums, matMul(k, v, { transposeA: true })),
+      keySums: add(before.keySums, sum(k, { axes: 2, keepDims: true })),
+    },
+  };
 }
 
 /** Weighted values and the sums of the weights. */
@@ -90,7 +123,11 @@ function everyKey(query: Tensor, key: Tensor, value: Tensor): Fraction {
 }
 
 /** Each chunk looks at the sums of the chunks before it and, by a triangular matrix, at itself. */
-function keysBefore(query: Tensor, key: Tensor, value: Tensor, chunkLength: number): Fraction {
+function keysBefore(
+  [query, key, value]: readonly [query: Tensor, key: Tensor, value: Tensor],
+  chunkLength: number,
+  before?: LinearAttentionState,
+): Fraction {
   const [batch, heads, length, headDim]: readonly number[] = query.shape;
   const count = Math.max(1, Math.ceil(length / chunkLength));
   const step = Math.ceil(length / count);
@@ -98,8 +135,10 @@ function keysBefore(query: Tensor, key: Tensor, value: Tensor, chunkLength: numb
     reshape(padded(x, count * step), [batch * heads, count, step, headDim]);
   const [q, k, v] = [chunks(query), chunks(key), chunks(value)];
   const past = { axis: 1, exclusive: true };
-  const sums = cumsum(matMul(k, v, { transposeA: true }), past); // [batch · heads, count, headDim, headDim]
-  const keySums = cumsum(sum(k, { axes: 2, keepDims: true }), past); // [batch · heads, count, 1, headDim]
+  const behind = (x: Tensor, given: Tensor | undefined): Tensor =>
+    given === undefined ? x : add(x, reshape(given, [batch * heads, 1, -1, headDim]));
+  const sums = behind(cumsum(matMul(k, v, { transposeA: true }), past), before?.sums); // [batch · heads, count, headDim, headDim]
+  const keySums = behind(cumsum(sum(k, { axes: 2, keepDims: true }), past), before?.keySums); // [batch · heads, count, 1, headDim]
   const weights = mul(matMul(q, k, { transposeB: true }), lowerTriangle(step)); // [batch · heads, count, step, step]
   const numerator = add(matMul(q, sums), matMul(weights, v)); // [batch · heads, count, step, headDim]
   const denominator = add(

@@ -1,7 +1,8 @@
-import { InputError, type Tensor } from "@ai/tensor";
-import { assertIntegers, assertShape } from "./checks.js";
+import { InputError, ShapeError, type Tensor, tidy, zeros } from "@ai/tensor";
+import { assertIntegers, assertShape, assertTensor, formatShape } from "./checks.js";
+import { nameLayer } from "./layer-error.js";
 import { Linear } from "./linear.js";
-import { mixLinearly } from "./linear-attention-mix.js";
+import { type LinearAttentionState, mixLinearly, mixOnwards } from "./linear-attention-mix.js";
 import { Module } from "./module.js";
 import { assertOptionNames } from "./training/option-names.js";
 
@@ -21,6 +22,14 @@ export interface LinearAttentionCallOptions {
   readonly keyPaddingMask?: Tensor;
 }
 
+/** What {@link LinearAttention.advance} gives. */
+export interface LinearAttentionResult {
+  /** `[batch, length, dim]` */
+  readonly output: Tensor;
+  /** For the next piece. */
+  readonly state: LinearAttentionState;
+}
+
 /**
  * Self-attention whose time grows with the length, not its square: `φ(q)·(φ(k)ᵀ v) / (φ(q)·Σ φ(k))` with
  * `φ(x) = elu(x) + 1`. Causal attention goes chunk by chunk and carries the sums along.
@@ -28,7 +37,10 @@ export interface LinearAttentionCallOptions {
  * Submodules: `q_proj`, `k_proj`, `v_proj`, `o_proj`.
  * @see Katharopoulos, Vyas, Pappas, Fleuret (2020), "Transformers are RNNs", https://arxiv.org/abs/2006.16236
  * @example
- * const y = new LinearAttention(256, 8).call(x, { isCausal: true }); // x and y [batch, length, 256]
+ * const attention = new LinearAttention(256, 8);
+ * const y = attention.call(x, { isCausal: true }); // x and y [batch, length, 256]
+ * const { output, state } = attention.advance(prompt);
+ * const next = attention.advance(token, state); // token [batch, 1, 256]
  */
 export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentionCallOptions], Tensor> {
   static override readonly checkpointNames: Readonly<Record<string, string>> = {
@@ -78,6 +90,46 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
     const { numHeads, chunkLength } = this;
     const mixed = mixLinearly(query, key, value, { numHeads, chunkLength, isCausal, keyPaddingMask }); // [batch, length, dim]
     return this.outProjection.call(mixed);
+  }
+
+  /**
+   * The next piece of a sequence, a token or many: pieces one after the other give what a causal {@link call} gives for the
+   * whole, each in time and memory that do not grow with what was before. Hooks of this module itself do not run.
+   * @param x `[batch, length, dim]`
+   * @param state What the piece before gave back; it stays the caller's. Default: the beginning.
+   * @returns `output` `[batch, length, dim]` and the `state` behind it, the caller's
+   * @throws ShapeError for another rank or dim, or a state of another shape.
+   */
+  advance(x: Tensor, state?: LinearAttentionState): LinearAttentionResult {
+    try {
+      return tidy(() => {
+        assertShape(x, ["batch", "length", "dim"], this.dim);
+        this.parameters(); // draws what has no values yet
+        const { numHeads, chunkLength } = this;
+        const [query, key, value] = [this.queryProjection, this.keyProjection, this.valueProjection].map(
+          (projection) => projection.call(x),
+        );
+        const before = this.#stateOrBeginning(x.shape[0], state);
+        const { mixed, state: next } = mixOnwards([query, key, value], before, { numHeads, chunkLength });
+        return { output: this.outProjection.call(mixed), state: next };
+      });
+    } catch (error) {
+      throw nameLayer(error, this.constructor.name);
+    }
+  }
+
+  #stateOrBeginning(batch: number, state: LinearAttentionState | undefined): LinearAttentionState {
+    const headDim = this.dim / this.numHeads;
+    const sums = [batch, this.numHeads, headDim, headDim];
+    const keySums = [batch, this.numHeads, 1, headDim];
+    if (state === undefined) return { sums: zeros(sums), keySums: zeros(keySums) };
+    assertTensor(state.sums, "state.sums");
+    assertTensor(state.keySums, "state.keySums");
+    if (state.sums.shape.join() !== sums.join() || state.keySums.shape.join() !== keySums.join())
+      throw new ShapeError(
+        `expected a state { sums ${formatShape(sums)}, keySums ${formatShape(keySums)} }, got ${formatShape(state.sums.shape)} and ${formatShape(state.keySums.shape)}; pass the one that advance() gave for this batch`,
+      );
+    return state;
   }
 
   override multiplyAdds([x]: [x: Tensor, options?: LinearAttentionCallOptions]): number {
