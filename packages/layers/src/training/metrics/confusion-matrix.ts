@@ -23,7 +23,7 @@ export abstract class ConfusionMetric<Value> extends ClassMetric<Value> {
         `ConfusionMatrix: expected an integer numClasses of at least 1, got ${numClasses}`,
       );
     this.#numClasses = numClasses;
-    this.reset();
+    if (numClasses !== undefined) this.#grow(numClasses);
   }
 
   override reset(): void {
@@ -36,7 +36,7 @@ export abstract class ConfusionMetric<Value> extends ClassMetric<Value> {
     while (this.#counts.length < size) this.#counts.push(new Array<number>(size).fill(0));
   }
 
-  protected override count(predicted: number, target: number): void {
+  protected override count(predicted: number, target: number, _hit: boolean, _column: number): void {
     const largest = Math.max(predicted, target);
     if (!Number.isInteger(predicted) || !Number.isInteger(target) || Math.min(predicted, target) < 0)
       throw new InputError(

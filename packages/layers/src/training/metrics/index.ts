@@ -8,7 +8,7 @@ export {
   type PerplexityOptions,
 } from "./likelihood.js";
 export type { ClassMetricOptions, Metric } from "./metric.js";
-export { AveragePrecision, type RankingOptions, RocAuc } from "./ranking.js";
+export { AveragePrecision, type RankingAverage, type RankingOptions, RocAuc } from "./ranking.js";
 export {
   MeanAbsoluteError,
   MeanSquaredError,

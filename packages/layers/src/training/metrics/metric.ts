@@ -47,8 +47,11 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   abstract state(): Promise<unknown>;
   abstract loadState(state: unknown): void;
   abstract current(): Value;
-  /** Counts one element. @param hit Whether it is right; with top-k more than one class is. */
-  protected abstract count(predicted: number, target: number, hit: boolean): void;
+  /**
+   * Counts one element. @param hit Whether it is right; with top-k more than one class is.
+   * @param column Its position in the last axis of the targets.
+   */
+  protected abstract count(predicted: number, target: number, hit: boolean, column: number): void;
 
   /**
    * @param output `[..., classes]` float32 scores, `[...]` float32 scores with `threshold`, or `[...]` int32 classes.
@@ -65,10 +68,11 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
         `metric: expected one target for each prediction, got predictions of shape [${shape.join(", ")}] and targets of shape [${target.shape.join(", ")}]`,
       );
     }
+    const columns = target.shape.at(-1) ?? 1;
     this.#reader.push([predictions, alias(target)], (predicted, truth) => {
       for (let index = 0; index < truth.length; index++) {
         if (truth[index] === this.#ignoreIndex) continue;
-        this.count(predicted[index], truth[index], predicted[index] === truth[index]);
+        this.count(predicted[index], truth[index], predicted[index] === truth[index], index % columns);
       }
     });
   }

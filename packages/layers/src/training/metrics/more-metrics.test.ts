@@ -30,14 +30,15 @@ const list = (name: string): number[] => [...fixture.host(name).values];
 /** The value of a metric fed in batches of 9, and through a saved state in between. */
 async function measure(metric: Metric, outputName: string, targetName: string): Promise<number> {
   const [outputs, targets] = [fixture.host(outputName), fixture.host(targetName)];
-  const width = outputs.shape[1] ?? 1;
   metric.reset();
-  for (let begin = 0; begin < targets.values.length; begin += 9) {
-    const [output, target] = tidy(() => {
-      const flat = tensor(outputs.values.slice(begin * width, (begin + 9) * width));
-      const shaped = outputs.shape.length > 1 ? reshape(flat, [flat.size / width, width]) : flat;
-      return [shaped, tensor(targets.values.slice(begin, begin + 9))];
-    });
+  for (let begin = 0; begin < targets.shape[0]; begin += 9) {
+    const [output, target] = tidy(() =>
+      [outputs, targets].map(({ values, shape: [, ...row] }) => {
+        const width = row[0] ?? 1;
+        const flat = tensor(values.slice(begin * width, (begin + 9) * width));
+        return reshape(flat, [flat.size / width, ...row]);
+      }),
+    );
     metric.update(output, target);
     output.dispose();
     target.dispose();
@@ -89,6 +90,31 @@ describeEachDevice("metrics equal scikit-learn's and SciPy's", () => {
         expect(auc).toBeCloseTo(list("multi/auc")[index], 6);
         const precision = await measure(new AveragePrecision({ average }), "multi/chances", "multi/targets");
         expect(precision).toBeCloseTo(list("multi/precision")[index], 6);
+      }
+    });
+  });
+
+  it("scores of labels, each by itself, and all scores as of one class", async () => {
+    await expectNoLeak(async () => {
+      const averages = ["micro", "macro", "weighted"] as const;
+      const of = (metric: Metric) => measure(metric, "labels/scores", "labels/targets");
+      for (const [index, average] of averages.entries()) {
+        for (const [name, Score] of Object.entries({ precision: Precision, recall: Recall, f1: F1Score })) {
+          const metric = new Score({ average, multiLabel: true, threshold: 0.55 });
+          expect(await of(metric), `${name} ${average}`).toBeCloseTo(list(`labels/${name}`)[index], 6);
+          const each = await metric.perClass();
+          list(`labels/${name}_each`).forEach((value, label) => {
+            expect(each[label]).toBeCloseTo(value, 6);
+          });
+        }
+        const auc = await of(new RocAuc({ average, multiLabel: true }));
+        expect(auc, average).toBeCloseTo(list("labels/auc")[index], 6);
+        const precision = await of(new AveragePrecision({ average, multiLabel: true }));
+        expect(precision, average).toBeCloseTo(list("labels/precision_mean")[index], 6);
+      }
+      for (const [name, Score] of Object.entries({ auc: RocAuc, precision_mean: AveragePrecision })) {
+        const value = await measure(new Score({ average: "micro" }), "multi/chances", "multi/targets");
+        expect(value, name).toBeCloseTo(list(`multi/${name}_micro`)[0], 6);
       }
     });
   });
@@ -215,7 +241,19 @@ describe("metrics refuse", () => {
     expect(() => new Precision({ average: "mean" as never })).toThrow(/Precision: .* got mean/);
     expect(() => new Recall({ positiveClass: -1 })).toThrow(/positiveClass of at least 0/);
     expect(() => new F1Score({ positiveClass: 1, average: "micro" })).toThrow(/got both/);
-    expect(() => new RocAuc({ average: "micro" as never })).toThrow(/macro or weighted, got micro/);
+    expect(() => new RocAuc({ average: "samples" as never })).toThrow(/weighted or micro, got samples/);
+    expect(() => new RocAuc({ multiLabel: 1 as never })).toThrow(/multiLabel true or false, got 1/);
+    expect(() => new F1Score({ multiLabel: true, numClasses: 2 })).toThrow(/numClasses, got both/);
+    const [rows, other] = [zeros([2, 3]), zeros([2, 2], "int32")];
+    const labels = new Recall({ multiLabel: true });
+    expect(() => labels.update(rows, rows)).toThrow(/expected a threshold for scores of labels/);
+    expect(() => new F1Score({ multiLabel: true, threshold: 0 }).update(rows, other)).toThrow(
+      /\[..., labels\]/,
+    );
+    expect(() => new RocAuc({ multiLabel: true }).update(rows, other)).toThrow(
+      /of one shape with multiLabel/,
+    );
+    for (const each of [rows, other]) each.dispose();
     expect(() => new ExpectedCalibrationError({ bins: 0 })).toThrow(/bins of at least 1, got 0/);
     expect(() => new Perplexity({ ignoreIndex: 0.5 })).toThrow(/integer ignoreIndex, got 0.5/);
     const junk = { multiClass: "ovr" } as object;

@@ -5,9 +5,17 @@ import { alias, assertTensors, isSameButForOnes, type Metric } from "./metric.js
 
 /** Options of {@link RocAuc} and {@link AveragePrecision}. */
 export interface RankingOptions {
-  /** How the scores of several classes become one number. Default "macro", over the classes that occur. */
-  readonly average?: "macro" | "weighted";
+  /**
+   * How the scores of several classes or labels become one number: "macro" (default) and "weighted" over those that
+   * occur, "micro" ranks all scores together.
+   */
+  readonly average?: RankingAverage;
+  /** Outputs and targets are `[..., labels]`, each label present (1) or not (0) by itself. Default false. */
+  readonly multiLabel?: boolean;
 }
+
+/** Plain mean over the classes, mean weighted by the class's share, or all scores as of one class. */
+export type RankingAverage = "macro" | "weighted" | "micro";
 
 /** What was seen so far, as plain JSON. */
 interface RankingState {
@@ -19,7 +27,8 @@ interface RankingState {
 
 /** A number that depends on the order of all scores: it keeps them all, on the host. */
 abstract class RankingMetric implements Metric<number> {
-  readonly #average: "macro" | "weighted";
+  readonly #average: RankingAverage;
+  readonly #multiLabel: boolean;
   readonly #reader = new ValueReader();
   #classes = 0;
   /** `[elements · classes]` */
@@ -27,11 +36,18 @@ abstract class RankingMetric implements Metric<number> {
   #targets: number[] = [];
 
   constructor(options: RankingOptions = {}) {
-    assertOptionNames(new.target.name, options, ["average"]);
-    const { average = "macro" } = options;
-    if (average !== "macro" && average !== "weighted")
-      throw new InputError(`${new.target.name}: expected average macro or weighted, got ${String(average)}`);
+    assertOptionNames(new.target.name, options, ["average", "multiLabel"]);
+    const { average = "macro", multiLabel = false } = options;
+    if (average !== "macro" && average !== "weighted" && average !== "micro")
+      throw new InputError(
+        `${new.target.name}: expected average macro, weighted or micro, got ${String(average)}`,
+      );
+    if (typeof multiLabel !== "boolean")
+      throw new InputError(
+        `${new.target.name}: expected multiLabel true or false, got ${String(multiLabel)}`,
+      );
     this.#average = average;
+    this.#multiLabel = multiLabel;
   }
 
   /** The value for one class. @param positives By falling score, with the scores. */
@@ -46,14 +62,18 @@ abstract class RankingMetric implements Metric<number> {
   }
 
   /**
-   * @param output `[...]` scores of the positive class, or `[..., classes]` scores, in any unit.
-   * @param target `[...]` 0 or 1 of any dtype, or int32 classes.
+   * @param output `[...]` scores of the positive class, or `[..., classes]` or `[..., labels]` scores, in any unit.
+   * @param target `[...]` 0 or 1 of any dtype, int32 classes, or `[..., labels]` of 0 and 1 with `multiLabel`.
    * @throws ShapeError when the shapes do not fit, InputError for what is no tensor of scores.
    */
   update(output: Tensor, target: Tensor): void {
     assertTensors(this.kind, output, target);
     if (output.dtype !== "float32")
       throw new InputError(`${this.kind}: expected float32 scores, got ${output.dtype}; cast them first`);
+    if (this.#multiLabel) {
+      this.#updateLabels(output, target);
+      return;
+    }
     const isBinary = isSameButForOnes(output.shape, target.shape);
     if (!isBinary && !isSameButForOnes(output.shape.slice(0, -1), target.shape))
       throw new ShapeError(
@@ -65,14 +85,26 @@ abstract class RankingMetric implements Metric<number> {
     });
   }
 
+  #updateLabels(output: Tensor, target: Tensor): void {
+    const labels = target.shape.at(-1) ?? 0;
+    if (labels === 0 || output.shape.join() !== target.shape.join())
+      throw new ShapeError(
+        `${this.kind}: expected outputs and targets [..., labels] of one shape with multiLabel, got [${output.shape.join(", ")}] and [${target.shape.join(", ")}]`,
+      );
+    this.#reader.push([alias(output), alias(target)], (scores, targets) => {
+      this.#count(labels, scores, targets);
+    });
+  }
+
   #count(classes: number, scores: ArrayLike<number>, targets: ArrayLike<number>): void {
     if (this.#classes !== 0 && this.#classes !== classes)
       throw new InputError(`${this.kind}: expected scores of ${this.#classes} classes, got ${classes}`);
     this.#classes = classes;
+    const end = this.#multiLabel ? 2 : Math.max(classes, 2);
     for (let index = 0; index < targets.length; index++) {
       const target = targets[index];
-      if (!Number.isInteger(target) || target < 0 || target >= Math.max(classes, 2))
-        throw new InputError(`${this.kind}: expected targets in [0, ${Math.max(classes, 2)}), got ${target}`);
+      if (!Number.isInteger(target) || target < 0 || target >= end)
+        throw new InputError(`${this.kind}: expected targets in [0, ${end}), got ${target}`);
       this.#targets.push(target);
     }
     for (let index = 0; index < scores.length; index++) {
@@ -86,10 +118,10 @@ abstract class RankingMetric implements Metric<number> {
   current(): number {
     const classes = this.#classes;
     if (classes === 0) return Number.NaN;
-    if (classes === 1) return this.score(this.#ranking(0, 1));
+    if (classes === 1 || this.#average === "micro") return this.score(this.#ranking());
     let [sum, total] = [0, 0];
     for (let index = 0; index < classes; index++) {
-      const ranking = this.#ranking(index, index);
+      const ranking = this.#ranking(index);
       if (ranking.positives === 0) continue;
       const weight = this.#average === "weighted" ? ranking.positives : 1;
       sum += weight * this.score(ranking);
@@ -98,22 +130,34 @@ abstract class RankingMetric implements Metric<number> {
     return sum / total;
   }
 
-  #ranking(column: number, positiveClass: number): Ranking {
-    const classes = this.#classes;
-    const scores = this.#targets.map((_, row) => this.#scores[row * classes + column]);
-    const order = scores.map((_, row) => row).sort((a, b) => scores[b] - scores[a] || a - b);
+  /** @param column Of this class alone; all without. */
+  #ranking(column?: number): Ranking {
+    const [classes, scores] = [this.#classes, this.#scores];
+    const rows = scores.length / classes;
+    const order =
+      column === undefined
+        ? scores.map((_, index) => index)
+        : Array.from({ length: rows }, (_, row) => row * classes + column);
+    order.sort((a, b) => scores[b] - scores[a] || a - b);
     const groups: ScoreGroup[] = [];
     let positives = 0;
-    order.forEach((row, position) => {
-      if (position === 0 || scores[row] !== scores[order[position - 1]])
+    order.forEach((index, position) => {
+      if (position === 0 || scores[index] !== scores[order[position - 1]])
         groups.push({ positives: 0, size: 0 });
       const group = groups[groups.length - 1];
       group.size++;
-      if (this.#targets[row] !== positiveClass) return;
+      if (!this.#isPositive(index)) return;
       group.positives++;
       positives++;
     });
     return { groups, positives, size: order.length };
+  }
+
+  /** Whether the class or label of the score at this position is present. */
+  #isPositive(index: number): boolean {
+    const classes = this.#classes;
+    if (this.#multiLabel || classes === 1) return this.#targets[index] === 1;
+    return this.#targets[Math.floor(index / classes)] === index % classes;
   }
 
   async compute(): Promise<number> {
@@ -132,7 +176,7 @@ abstract class RankingMetric implements Metric<number> {
       Number.isSafeInteger(classes) &&
       Array.isArray(scores) &&
       Array.isArray(targets) &&
-      scores.length === targets.length * (classes as number);
+      scores.length === targets.length * (this.#multiLabel ? 1 : (classes as number));
     if (!fits)
       throw new InputError(
         `${this.kind}.loadState: expected classes, scores and targets, got something else; pass what state() gave`,
