@@ -3,6 +3,7 @@ import { KernelError } from "../../errors.js";
 import { defineKernel, type GradientContext } from "../define-kernel.js";
 import { ctcLossGradientReference, ctcLossReference } from "./ctc-loss.reference.js";
 import { ctcLossGradientWasm, ctcLossWasm } from "./ctc-loss.wasm.js";
+import { ctcLossGradientWebgpu, ctcLossWebgpu } from "./ctc-loss.webgpu.js";
 
 /**
  * `logProbabilities` `[batch, time, classes]`, `targets` `[batch, labels]` int32, `inputLengths` and `targetLengths`
@@ -26,7 +27,7 @@ export type CtcLossGradientInputs = CtcLossInputs & { dy: Tensor; losses: Tensor
 export const ctcLossKernel = /* @__PURE__ */ defineKernel<CtcLossInputs, CtcLossAttributes>({
   name: "CtcLoss",
   reference: ctcLossReference,
-  implementations: { wasm: ctcLossWasm },
+  implementations: { wasm: ctcLossWasm, webgpu: ctcLossWebgpu },
   saves: ["logProbabilities", "targets", "inputLengths", "targetLengths", "output"],
   gradient: ({ dy, saved, outputs, attrs }: GradientContext<CtcLossInputs, CtcLossAttributes>) => ({
     logProbabilities: () =>
@@ -38,7 +39,7 @@ export const ctcLossKernel = /* @__PURE__ */ defineKernel<CtcLossInputs, CtcLoss
 export const ctcLossGradientKernel = /* @__PURE__ */ defineKernel<CtcLossGradientInputs, CtcLossAttributes>({
   name: "CtcLossGradient",
   reference: ctcLossGradientReference,
-  implementations: { wasm: ctcLossGradientWasm },
+  implementations: { wasm: ctcLossGradientWasm, webgpu: ctcLossGradientWebgpu },
   gradient: () => {
     const refuse = (): never => {
       throw new KernelError(
