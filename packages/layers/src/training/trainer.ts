@@ -28,6 +28,7 @@ import {
 import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
 import { rememberModes } from "./modes.js";
+import { Occupancy } from "./occupancy.js";
 import { Stepper } from "./stepper.js";
 import {
   assertFitNames,
@@ -69,7 +70,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   #callbacks: readonly TrainingCallback[] = [];
   /** States of callbacks that are not part of a run yet. */
   #loadedCallbacks = new Map<string, CallbackState>();
-  #running = false;
+  readonly #occupancy = new Occupancy();
 
   /** @throws InputError for options out of range or that exclude each other. */
   constructor(options: TrainerOptions<Batch, Model>) {
@@ -108,22 +109,20 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    */
   async fit(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
     assertFitOptions(loader, options);
-    if (this.#running)
-      throw new InputError("Trainer.fit: expected one run at a time, got a second; await the first");
-    this.#running = true;
-    try {
-      options.signal?.throwIfAborted();
-      if (options.resumeFrom !== undefined) {
-        const saved = await loadLastCheckpoint(options.resumeFrom, { storage: options.storage });
-        if (saved !== undefined) this.#load(saved);
+    return this.#occupancy.run("Trainer.fit", async () => {
+      try {
+        options.signal?.throwIfAborted();
+        if (options.resumeFrom !== undefined) {
+          const saved = await loadLastCheckpoint(options.resumeFrom, { storage: options.storage });
+          if (saved !== undefined) this.#load(saved);
+        }
+        this.#useCallbacks(options.callbacks ?? []);
+        if (this.#restored || this.#continues) this.#moveLoaders(loader, options.validation);
+        return await this.#run(loader, options);
+      } finally {
+        this.model.eval();
       }
-      this.#useCallbacks(options.callbacks ?? []);
-      if (this.#restored || this.#continues) this.#moveLoaders(loader, options.validation);
-      return await this.#run(loader, options);
-    } finally {
-      this.#running = false;
-      this.model.eval();
-    }
+    });
   }
 
   async #run(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<FitResult> {
@@ -136,7 +135,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
       epochs,
       stepsPerEpoch,
       totalSteps: Number.isFinite(totalSteps) ? totalSteps : undefined,
-      estimate: options.estimate ? await this.estimate(loader, options) : undefined,
+      estimate: options.estimate ? await this.#estimate(loader, options) : undefined,
       currentMetrics: () => currentMetrics(this.#options.metrics ?? {}),
       valuesRead: () => this.#stepper.reader.drain(),
       stop: (reason) => {
@@ -199,6 +198,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     };
     for await (const batch of batchesUntilAborted(loader, signal)) {
       try {
+        this.#occupancy.assertNoEvaluation();
         stepper.accumulate(batch);
       } finally {
         dispose(batch);
@@ -253,10 +253,15 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   /**
    * Loss and metrics of the model over a set, in evaluation mode, without changing anything else.
    * @returns `loss` (mean over the examples) and each metric by name.
-   * @throws the reason of `signal` once aborted; InputError for a source without batches.
+   * @throws the reason of `signal` once aborted; InputError without batches, or during a run that does not wait for it.
    */
   async evaluate(source: BatchSource<Batch>, options: EvaluateOptions = {}): Promise<Record<string, number>> {
-    return evaluateModel(this.model, this.#options.metrics ?? {}, this.#stepper, source, options);
+    return this.#evaluate(source, options);
+  }
+
+  #evaluate(source: BatchSource<Batch>, options: EvaluateOptions, isPart = false) {
+    const work = () => evaluateModel(this.model, this.#options.metrics ?? {}, this.#stepper, source, options);
+    return this.#occupancy.evaluate(() => this.step, work, isPart);
   }
 
   /**
@@ -265,6 +270,10 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    */
   async estimate(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<TrainingEstimate> {
     assertFitNames("Trainer.estimate", options);
+    return this.#occupancy.run("Trainer.estimate", () => this.#estimate(loader, options));
+  }
+
+  #estimate(loader: BatchSource<Batch>, options: FitOptions<Batch>): Promise<TrainingEstimate> {
     const { epochs, validation, maxSteps, signal } = options;
     const sources = validation === undefined ? [loader] : [loader, validation];
     return estimateRun(loader, validation, {
@@ -279,7 +288,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
         if (isLast) await this.#stepper.update(this.#epoch, () => undefined);
         await this.#stepper.reader.drain();
       },
-      evaluate: (part) => this.evaluate(part, { signal }),
+      evaluate: (part) => this.#evaluate(part, { signal }, true),
     });
   }
 
@@ -290,15 +299,8 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     // the model's type stays out, so that a trainer of a model is one of any model
     work: (options: TrainerOptions<Batch, never>) => Promise<Result>,
   ): Promise<Result> {
-    if (this.#running)
-      throw new InputError(`${operation}: expected no run in progress, got one; await it first`);
-    this.#running = true;
-    try {
-      const options = this.#options as unknown as TrainerOptions<Batch, never>;
-      return await this.#rehearse([source], () => work(options));
-    } finally {
-      this.#running = false;
-    }
+    const options = this.#options as unknown as TrainerOptions<Batch, never>;
+    return this.#occupancy.run(operation, () => this.#rehearse([source], () => work(options)));
   }
 
   /** @param work Gets what sets the sources to where they were. */
@@ -371,8 +373,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
    * @throws WeightsError when it is of another model, optimizer, schedule or other metrics.
    */
   loadState(state: TrainingState): void {
-    if (this.#running)
-      throw new InputError("Trainer.loadState: expected no run in progress, got one; await it first");
+    this.#occupancy.assertIdle("Trainer.loadState");
     this.#load(state);
   }
 
@@ -385,8 +386,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   /** All but the callbacks. */
   #restore(state: TrainingState): void {
     restoreState(this.#options, state);
-    const { json } = state;
-    const stepper = this.#stepper;
+    const [{ json }, stepper] = [state, this.#stepper];
     stepper.step = json.step;
     stepper.skipped = json.skippedSteps;
     stepper.lossSum = json.running.lossSum;
