@@ -33,7 +33,8 @@ export function assertFindable(module: AnyModule): void {
     }
 }
 
-function isModule(value: unknown): value is AnyModule {
+/** Whether a value is a module. */
+export function isModule(value: unknown): value is AnyModule {
   return typeof (value as Partial<AnyModule> | null | undefined)?.namedModules === "function";
 }
 

@@ -16,6 +16,7 @@ import {
 } from "@ai/tensor";
 import { assertNothing } from "./checks.js";
 import { nameLayer } from "./layer-error.js";
+import { owned } from "./module-fields.js";
 import type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
 import { detach, isPlainObject } from "./module-output.js";
 import { assertFindable, describeTree, join, relative } from "./module-tree.js";
@@ -43,9 +44,6 @@ export interface SaveOptions extends WriteOptions {
 export type AnyModule = Module<readonly unknown[], unknown>;
 
 export type { ForwardHook, ForwardPreHook } from "./module-hooks.js";
-
-/** What a module's fields may hold: found in fields, arrays and plain objects. */
-type Owned = AnyModule | StoredTensor | StateCounter;
 
 let active: AnyModule | undefined;
 
@@ -391,21 +389,4 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
       }
     }
   }
-}
-
-/** What a module's own fields hold, by checkpoint name, in the order of declaration. */
-function* owned(module: AnyModule): Generator<[name: string, value: Owned]> {
-  const names = (module.constructor as typeof Module).checkpointNames;
-  for (const [field, value] of Object.entries(module)) yield* ownedIn(names[field] ?? field, value);
-}
-
-function* ownedIn(name: string, value: unknown): Generator<[name: string, value: Owned]> {
-  if (value instanceof StoredTensor && value.derived) {
-    for (const [suffix, part] of Object.entries(value.storedParts ?? {})) yield [name + suffix, part];
-    return;
-  }
-  if (value instanceof Module || value instanceof StoredTensor || value instanceof StateCounter)
-    yield [name, value as Owned];
-  else if (Array.isArray(value) || isPlainObject(value))
-    for (const [key, element] of Object.entries(value)) yield* ownedIn(join(name, key), element);
 }
