@@ -29,6 +29,7 @@ interface RankingState {
 abstract class RankingMetric implements Metric<number> {
   readonly #average: RankingAverage;
   readonly #multiLabel: boolean;
+  readonly #averages: boolean;
   readonly #reader = new ValueReader();
   #classes = 0;
   /** `[elements · classes]` */
@@ -48,6 +49,7 @@ abstract class RankingMetric implements Metric<number> {
       );
     this.#average = average;
     this.#multiLabel = multiLabel;
+    this.#averages = options.average !== undefined;
   }
 
   /** The value for one class. @param positives By falling score, with the scores. */
@@ -64,7 +66,8 @@ abstract class RankingMetric implements Metric<number> {
   /**
    * @param output `[...]` scores of the positive class, or `[..., classes]` or `[..., labels]` scores, in any unit.
    * @param target `[...]` 0 or 1 of any dtype, int32 classes, or `[..., labels]` of 0 and 1 with `multiLabel`.
-   * @throws ShapeError when the shapes do not fit, InputError for what is no tensor of scores.
+   * @throws ShapeError when the shapes do not fit, InputError for what is no tensor of scores, or an `average` where all
+   * scores are those of one class.
    */
   update(output: Tensor, target: Tensor): void {
     assertTensors(this.kind, output, target);
@@ -78,6 +81,10 @@ abstract class RankingMetric implements Metric<number> {
     if (!isBinary && !isSameButForOnes(output.shape.slice(0, -1), target.shape))
       throw new ShapeError(
         `${this.kind}: expected scores [...] or [..., classes] for targets of shape [${target.shape.join(", ")}], got [${output.shape.join(", ")}]`,
+      );
+    if (isBinary && this.#averages && target.shape.filter((length) => length !== 1).length > 1)
+      throw new InputError(
+        `${this.kind}: expected multiLabel for an average over the last axis of targets [${target.shape.join(", ")}], got none; leave out average to rank all scores together`,
       );
     const classes = isBinary ? 1 : output.shape[output.shape.length - 1];
     this.#reader.push([alias(output), alias(target)], (scores, targets) => {
