@@ -1,5 +1,6 @@
 import {
   elu,
+  expm1,
   gelu,
   greater,
   greaterEqual,
@@ -285,7 +286,7 @@ export class ELU extends Module<[x: Tensor], Tensor> {
 }
 
 /**
- * `max(x, 0) + min(0, alpha · (exp(x / alpha) − 1))`: ELU with a continuous derivative for any alpha.
+ * `x` where it is positive, `alpha · (exp(x / alpha) − 1)` elsewhere: ELU with a continuous derivative for any alpha.
  * @see Barron (2017), "Continuously differentiable exponential linear units", https://arxiv.org/abs/1704.07483
  */
 export class CELU extends Module<[x: Tensor], Tensor> {
@@ -304,7 +305,10 @@ export class CELU extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     const { alpha } = this;
-    return mul(elu(mul(x, 1 / alpha)), alpha);
+    if (alpha > 0) return mul(elu(mul(x, 1 / alpha)), alpha);
+    assertTensor(x);
+    const positive = greater(x, 0);
+    return where(positive, x, mul(expm1(mul(where(positive, 0, x), 1 / alpha)), alpha));
   }
 }
 

@@ -38,6 +38,58 @@ const halves = { inputs: () => [normal(2, 6)], outputShapes: [[2, 3]], refuses: 
 const sequence = { inputs: () => [normal(2, 7, 4)], refuses: () => [zeros([2, 7, 3])] };
 const volume = { inputs: () => [normal(2, 3, 4, 5, 3)], refuses: () => [zeros([2, 3, 4, 5, 2])] };
 
+const byAxes = [
+  { ...sequence, shape: [2, 7, 4] },
+  { ...image, shape: [2, 5, 6, 4] },
+  { ...volume, shape: [2, 3, 4, 5, 3] },
+];
+
+const lpPools: Record<string, Subject> = Object.fromEntries(
+  ([layers.LPPool1d, layers.LPPool2d, layers.LPPool3d] as const).map((Layer, index): [string, Subject] => {
+    const { inputs, shape } = byAxes[index];
+    const outputShape = shape.map((length, axis) =>
+      axis === 0 || axis === shape.length - 1 ? length : Math.floor(length / 2),
+    );
+    return [Layer.name, { build: () => new Layer(2, 2), inputs, outputShapes: [outputShape], refuses: flat }];
+  }),
+);
+
+/** The layers that only add cells, alike but for the mode: one cell on each side. */
+const paddings: Record<string, Subject> = Object.fromEntries(
+  [
+    [
+      layers.ConstantPad1d,
+      layers.ZeroPad1d,
+      layers.ReflectionPad1d,
+      layers.ReplicationPad1d,
+      layers.CircularPad1d,
+    ],
+    [
+      layers.ConstantPad2d,
+      layers.ZeroPad2d,
+      layers.ReflectionPad2d,
+      layers.ReplicationPad2d,
+      layers.CircularPad2d,
+    ],
+    [
+      layers.ConstantPad3d,
+      layers.ZeroPad3d,
+      layers.ReflectionPad3d,
+      layers.ReplicationPad3d,
+      layers.CircularPad3d,
+    ],
+  ].flatMap((classes, index) => {
+    const { inputs, shape } = byAxes[index];
+    const outputShape = shape.map((length, axis) =>
+      axis === 0 || axis === shape.length - 1 ? length : length + 2,
+    );
+    return classes.map((Layer): [string, Subject] => [
+      Layer.name,
+      { build: () => new Layer(1, 0.5), inputs, outputShapes: [outputShape], refuses: flat },
+    ]);
+  }),
+);
+
 const SUBJECTS: Readonly<Record<string, Subject>> = {
   Linear: {
     build: () => new layers.Linear(3, 4),
@@ -292,6 +344,27 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 2, 3, 12]],
     refuses: () => [zeros([2, 5, 6, 3])],
   },
+  AlphaDropout: { build: () => new layers.AlphaDropout(), ...any },
+  ChannelShuffle: {
+    build: () => new layers.ChannelShuffle(2),
+    ...image,
+    outputShapes: [[2, 5, 6, 4]],
+    refuses: () => [zeros([2, 5, 6, 3])],
+  },
+  LocalResponseNorm: {
+    build: () => new layers.LocalResponseNorm(3),
+    ...image,
+    outputShapes: [[2, 5, 6, 4]],
+    refuses: flat,
+  },
+  Unflatten: {
+    build: () => new layers.Unflatten(1, [2, 3, 4]),
+    inputs: () => [normal(2, 24)],
+    outputShapes: [[2, 3, 4, 2]],
+    refuses: () => [zeros([2, 23])],
+  },
+  ...lpPools,
+  ...paddings,
   Identity: { build: () => new layers.Identity(), ...any },
   Sequential: {
     build: () => new layers.Sequential(new layers.Linear(3, 4), new layers.ReLU(), new layers.Linear(4, 2)),

@@ -1,7 +1,7 @@
 import { checkpoint, grad, InputError, manualSeed, mean, ones, read, sum, type Tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { Dropout, Dropout2d } from "./index.js";
+import { AlphaDropout, Dropout, Dropout2d } from "./index.js";
 
 describeEachDevice("Dropout", () => {
   it("drops the given share, scales the rest and repeats under one seed", async () => {
@@ -42,6 +42,18 @@ describeEachDevice("Dropout", () => {
     expect(channels.every(({ size }) => size === 1)).toBe(true);
     const dropped = channels.filter((cells) => cells.has(0)).length / channels.length;
     expect(Math.abs(dropped - 0.25)).toBeLessThan(0.07); // 4 standard deviations of 600 draws
+    for (const owner of [x, y]) owner.dispose();
+  });
+
+  it("of SELU gives PyTorch's two values for a number", async () => {
+    const x = ones([2000]);
+    const y = new AlphaDropout(0.3).call(x);
+    const values = [...(await read(y))];
+    // torch.nn.AlphaDropout(0.3) of 1: dropped and kept
+    const [low, high] = [-1.0595482, 1.3150447];
+    const kept = values.filter((value) => Math.abs(value - high) < 1e-6).length;
+    expect(values.filter((value) => Math.abs(value - low) < 1e-6).length).toBe(values.length - kept);
+    expect(Math.abs(kept / values.length - 0.7)).toBeLessThan(0.042); // 4 standard deviations of 2000 draws
     for (const owner of [x, y]) owner.dispose();
   });
 

@@ -1,4 +1,4 @@
-import { bernoulli, mul, ones, type Tensor, zerosLike } from "@ai/tensor";
+import { add, bernoulli, mul, ones, type Tensor, zerosLike } from "@ai/tensor";
 import { assertProbability, assertShape, assertTensor } from "./checks.js";
 import { Module } from "./module.js";
 import { axesOf } from "./pooling.js";
@@ -75,6 +75,38 @@ export class Dropout2d extends ChannelDropout {
  */
 export class Dropout3d extends ChannelDropout {
   protected readonly axes = 3;
+}
+
+/** What {@link SELU} tends to for −∞: minus its scale times its alpha. */
+const SELU_FLOOR = -1.7580993408473766;
+
+/**
+ * Sets numbers to SELU's lowest value with the given probability in training, and scales and shifts all so that mean 0 and
+ * variance 1 stay; gives the input back in evaluation. Goes with {@link SELU}.
+ * @see Klambauer et al. (2017), "Self-normalizing neural networks", https://arxiv.org/abs/1706.02515
+ */
+export class AlphaDropout extends Module<[x: Tensor], Tensor> {
+  readonly probability: number;
+
+  /** @throws InputError for a probability outside [0, 1]. */
+  constructor(probability = 0.5) {
+    super();
+    assertProbability("AlphaDropout", "probability", probability);
+    this.probability = probability;
+  }
+
+  /** @param x `[...]` @returns `[...]` */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    const { probability } = this;
+    if (!this.training || probability === 0) return x;
+    if (probability === 1) return mul(x, zerosLike(x));
+    const scale = 1 / Math.sqrt((SELU_FLOOR ** 2 * probability + 1) * (1 - probability));
+    const kept = bernoulli(x.shape, { probability: 1 - probability });
+    // a dropped number becomes the floor, then all are scaled and shifted
+    const shift = add(mul(kept, -scale * SELU_FLOOR), scale * SELU_FLOOR * (1 - probability));
+    return add(mul(x, mul(kept, scale)), shift);
+  }
 }
 
 /** The op of {@link Dropout} in training. @param x `[...]` @returns `[...]`; `x` itself for probability 0. */

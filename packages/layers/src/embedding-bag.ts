@@ -193,7 +193,8 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
   #maxima(rows: Tensor, ids: Tensor, starts: readonly number[]): Tensor {
     const bags = starts.length - 1;
     const longest = Math.max(1, ...starts.slice(1).map((end, bag) => end - starts[bag]));
-    if (ids.size === 0) return zeros([bags, this.embeddingDim]);
+    // zeros that still depend on the table: a gradient asks for that
+    if (ids.size === 0) return indexAdd(zeros([bags, this.embeddingDim]), ids, rows);
     const inside = Array.from({ length: bags * longest }, (_, place) => {
       const [bag, step] = [Math.floor(place / longest), place % longest];
       return starts[bag] + step < starts[bag + 1] ? starts[bag] + step : -1;

@@ -154,6 +154,27 @@ const CASES: readonly LayerCase[] = [
     name: "embedding_bag_frequency",
     build: () => new layers.EmbeddingBag(3, 4, { scaleGradByFreq: true, maxNorm: 0.75 }),
   },
+  { name: "lp_pool1d", build: () => new layers.LPPool1d(3, 3, { stride: 2, ceilMode: true }) },
+  { name: "lp_pool2d", build: () => new layers.LPPool2d(2, [2, 3]) },
+  { name: "lp_pool3d", build: () => new layers.LPPool3d(4, 2, { stride: 1 }) },
+  { name: "channel_shuffle", build: () => new layers.ChannelShuffle(2) },
+  {
+    name: "local_response_norm",
+    build: () => new layers.LocalResponseNorm(4, { alpha: 0.5, beta: 0.6, k: 2 }),
+  },
+  { name: "constant_pad1d", build: () => new layers.ConstantPad1d([2, 1], 3.5) },
+  { name: "zero_pad2d", build: () => new layers.ZeroPad2d([1, 0, 2, 3]) },
+  { name: "reflection_pad2d", build: () => new layers.ReflectionPad2d([1, 3, 2, 0]) },
+  { name: "replication_pad3d", build: () => new layers.ReplicationPad3d([1, 2, 0, 3, 4, 5]) },
+  { name: "circular_pad3d", build: () => new layers.CircularPad3d([2, 1, 0, 3, 2, 1]) },
+  { name: "unflatten", build: () => new layers.Unflatten(1, [2, 3, 4]) },
+  { name: "unflatten_sequence", build: () => new layers.Unflatten(-1, [2, 3]) },
+  { name: "celu_negative", build: () => new layers.CELU({ alpha: -1.5 }) },
+  {
+    name: "embedding_bag_nothing",
+    build: () => new layers.EmbeddingBag(3, 4, { mode: "max" }),
+    call: (module: layers.EmbeddingBag, [ids]: Tensor[]) => [module.call(ids, { offsets: [0, 0] })],
+  },
   { name: "squeeze_excitation", build: () => new layers.SqueezeExcitation(4, 3) },
 ];
 

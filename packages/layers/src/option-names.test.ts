@@ -26,6 +26,10 @@ const BEFORE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   AvgPool1d: [2],
   AvgPool2d: [2],
   AvgPool3d: [2],
+  LPPool1d: [2, 2],
+  LPPool2d: [2, 2],
+  LPPool3d: [2, 2],
+  LocalResponseNorm: [3],
   AdaptiveMaxPool1d: [3],
   AdaptiveMaxPool2d: [3],
   AdaptiveMaxPool3d: [3],
@@ -97,6 +101,8 @@ const WITHOUT_OPTIONS: readonly string[] = [
   "AdaptiveAvgPool1d",
   "AdaptiveAvgPool2d",
   "AdaptiveAvgPool3d",
+  "AlphaDropout",
+  "ChannelShuffle",
   "Dropout",
   "Dropout1d",
   "Dropout2d",
@@ -110,6 +116,10 @@ const WITHOUT_OPTIONS: readonly string[] = [
   "SinusoidalPositionalEncoding",
   "SqueezeExcitation",
   "StochasticDepth",
+  "Unflatten",
+  ...["Circular", "Constant", "Reflection", "Replication", "Zero"].flatMap((kind) =>
+    [1, 2, 3].map((axes) => `${kind}Pad${axes}d`),
+  ),
 ];
 
 /** Classes that are built from nothing. */
