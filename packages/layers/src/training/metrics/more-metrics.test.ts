@@ -253,6 +253,7 @@ describe("metrics refuse", () => {
     expect(() => new RocAuc({ multiLabel: true }).update(rows, other)).toThrow(
       /of one shape with multiLabel/,
     );
+    expect(() => new RocAuc({ average: "macro" }).update(rows, rows)).toThrow(/multiLabel for an average/);
     for (const each of [rows, other]) each.dispose();
     expect(() => new ExpectedCalibrationError({ bins: 0 })).toThrow(/bins of at least 1, got 0/);
     expect(() => new Perplexity({ ignoreIndex: 0.5 })).toThrow(/integer ignoreIndex, got 0.5/);
