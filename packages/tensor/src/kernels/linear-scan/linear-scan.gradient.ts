@@ -23,13 +23,20 @@ export function linearScanGradient({
   factors: () => Tensor;
   increments: () => Tensor;
 } {
-  const back = (): Tensor =>
-    saved.factors.shape[1] === 0
-      ? dy
-      : linearScan(shifted(saved.factors, !reverse), dy, { reverse: !reverse });
+  let reached: Tensor | undefined;
+  const back = (): Tensor => {
+    reached ??=
+      saved.factors.shape[1] === 0
+        ? dy
+        : tidy(() => linearScan(shifted(saved.factors, !reverse), dy, { reverse: !reverse }));
+    return reached;
+  };
   return {
-    factors: () =>
-      tidy(() => (saved.factors.shape[1] === 0 ? mul(dy, 0) : mul(back(), shifted(output, reverse)))),
-    increments: () => tidy(() => mul(back(), 1)),
+    factors: () => {
+      if (saved.factors.shape[1] === 0) return mul(dy, 0);
+      const each = back();
+      return tidy(() => mul(each, shifted(output, reverse)));
+    },
+    increments: back,
   };
 }

@@ -16,6 +16,7 @@ describeKernel(
         ["backwards", [2, 6, 3], true],
         ["more than a strip", [1, 9, 7, 11], false],
         ["no channels", [3, 8], true],
+        ["parts for a workgroup", [2, 70, 3], true],
       ] as const
     ).map(([name, shape, reverse]) => [
       name,

@@ -7,6 +7,7 @@ import { defineKernel } from "../define-kernel.js";
 import { linearScanGradient } from "./linear-scan.gradient.js";
 import { linearScanReference } from "./linear-scan.reference.js";
 import { linearScanWasm } from "./linear-scan.wasm.js";
+import { linearScanWebgpu } from "./linear-scan.webgpu.js";
 
 /** `[batch, length, ...]` both */
 export type LinearScanInputs = { factors: Tensor; increments: Tensor };
@@ -15,7 +16,7 @@ export type LinearScanAttributes = { reverse: boolean };
 export const linearScanKernel = /* @__PURE__ */ defineKernel<LinearScanInputs, LinearScanAttributes>({
   name: "LinearScan",
   reference: linearScanReference,
-  implementations: { wasm: linearScanWasm },
+  implementations: { wasm: linearScanWasm, webgpu: linearScanWebgpu },
   saves: ["factors", "output"],
   gradient: linearScanGradient,
 });
@@ -28,8 +29,8 @@ export interface LinearScanOptions {
 
 /**
  * A linear recurrence over time, every channel on its own: `h[t] = factors[t] · h[t − 1] + increments[t]`, `h[−1] = 0`.
- * On `webgpu` and `cpu` it is a parallel scan of log₂(length) steps, on `wasm` one pass on all threads. The gradient is
- * the same recurrence backwards.
+ * On `cpu` it is a parallel scan of log₂(length) steps, on `wasm` one pass on all threads, on `webgpu` one kernel, whose
+ * threads share long sequences of few channels. The gradient is the same recurrence backwards.
  * @param factors `[batch, length, ...]`
  * @param increments the shape of `factors`
  * @returns `h`, the same shape
