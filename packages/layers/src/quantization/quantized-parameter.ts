@@ -69,6 +69,8 @@ export class QuantizedParameter extends Parameter {
 
   /**
    * The rounded form of a parameter that has values, which stays as it is.
+   * @param parameter `[outputs, ...]` in its checkpoint's layout.
+   * @returns the same shape
    * @throws InputError as the constructor.
    */
   static from(parameter: Parameter, options: QuantizeOptions = {}): QuantizedParameter {
@@ -128,7 +130,11 @@ export class QuantizedParameter extends Parameter {
     };
   }
 
-  /** On `wasm` few rows read the numbers in place, without a float32 copy of the weight. */
+  /**
+   * On `wasm` few rows read the numbers in place, without a float32 copy of the weight.
+   * @param x `[..., columns]` @param bias `[rows]`
+   * @returns `[..., rows]`
+   */
   override linear(x: Tensor, bias?: Tensor): Tensor {
     return quantizedLinear(x, this.quantized(), bias === undefined ? {} : { bias });
   }
@@ -139,7 +145,11 @@ export class QuantizedParameter extends Parameter {
     return parts.reduce((total, { shape }) => total + 4 * shape[0] * shape[1], 0);
   }
 
-  /** A tensor of this parameter's shape as {@link matrixShape}; the caller's scope frees it. */
+  /**
+   * A tensor of this parameter's shape as a matrix; the caller's scope frees it.
+   * @param value `[...]`, as {@link Parameter.shape}
+   * @returns `[rows, columns]`
+   */
   toMatrix(value: Tensor): Tensor {
     const { checkpointPermutation } = this;
     const stored = checkpointPermutation === undefined ? value : transpose(value, [...checkpointPermutation]);

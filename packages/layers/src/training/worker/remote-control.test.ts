@@ -29,8 +29,8 @@ describe("RemoteControl", () => {
     const fitting = run.trainer.fit(run.loader, { epochs: 1, callbacks: [control, pauser] });
     await isPaused;
     await new Promise((resolve) => setTimeout(resolve, 5)); // nothing comes later
-    const sent = events.flatMap((event) =>
-      event.kind === "steps" ? event.steps.map(({ step }) => step) : event.kind,
+    const sent = events.flatMap((event): (string | number)[] =>
+      event.kind === "steps" ? event.steps.map(({ step }) => step) : [event.kind],
     );
     expect(sent).toEqual(["start", 1, 2, "paused"]);
     control.resume();
