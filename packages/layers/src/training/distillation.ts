@@ -193,7 +193,7 @@ function withFeatures(
   const lost = paths.find((path) => !modules.has(path));
   if (lost !== undefined)
     throw new InputError(
-      `distillation: expected a layer of the ${role}, got "${lost}"; it has ${[...modules.keys()].join(", ")}`,
+      `distillation: expected a layer of the ${role}, got "${lost}"; it has ${[...modules.keys()].filter((path) => path !== "").join(", ")}`,
     );
   const found = new Map<string, Tensor>();
   const removers = [...new Set(paths)].map((path) =>

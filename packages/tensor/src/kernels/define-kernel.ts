@@ -7,10 +7,11 @@ import {
   type Tensor,
   type TensorInfo,
 } from "@tensorflow/tfjs-core";
+import { describeNoTensor } from "../arguments.js";
 import type { WasmBackend } from "../backends/wasm/backend.js";
 import { assertReady, type DeviceName, deviceOfBackend } from "../device.js";
 import { type Engine, engine } from "../engine.js";
-import { DeviceError, KernelError } from "../errors.js";
+import { DeviceError, InputError, KernelError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { recordNode } from "../tape.js";
 
@@ -159,6 +160,8 @@ function localInputs(operation: string, inputs: KernelInputs, host: Engine): Rec
       continue;
     }
     const info = tensorInfo.get(input.dataId);
+    if (info === undefined && typeof input.dataId !== "object")
+      throw new InputError(`${operation}: expected a tensor for ${name}, got ${describeNoTensor(input)}`);
     if (info === undefined)
       throw new KernelError(
         `${operation}: expected a live tensor for ${name}, got a disposed one; keep it longer`,

@@ -118,9 +118,11 @@ describeEachDevice("arithmetic and comparisons", () => {
     expect(() => ai.add(a, "1" as unknown as number)).toThrow(
       /add: expected a tensor or a number, got string/,
     );
-    const parameter = { value: a, requiresGrad: true, shape: [2, 3] }; // as those of @ai/layers
-    for (const op of [ai.add, ai.exp])
-      expect(() => op(parameter as never, a)).toThrow(/got a parameter; pass parameter.value$/);
+    // as those of @ai/layers, whose shape and dtype are a tensor's
+    const parameter = { value: a, requiresGrad: true, shape: [2, 3], dtype: "float32" };
+    for (const op of [ai.add, ai.exp, ai.matMul, ai.sum] as ((x: ai.Tensor, y: never) => ai.Tensor)[])
+      expect(() => op(parameter as never, {} as never)).toThrow(/got a parameter; pass parameter.value$/);
+    expect(() => ai.add(a, parameter as never)).toThrow(/got a parameter; pass parameter.value$/);
     const truth = ai.tensor([true]);
     expect(() => ai.sub(truth, truth)).toThrow(/sub: expected numbers, got two bool tensors/);
     ai.dispose([a, b, truth]);
