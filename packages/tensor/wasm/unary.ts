@@ -2,7 +2,7 @@ import { cosine, sine, tangent } from "./circular";
 import { errorFunction, exponential, hyperbolicTangent, logarithm, logistic } from "./math";
 import { addressArgument, argument, floatArgument, forRange, setArgument, setFloatArgument } from "./threads";
 
-// Numbers of the operations; src/backends/wasm/kernels/elementwise.ts has the same.
+// Numbers of the operations; src/backends/wasm/kernels/elementwise-table.ts has the same.
 const RELU: i32 = 0;
 const RELU6: i32 = 1;
 const STEP: i32 = 2;

@@ -1,6 +1,6 @@
 import { CONVOLUTION_KERNELS } from "./convolution.js";
 import { CUMULATIVE_KERNELS } from "./cumulative.js";
-import { ELEMENTWISE_KERNELS } from "./elementwise.js";
+import { ELEMENTWISE_KERNELS } from "./elementwise-table.js";
 import { INTEGER_KERNELS } from "./integers.js";
 import type { WasmKernels } from "./kernel.js";
 import { LAYOUT_KERNELS } from "./layout.js";
