@@ -6,6 +6,7 @@ import {
   reshape,
   ShapeError,
   type Tensor,
+  tidy,
   zeros,
 } from "@ai/tensor";
 import { assertIntegers, assertTensor, formatShape } from "../checks.js";
@@ -63,7 +64,7 @@ export class QuantizedLinear extends QuantizedLayer {
     const { inFeatures, outFeatures, bias } = layer;
     const made = new QuantizedLinear(inFeatures, outFeatures, { ...options, bias: bias !== undefined });
     layer.parameters();
-    made.weight.setMatrix(layer.weight.value);
+    tidy(() => made.weight.setMatrix(layer.weight.value)); // a computed weight is made anew
     return made;
   }
 
@@ -104,7 +105,7 @@ export class QuantizedEmbedding extends QuantizedLayer {
   static from(layer: Embedding, options: QuantizeOptions = {}): QuantizedEmbedding {
     const made = new QuantizedEmbedding(layer.numEmbeddings, layer.embeddingDim, options);
     layer.parameters();
-    made.weight.setMatrix(layer.weight.value);
+    tidy(() => made.weight.setMatrix(layer.weight.value)); // a computed weight is made anew
     return made;
   }
 

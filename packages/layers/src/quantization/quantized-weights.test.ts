@@ -33,6 +33,7 @@ import {
   MultiheadAttention,
   mergeLora,
   Parameter,
+  QuantizedLinear,
   QuantizedParameter,
   quantizationReport,
   quantizeModel,
@@ -237,6 +238,10 @@ describeEachDevice("weights of few bits in the place of parameters", (device) =>
     expect(a).toBeInstanceOf(QuantizedParameter);
     expect(b).toBe(a);
     model.dispose();
+
+    const normed = weightNorm(new Linear(32, 4));
+    const rounding = QuantizedLinear.from(normed);
+    for (const each of [normed, rounding]) each.dispose();
 
     // evaluation folds a norm into the filter of a convolution: never into one of few bits
     const folded = new Sequential(new Conv2d(4, 4, 3), new BatchNorm2d(4)).eval();
