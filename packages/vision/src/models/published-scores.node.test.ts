@@ -4,16 +4,12 @@ import { fileURLToPath } from "node:url";
 import { argMax, mapWeights, read, readTorch, tidy, useDevice } from "@ai/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openDataFiles } from "../datasets/data-files.js";
-import { cocoMetrics, type EvaluatedPicture } from "../metrics/coco-metrics.js";
 import { decodeCtc } from "../postprocess/decode-ctc.js";
-import { decodeFastestDet } from "../postprocess/decode-fastest-det.js";
 import { imageToTensor } from "../preprocess/image-to-tensor.js";
 import type { Picture } from "../preprocess/picture.js";
 import { readImage } from "../preprocess/read-image.js";
-import { resizeImage } from "../preprocess/resize-image.js";
 import { CIFAR_RESNET_FROM_DATA_PARALLEL } from "./cifar-resnet/cifar-resnet.config.js";
 import { CifarResNet } from "./cifar-resnet/cifar-resnet.js";
-import { FastestDet } from "./fastest-det/fastest-det.js";
 import { LPRNet } from "./lprnet/lprnet.js";
 import { LPRNET_SYMBOLS } from "./lprnet/lprnet-symbols.js";
 
@@ -37,6 +33,7 @@ function* batches<Item>(items: readonly Item[], size: number): Generator<readonl
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 
+// FastestDet over COCO128: tasks/object-detection.node.test.ts, by the task
 describe.skipIf(absent !== "")(`weights trained elsewhere on real pictures${absent}`, () => {
   beforeAll(async () => {
     await useDevice("wasm");
@@ -106,44 +103,5 @@ describe.skipIf(absent !== "")(`weights trained elsewhere on real pictures${abse
     model.dispose();
     expect(paths).toHaveLength(300);
     expect(right / paths.length).toBeGreaterThanOrEqual(0.85);
-  });
-
-  it("FastestDet has the AP50 over COCO128 that its ONNX file has", { timeout: TIMEOUT_MS }, async () => {
-    const model = new FastestDet({ numClasses: 80 }).eval();
-    model.loadStateDict(await (await readTorch(join(FOLDER, "fastestdet-coco.pth"))).hosts());
-    const files = await openDataFiles(join(FOLDER, "coco128.tar"));
-    const evaluated: EvaluatedPicture[] = [];
-    for (const path of files.paths.filter((name) => name.endsWith(".jpg"))) {
-      const picture = await readImage(await files.read(path));
-      const { width, height } = picture;
-      const small = swapRedAndBlue(resizeImage(picture, { width: 352, height: 352, resample: "bilinear" }));
-      const cells = tidy(() => model.call(imageToTensor([small])));
-      const found = decodeFastestDet(
-        await read(cells),
-        { rows: 22, columns: 22, classes: 80 },
-        { size: [height, width], scoreThreshold: 0.01 },
-      );
-      cells.dispose();
-      const label = path.replace("images/", "object_detection/labels/").replace(".jpg", ".txt");
-      const text = files.paths.includes(label) ? new TextDecoder().decode(await files.read(label)) : "";
-      const objects = text
-        .split("\n")
-        .filter((line) => line.trim() !== "")
-        .map((line) => {
-          const [kind, x, y, across, down] = line.trim().split(/\s+/).map(Number);
-          const box = [
-            (x - across / 2) * width,
-            (y - down / 2) * height,
-            (x + across / 2) * width,
-            (y + down / 2) * height,
-          ] as const;
-          return { box, label: kind };
-        });
-      evaluated.push({ objects, detections: found });
-    }
-    model.dispose();
-    expect(evaluated).toHaveLength(128);
-    // tooling/fixtures/vision/fastestdet_coco128.py
-    expect(Math.abs(cocoMetrics(evaluated).averagePrecision50 - 0.3184567483514994)).toBeLessThan(0.002);
   });
 });
