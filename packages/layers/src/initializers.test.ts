@@ -16,6 +16,7 @@ import {
   orthogonal,
   Parameter,
   sparse,
+  Transformer,
   truncatedNormal,
   xavierNormal,
 } from "./index.js";
@@ -63,6 +64,19 @@ const DEFAULTS: readonly [
       in_proj_bias: [0, 0],
       "out_proj.weight": [ofUniform(1 / Math.sqrt(48)), 1 / Math.sqrt(48)],
       "out_proj.bias": [0, 0],
+    },
+  ],
+  [
+    "MultiheadAttention that adds a key",
+    () => new MultiheadAttention(48, 4, { addBiasKeyValue: true }),
+    { bias_k: [1 / Math.sqrt(48)], bias_v: [1 / Math.sqrt(48)] },
+  ],
+  [
+    "Transformer",
+    () => new Transformer(32, 4, { numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 64 }),
+    {
+      "encoder.layers.0.linear1.weight": [ofUniform(1 / 4), 1 / 4],
+      "decoder.layers.0.multihead_attn.out_proj.weight": [ofUniform(Math.sqrt(6 / 64)), Math.sqrt(6 / 64)],
     },
   ],
 ];
