@@ -1,5 +1,6 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { defineKernel, type GradientContext } from "../define-kernel.js";
+import { selectiveScanGradientWebgpu } from "./selective-scan.gradient.webgpu.js";
 import type { SelectiveScanInputs } from "./selective-scan.js";
 import {
   type SelectiveScanGradientInputs,
@@ -11,7 +12,7 @@ import { selectiveScanGradientWasm } from "./selective-scan.wasm.js";
 export const selectiveScanGradientKernel = /* @__PURE__ */ defineKernel<SelectiveScanGradientInputs>({
   name: "SelectiveScanGradient",
   reference: selectiveScanGradientReference,
-  implementations: { wasm: selectiveScanGradientWasm },
+  implementations: { wasm: selectiveScanGradientWasm, webgpu: selectiveScanGradientWebgpu },
 });
 
 export function selectiveScanGradient({

@@ -7,6 +7,7 @@ import { defineKernel } from "../define-kernel.js";
 import { selectiveScanGradient } from "./selective-scan.gradient.js";
 import { selectiveScanReference } from "./selective-scan.reference.js";
 import { selectiveScanWasm } from "./selective-scan.wasm.js";
+import { selectiveScanWebgpu } from "./selective-scan.webgpu.js";
 
 /** `x` and `step` `[batch, length, channels]`, `a` `[channels, state]`, `b` and `c` `[batch, length, state]`, `d` `[channels]` */
 export type SelectiveScanInputs = {
@@ -22,7 +23,7 @@ export type SelectiveScanInputs = {
 export const selectiveScanKernel = /* @__PURE__ */ defineKernel<SelectiveScanInputs>({
   name: "SelectiveScan",
   reference: selectiveScanReference,
-  implementations: { wasm: selectiveScanWasm },
+  implementations: { wasm: selectiveScanWasm, webgpu: selectiveScanWebgpu },
   saves: ["x", "step", "a", "b", "c", "d", "output"],
   gradient: selectiveScanGradient,
 });
@@ -42,8 +43,8 @@ export interface SelectiveScanOptions {
 /**
  * The selective scan of a state-space model. Each channel carries `state` numbers from step to step:
  * `h[t] = exp(step[t]·a)·h[t−1] + step[t]·b[t]·x[t]` with `h[−1] = 0`; `y[t] = c[t]·h[t] + d·x[t]`.
- * On `wasm` no tensor of all states exists, forward or backward: the gradient starts from the states after every 16th
- * step and computes those between again. On `cpu` and `webgpu` (and on `wasm` above 128 numbers of state) it is a
+ * On `wasm` and `webgpu` no tensor of all states exists, forward or backward: the gradient starts from the states after
+ * every 16th step and computes those between again. On `cpu` (and on `wasm` above 128 numbers of state) it is a
  * {@link linearScan}, whose states live while the op runs.
  * @param x `[batch, length, channels]`
  * @param step Width of each step, Δ in the paper, `[batch, length, channels]`; positive as a rule.
