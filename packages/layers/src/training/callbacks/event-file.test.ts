@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryStorage } from "../storage.js";
+import { memoryStorage, type TrainingStorage } from "../storage.js";
 import { record, restartEvent, scalarEvent, versionEvent } from "./event-file.js";
 import { TensorBoardWriter } from "./tensor-board.js";
 
@@ -48,5 +48,28 @@ describe("event files are those of TensorBoard", () => {
     expect(names[0]).toMatch(/^events\.out\.tfevents\.\d{10}\.training\.\d{4}$/);
     const file = await storage.read(`logs/${names[0]}`);
     expect(new TextDecoder().decode(file.subarray(12, 12 + 24))).toContain("brain.Event:2");
+  });
+
+  it("keeps what a full disk refused, and writes it to a new file", async () => {
+    const storage = memoryStorage();
+    let isFull = true;
+    const disk: TrainingStorage = {
+      ...storage,
+      append: async (path, bytes) => {
+        await storage.append(path, isFull ? bytes.subarray(0, 30) : bytes);
+        if (isFull) throw new Error("ENOSPC");
+      },
+    };
+    const writer = new TensorBoardWriter("logs", { storage: disk });
+    writer.add(1, [{ tag: "loss", value: 1 }]);
+    const waiting = writer.waitingBytes;
+    await expect(writer.flush()).rejects.toThrow("ENOSPC");
+    expect(writer.waitingBytes).toBe(waiting);
+    isFull = false;
+    await writer.flush();
+    const [cut, whole] = await storage.list("logs");
+    expect((await storage.read(`logs/${cut}`)).length).toBe(30);
+    const version = record(versionEvent(1)).length;
+    expect((await storage.read(`logs/${whole}`)).length).toBe(version + waiting);
   });
 });

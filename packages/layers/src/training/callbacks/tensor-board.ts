@@ -57,10 +57,11 @@ export class TensorBoardWriter {
     this.#waiting.push(record(restartEvent(Date.now() / 1000, step)));
   }
 
-  /** Writes what was added. */
+  /** Writes what was added; when that fails, the next time writes it to a new file: the end of this one may be cut. */
   async flush(): Promise<void> {
     if (this.#waiting.length === 0) return;
-    const parts = this.#waiting;
+    const added = this.#waiting;
+    const parts = [...added];
     this.#waiting = [];
     this.#storage ??= await defaultStorage();
     if (this.#path === undefined) {
@@ -73,7 +74,13 @@ export class TensorBoardWriter {
       bytes.set(part, offset);
       offset += part.length;
     }
-    await this.#storage.append(this.#path, bytes);
+    try {
+      await this.#storage.append(this.#path, bytes);
+    } catch (error) {
+      this.#path = undefined;
+      this.#waiting = [...added, ...this.#waiting];
+      throw error;
+    }
   }
 
   /** TensorBoard reads files in the order of their names: the time comes first. */
