@@ -28,6 +28,9 @@ export function isDebuggingGpuErrors(): boolean {
   return debugging;
 }
 
+/** How long a failed read waits to learn that the device is lost. */
+const LOSS_MILLISECONDS = 2_000;
+
 /** The sentence that a device's loss becomes. */
 function lossError(info: GPUDeviceLostInfo): DeviceError {
   const why = info.reason === "destroyed" ? "it was destroyed" : info.message || "no reason given";
@@ -98,9 +101,22 @@ function throwPending(health: GpuHealth): void {
   throw first instanceof DeviceError ? new DeviceError(text) : new KernelError(text);
 }
 
-/** A `lost` promise may settle a moment after the read that it broke. */
+/** A `lost` promise may settle after the read that it broke: on a busy machine some time after. */
 async function lossSoon(device: GPUDevice): Promise<void> {
-  await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise((resolve) => {
+    timer = setTimeout(resolve, LOSS_MILLISECONDS);
+  });
+  await Promise.race([device.lost, patience]);
+  clearTimeout(timer);
+}
+
+/** Our words for a read that WebGPU broke off while neither the device nor a command was the reason. */
+function readError(error: unknown): unknown {
+  if ((error as { name?: unknown } | null)?.name !== "AbortError") return error;
+  return new DeviceError(
+    `read: expected values from the GPU, got "${String(error)}"; the tensor's buffer may be gone`,
+  );
 }
 
 /**
@@ -140,8 +156,9 @@ export function guardBackend(backend: GpuBackend): void {
       } catch (error) {
         await flag.catch(() => undefined);
         if (health.pending.length > 0) throwPending(health);
-        if (!(error instanceof DeviceError || error instanceof KernelError)) await lossSoon(device);
-        throw health.lost ?? error;
+        if (error instanceof DeviceError || error instanceof KernelError) throw health.lost ?? error;
+        await lossSoon(device);
+        throw health.lost ?? readError(error);
       }
     },
     write: (...args: Parameters<typeof write>) => {
