@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { engine } from "../../engine.js";
 import * as ops from "../../index.js";
 import { add, dispose, read, type Tensor, tensor, tidy, zeros } from "../../index.js";
+import { fromValues } from "../../tensor.js";
 import { describeEachDevice, expectNoLeak, TEST_DEVICES } from "../../testing/index.js";
 import { debugGpuErrors, dispatch, f32, type GpuDispatch, gpuMemory, i32, trimPool, u32 } from "./index.js";
 
@@ -199,6 +200,21 @@ function tests(): void {
     await read(x);
     expect(backend.numDataIds()).toBe(before);
     dispose([x, lines, rows]);
+  });
+
+  it("uploads numbers from shared memory and from memory that can grow", async () => {
+    const Growing = ArrayBuffer as unknown as new (size: number, options: object) => ArrayBuffer;
+    const lists = [new Float32Array(new Growing(12, { maxByteLength: 24 }))];
+    // a page that is not isolated has none
+    if (typeof SharedArrayBuffer !== "undefined")
+      lists.push(new Float32Array(new SharedArrayBuffer(12)) as Float32Array<never>);
+    for (const list of lists) {
+      list.fill(3);
+      const x = fromValues(list, [3], "float32"); // the very list, as tfjs's own tensors have it
+      const doubled = add(x, x);
+      expect([...(await read(doubled))]).toEqual([6, 6, 6]);
+      dispose([x, doubled]);
+    }
   });
 
   it("keeps uniforms by what they hold, -0 beside 0, and lets all go at once under work that waits", async () => {
