@@ -3,7 +3,7 @@ import type { DType } from "../../dtype.js";
 import { DeviceError, KernelError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import { type GpuBackend, gpuBackend, submit } from "./backend.js";
-import { type BindGroups, bindGroupOf } from "./bind-groups.js";
+import { bindGroupOf } from "./bind-groups.js";
 import { assertAlive, isDebuggingGpuErrors, withErrorScope } from "./errors.js";
 import { armIndexFlag, INDEX_FLAG_WGSL, operationNumber } from "./index-flag.js";
 import { limitsOf } from "./limits.js";
@@ -70,7 +70,6 @@ interface CachedPipeline {
   readonly pipeline: GPUComputePipeline;
   /** Of group 0, the only one. */
   readonly layout: GPUBindGroupLayout;
-  readonly groups: BindGroups;
   readonly code: string;
 }
 
@@ -168,7 +167,7 @@ function pipelineOf(
       layout: "auto",
       compute: { module, entryPoint: "main" },
     });
-    return { pipeline, layout: pipeline.getBindGroupLayout(0), groups: new Map(), code };
+    return { pipeline, layout: pipeline.getBindGroupLayout(0), code };
   });
   cache.set(key, made);
   return made;
@@ -266,15 +265,16 @@ export function dispatch(kernelBackend: KernelBackend, spec: GpuDispatch): Tenso
   const uniforms: (readonly [string, Uniform])[] = [["count", u32(count)]];
   if (checksIndices) uniforms.push(["operation", u32(operationNumber(name))]);
   uniforms.push(...Object.entries(spec.uniforms ?? {}));
-  const { pipeline, layout, groups: bindGroups } = pipelineOf(device, spec, bindings, uniforms);
+  const { pipeline, layout } = pipelineOf(device, spec, bindings, uniforms);
+  const numbers = uniformBuffer(backend, uniforms); // first: it may submit, which gives scratch buffers back
   const buffers = bindings.map((binding) => storageBuffer(backend, binding, name));
   if (checksIndices) buffers.push(armIndexFlag(device));
-  buffers.push(uniformBuffer(backend, uniforms));
+  buffers.push(numbers);
   for (const key in inPlace)
     backend.tensorMap.get(bindingOf(key, inPlace[key], "read_write").info.dataId).values = null; // stale host copy
 
   const encode = (): void => {
-    const bindGroup = bindGroupOf(device, bindGroups, layout, buffers, `ai/${name}`);
+    const bindGroup = bindGroupOf(device, layout, buffers, `ai/${name}`);
     backend.ensureCommandEncoderReady();
     backend.computePassEncoder ??= backend.commandEncoder!.beginComputePass();
     const most = limits.maxComputeWorkgroupsPerDimension;
