@@ -12,6 +12,7 @@ import {
   LayerNorm,
   LinearMultiheadAttention,
   MultiheadAttention,
+  quantizeModel,
   replaceModules,
   Sequential,
   TransformerDecoder,
@@ -109,6 +110,8 @@ describeEachDevice("exchanges", () => {
     await expect(y).toBeCloseToTensor(fixture.host(`${name}/output0`), { absoluteScale: 5e-6 });
     expect(toDepthwiseSeparable(made.depthwise)).toBe(made.depthwise);
     expect(() => toDepthwiseSeparable(made as never)).toThrow(InputError);
+    quantizeModel(made);
+    expect(() => toDepthwiseSeparable(made.depthwise)).toThrow(/expected float32 weights, got a Conv2d/);
     dispose([x, y]);
     model.dispose();
     expect(memory().numTensors).toBe(before);

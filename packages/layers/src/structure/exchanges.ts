@@ -24,14 +24,14 @@ import { Conv2d } from "../conv.js";
 import { DepthwiseSeparableConv2d } from "../depthwise-separable.js";
 import { LinearMultiheadAttention } from "../linear-multihead-attention.js";
 import type { AnyModule } from "../module.js";
-import type { Parameter } from "../parameter.js";
+import { type Parameter, StoredTensor } from "../parameter.js";
 
 /**
  * Linear attention with the projections of an attention: `in_proj` is split into `q_proj`, `k_proj` and `v_proj`,
  * `out_proj` stays. For {@link replaceModules}. What the weights mean changes, as there is no softmax: train it further.
  * Dropout of attention weights falls away with the weights. See {@link LinearMultiheadAttention} for what it refuses.
  * @returns a new module; the old one stays as it is.
- * @throws InputError for another module, one with adapters, or one that adds keys.
+ * @throws InputError for another module, one with adapters or quantized weights, or one that adds keys.
  * @example
  * replaceModules(model, (module) => module instanceof MultiheadAttention, toLinearAttention);
  */
@@ -69,7 +69,7 @@ export function toLinearAttention(attention: MultiheadAttention): LinearMultihea
  * become their best approximation of rank 1, `W[cell, in, out] ≈ D[cell, in] · P[in, out]` with the least sum of squares
  * (the first singular vectors); the bias stays. For {@link replaceModules}.
  * @returns a new module; the convolution itself where nothing is to be won, with a kernel of one cell or a group a channel.
- * @throws InputError for another module, or one with adapters.
+ * @throws InputError for another module, or one with adapters or quantized weights.
  * @see Jaderberg, Vedaldi, Zisserman (2014), "Speeding up convolutional neural networks with low rank expansions", https://arxiv.org/abs/1405.3866
  * @example
  * replaceModules(model, (module) => module instanceof Conv2d, toDepthwiseSeparable);
@@ -172,4 +172,13 @@ function assertKind(
     throw new InputError(
       `${operation}: expected a layer without adapters, got a ${kind.name} with some; merge and remove them first`,
     );
+  // what is made of a constant weight would be as constant, in float32
+  if (parts.some(([, part]) => Object.values(part).some(isOfFewBits)))
+    throw new InputError(
+      `${operation}: expected float32 weights, got a ${kind.name} with quantized ones; exchange layers before quantizeModel`,
+    );
+}
+
+function isOfFewBits(value: unknown): boolean {
+  return value instanceof StoredTensor && value.storedParts !== undefined;
 }
