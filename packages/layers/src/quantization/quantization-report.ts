@@ -218,6 +218,9 @@ async function weightErrors(
   );
   try {
     for (const inputs of sampleInputs) dispose(callKept(model, inputs));
+  } catch (error) {
+    dispose([...pairs.values()]);
+    throw error;
   } finally {
     for (const remove of removers) remove();
   }

@@ -169,6 +169,14 @@ describeEachDevice("quantized models", () => {
       /sampleInputs/,
     );
 
+    const two = new Sequential(new Linear(8, 8), new Linear(8, 8)).initialize({ seed: 1 });
+    const samples = [[zeros([1, 8])], [zeros([1, 7])]];
+    const before = memory().numTensors;
+    await expect(quantizationReport(two, { sampleInputs: samples })).rejects.toThrow(/\[1, 7\]/);
+    expect(memory().numTensors).toBe(before);
+    dispose(samples);
+    two.dispose();
+
     const small = picture();
     const plain = await writeQuantized(small);
     quantizeModel(small, { bits: 4 });
