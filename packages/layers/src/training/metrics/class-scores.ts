@@ -120,7 +120,8 @@ abstract class ClassScore extends ConfusionMetric<number> {
     for (const value of [predicted, target])
       if (value !== 0 && value !== 1)
         throw new InputError(`metric: expected labels that are 0 or 1, got ${value}`);
-    while (this.#labels.length <= column) this.#labels.push([0, 0, 0]);
+    // also labels of which every target is ignored
+    while (this.#labels.length < Math.max(this.#width, column + 1)) this.#labels.push([0, 0, 0]);
     const label = this.#labels[column];
     label[0] += predicted * target;
     label[1] += predicted;

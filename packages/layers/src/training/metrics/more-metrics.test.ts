@@ -1,4 +1,4 @@
-import { reshape, type Tensor, tensor, tidy, useDevice, zeros } from "@ai/tensor";
+import { dispose, reshape, type Tensor, tensor, tidy, useDevice, zeros } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak, loadFixture } from "@ai/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
@@ -181,6 +181,16 @@ describe("metrics", () => {
     expect(await scoreOf(new Perplexity(), scores.clone(), targets.clone())).toBeCloseTo(2, 6);
     const error = new ExpectedCalibrationError({ ignoreIndex: -100 });
     expect(await scoreOf(error, scores, targets)).toBeCloseTo(0.5, 6);
+
+    const [labels, resumed] = [0, 1].map(() => new F1Score({ multiLabel: true, ignoreIndex: -100 }));
+    const present = tensor(Int32Array.of(1, 0, 1), [1, 3]);
+    const partly = tensor(Int32Array.of(1, 0, -100), [1, 3]);
+    labels.update(present, partly);
+    expect(await labels.perClass()).toEqual([1, 0, 0]);
+    resumed.loadState(await labels.state());
+    resumed.update(present, present);
+    expect(await resumed.perClass()).toEqual([1, 0, 1]);
+    dispose([present, partly]);
   });
 });
 
