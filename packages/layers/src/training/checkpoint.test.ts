@@ -11,6 +11,7 @@ import {
   loadCheckpoint,
   loadLastCheckpoint,
   memoryStorage,
+  saveCheckpoint,
   type TrainingCallback,
   type TrainingStorage,
 } from "./index.js";
@@ -99,6 +100,8 @@ describe("checkpoints", () => {
     await expect(
       other.trainer.fit(other.loader, { epochs: 1, callbacks: [checkpoints({ folder: "run", storage })] }),
     ).rejects.toThrow(/no later checkpoint than step 0 in run, got step 12; pass resumeFrom/);
+    const state = await run.trainer.state();
+    await expect(saveCheckpoint("run", state, { storage, mode: "max" })).rejects.toThrow(/monitored value/);
     run.dispose();
     other.dispose();
   });

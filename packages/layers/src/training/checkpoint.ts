@@ -89,6 +89,8 @@ export async function saveCheckpoint(
   assertOptionNames("saveCheckpoint", options, ["storage", "monitored", "mode"]);
   const { storage, monitored, mode = "min" } = options;
   assertMode("saveCheckpoint", mode);
+  if (options.mode !== undefined && monitored === undefined)
+    throw new InputError("saveCheckpoint: expected a monitored value beside mode, got none");
   const target = storage ?? (await defaultStorage());
   for (const [name, { dtype, values }] of state.model)
     if (dtype === "float32" && !values.every(Number.isFinite))
