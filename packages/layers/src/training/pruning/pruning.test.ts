@@ -173,6 +173,10 @@ describeEachDevice("pruning", () => {
     await expect(removePrunedChannels(new Sequential(new Linear(2, 2), new Softmax()))).rejects.toThrow(
       /got Softmax at 1/,
     );
+    const quantized = new Sequential(new Conv2d(8, 8, 3));
+    quantizeModel(quantized);
+    await expect(removePrunedChannels(quantized)).rejects.toThrow(/got a quantized or parametrized one at 0/);
+    quantized.dispose();
     model.dispose();
   });
 });

@@ -95,6 +95,10 @@ export async function removePrunedChannels(model: Sequential): Promise<Sequentia
   let channels = 0;
   const layers = model.layers.map((layer, index): TensorModule => {
     if (isProducer(layer)) {
+      if (layer.weight.derived)
+        throw new InputError(
+          `removePrunedChannels: expected weights that are stored in float32, got a quantized or parametrized one at ${index}; do that afterwards`,
+        );
       const entries = new Map([...states[index]].filter(([name]) => !name.endsWith("_mask")));
       const weight = entries.get("weight")!;
       const inputs =
