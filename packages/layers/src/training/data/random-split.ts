@@ -14,13 +14,13 @@ export interface RandomSplitOptions {
   readonly labels?: ArrayLike<number | string>;
 }
 
-/** Sizes of the parts; what shares leave over goes to the first parts, one each. */
+/** Sizes of the parts; what shares leave over goes to the parts in turn, from the first on. */
 function sizesOf(parts: readonly number[], length: number): number[] {
   const total = parts.reduce((sum, part) => sum + part, 0);
   if (Math.abs(total - 1) <= SHARE_TOLERANCE && length > 1) {
     const sizes = parts.map((share) => Math.floor(share * length + SHARE_TOLERANCE));
     const left = length - sizes.reduce((sum, size) => sum + size, 0);
-    return sizes.map((size, part) => size + Number(part < left));
+    return sizes.map((size, part) => size + Math.ceil((left - part) / sizes.length));
   }
   if (total !== length || !parts.every(Number.isInteger))
     throw new InputError(
