@@ -39,7 +39,7 @@ interface Repetitions {
 
 /**
  * Milliseconds of one run in the fastest repetition, without waiting for the device: a GPU hides work that takes less
- * than that, so such work is run many times for one wait. The first repetition warms up and does not count.
+ * than that, so such work is run many times for one wait. Two repetitions do not count: one warms up, one tells how many runs.
  */
 async function fastest(work: () => void, { repeats, idle, signal }: Repetitions): Promise<number> {
   const probe = zeros([1]);
