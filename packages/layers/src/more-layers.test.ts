@@ -1,4 +1,16 @@
-import { add, grad, linear, ones, square, sum, type Tensor, tensor, useDevice } from "@ai/tensor";
+import {
+  add,
+  dispose,
+  grad,
+  linear,
+  ones,
+  read,
+  square,
+  sum,
+  type Tensor,
+  tensor,
+  useDevice,
+} from "@ai/tensor";
 import { describeEachDevice } from "@ai/tensor/testing";
 import { beforeAll, expect, it } from "vitest";
 import * as layers from "./index.js";
@@ -183,6 +195,15 @@ describeEachDevice("more layers equal PyTorch's, forward and backward", () => {
     it(layerCase.name, async () => {
       await expectLikeTorch(await loadLayerFixture("more-layers"), layerCase);
     });
+
+  it("pads with −∞, as one does in front of max pooling", async () => {
+    const lowest = Number.NEGATIVE_INFINITY;
+    const x = tensor([-2, -3], [1, 2, 1]);
+    const y = new layers.ConstantPad1d([1, 0], lowest).call(x);
+    expect([...(await read(y))]).toEqual([lowest, -2, -3]);
+    expect(() => new layers.ConstantPad1d(1, Number.NaN)).toThrow(/expected a number as value, got NaN/);
+    dispose([x, y]);
+  });
 });
 
 beforeAll(() => useDevice("cpu"));

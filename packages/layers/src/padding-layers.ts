@@ -50,8 +50,9 @@ abstract class ConstantPad extends Padding {
 
   constructor(padding: PaddingSides, { axes, value }: { readonly axes: number; readonly value: number }) {
     super(padding, { axes, mode: "constant", value });
-    if (!Number.isFinite(value))
-      throw new InputError(`${new.target.name}: expected a finite value, got ${String(value)}`);
+    // −∞ goes in front of max pooling
+    if (typeof value !== "number" || Number.isNaN(value))
+      throw new InputError(`${new.target.name}: expected a number as value, got ${String(value)}`);
     this.value = value;
   }
 }
