@@ -4,10 +4,17 @@ import { earlyStopping } from "./callbacks/early-stopping.js";
 
 describe("what a run is judged by", () => {
   it("wants to know which values are good, unless the name says it", () => {
-    for (const monitor of ["loss", "validation.loss", "validation.rmse", "validation.error"]) {
+    for (const monitor of [
+      "loss",
+      "validation.loss",
+      "validation.rmse",
+      "validation.error",
+      "validation.WER",
+    ]) {
       expect(() => earlyStopping({ monitor })).not.toThrow();
       expect(() => checkpoints({ folder: "run", monitor })).not.toThrow();
     }
+    expect(() => earlyStopping({ monitor: "validation.answer" })).toThrow(/expected a mode/);
     const monitor = "validation.accuracy";
     expect(() => earlyStopping({ monitor })).toThrow(
       /^earlyStopping: expected a mode for validation.accuracy, got none; pass mode: "max" where large/,

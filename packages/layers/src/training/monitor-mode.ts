@@ -1,7 +1,7 @@
 import { InputError } from "@ai/tensor";
 
-/** Small is good for values of these names. */
-export const SMALL_IS_GOOD = /loss|error|perplexity|mse|mae|distance|divergence/i;
+/** Small is good for values of these names: also for word, character and translation error rates and log-likelihoods, `nll`. */
+export const SMALL_IS_GOOD = /loss|error|perplexity|mse|mae|distance|divergence|\b(?:wer|cer|ter|nll)\b/i;
 
 /**
  * Whether small or large values of what is monitored are good: small for losses and errors; nobody guesses for the others,
