@@ -1,8 +1,14 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { add, mul } from "../../ops/arithmetic.js";
+import { equal, where } from "../../ops/compare.js";
 import { concat } from "../../ops/concat.js";
 import { narrow } from "../../ops/slice.js";
 import type { LinearScanAttributes, LinearScanInputs } from "./linear-scan.js";
+
+/** What is 0 stays 0, also where the factors' product is infinite. */
+function grown(before: Tensor, gain: Tensor): Tensor {
+  return where(equal(before, 0), before, mul(gain, before));
+}
 
 /** Doubles the reach of every step until it covers the sequence: `(a, b) ∘ (a', b') = (a·a', a'·b + b')`. */
 export function linearScanReference(
@@ -17,8 +23,8 @@ export function linearScanReference(
       narrow(x, { axis: 1, start, length: size });
     // the steps that have one `reach` before them, and those that do not
     const [later, sooner, edge] = reverse ? [0, reach, rest] : [reach, 0, 0];
-    const updated = add(mul(part(a, later, rest), part(b, sooner, rest)), part(b, later, rest));
-    const products = mul(part(a, later, rest), part(a, sooner, rest));
+    const updated = add(grown(part(b, sooner, rest), part(a, later, rest)), part(b, later, rest));
+    const products = grown(part(a, sooner, rest), part(a, later, rest));
     const join = (x: Tensor, changed: Tensor): Tensor => {
       const kept = part(x, edge, reach);
       return concat(reverse ? [changed, kept] : [kept, changed], { axis: 1 });

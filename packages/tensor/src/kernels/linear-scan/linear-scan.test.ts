@@ -52,6 +52,18 @@ describeEachDevice("linearScan", () => {
     dispose([factors, increments, result]);
   });
 
+  it("keeps a state of 0 where many factors multiply to infinity", async () => {
+    const length = 150;
+    const growing = new Float32Array(length).fill(1e10);
+    growing[40] = 0;
+    const late = new Float32Array(length);
+    late[length - 1] = 3;
+    const [factors, increments] = [growing, late].map((values) => tensor(values, [1, length, 1]));
+    const result = linearScan(factors, increments);
+    expect([...(await read(result))]).toEqual([...late]);
+    dispose([factors, increments, result]);
+  });
+
   it("takes no steps, and refuses what does not fit", async () => {
     const empty = zeros([2, 0, 3]);
     const result = linearScan(empty, empty);

@@ -46,6 +46,11 @@ export function linearScanWebgpu({
     declarations: () => `
 var<workgroup> gains: array<f32, ${LANES}>;
 var<workgroup> ends: array<f32, ${LANES}>;
+// what is 0 stays 0, also where the part's factors multiply to infinity
+fn grown(before: f32, gain: f32) -> f32 {
+  if ((bitcast<u32>(before) & 0x7fffffffu) == 0u) { return before; }
+  return gain * before;
+}
 // where a step of the recurrence lies, as the steps follow each other
 fn rowOf(step: u32) -> u32 {
   if (uniforms.reverse == 1u) { return uniforms.length - 1u - step; }
@@ -79,8 +84,8 @@ if (parts > 1u) {
   workgroupBarrier();
   for (var reach = width; reach < ${LANES}u; reach <<= 1u) {
     if (lane >= reach) {
-      state = gain * ends[lane - reach] + state;
-      gain *= gains[lane - reach];
+      state = grown(ends[lane - reach], gain) + state;
+      gain = grown(gains[lane - reach], gain);
     }
     workgroupBarrier();
     gains[lane] = gain;
