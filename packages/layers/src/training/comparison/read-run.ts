@@ -1,5 +1,5 @@
 import { InputError } from "@ai/tensor";
-import { loadLastCheckpoint } from "../checkpoint.js";
+import { loadLastCheckpoint, stringify } from "../checkpoint.js";
 import type { EpochRecord } from "../history.js";
 import type { TrainingStorage } from "../storage.js";
 import { curveOf, RECORD_FILE, type RunRecord, readRecord } from "./run-record.js";
@@ -52,17 +52,29 @@ async function remains(
   return epochs === undefined ? undefined : { config: {}, epochs, curve: [], step: epochs.at(-1)?.step ?? 0 };
 }
 
+/** What {@link findRuns} knows of a folder from the one above. */
+interface Surroundings {
+  readonly depth: number;
+  /** History that stands beside the folder under its name. */
+  readonly beside?: readonly EpochRecord[] | undefined;
+  /** The run above, whose checkpoints may be in a folder of any name. */
+  readonly above?: RunRecord | undefined;
+}
+
+/** Whether the epochs of a checkpoint are the first ones of a run. */
+function isOf(run: RunRecord | undefined, { epochs }: RunRecord): boolean {
+  return run !== undefined && stringify(epochs) === stringify(run.epochs.slice(0, epochs.length));
+}
+
 /**
  * The runs at or below a folder, in the order of their names. What is left of one: `run.json` of `runRecord`, a CSV file of
  * `csvHistory`, or the last checkpoint in the folder or in `checkpoints/`. Of several CSV files each is a run, together with
- * the folder of its name.
- * @param beside History that stands beside the folder under its name.
+ * the folder of its name. Checkpoints in a folder below that are of the run above are not another run.
  */
 export async function findRuns(
   folder: string,
   storage: TrainingStorage,
-  depth = 0,
-  beside?: readonly EpochRecord[],
+  { depth, beside, above }: Surroundings = { depth: 0 },
 ): Promise<[folder: string, run: RunRecord][]> {
   const names = await namesIn(folder, storage);
   const found: [string, RunRecord][] = [];
@@ -79,7 +91,8 @@ export async function findRuns(
     ...(names.includes("checkpoints") ? [`${folder}/checkpoints`] : []),
   ];
   const own = record ?? (await remains(places, single, storage));
-  if (own !== undefined) found.push([folder, own]);
+  const isFromCheckpoint = record === undefined && single === undefined;
+  if (own !== undefined && !(isFromCheckpoint && isOf(above, own))) found.push([folder, own]);
   if (histories.size > 1)
     for (const [name, epochs] of histories)
       if (!names.includes(name))
@@ -88,12 +101,11 @@ export async function findRuns(
   for (const name of names)
     if (name !== "checkpoints" && !name.startsWith("step-"))
       found.push(
-        ...(await findRuns(
-          `${folder}/${name}`,
-          storage,
-          depth + 1,
-          histories.size > 1 ? histories.get(name) : undefined,
-        )),
+        ...(await findRuns(`${folder}/${name}`, storage, {
+          depth: depth + 1,
+          beside: histories.size > 1 ? histories.get(name) : undefined,
+          above: record ?? above,
+        })),
       );
   return found.sort(([a], [b]) => (a < b ? -1 : 1));
 }

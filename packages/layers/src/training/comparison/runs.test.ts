@@ -12,6 +12,7 @@ import {
   memoryStorage,
   reportRuns,
   runRecord,
+  saveCheckpoint,
   type TrainingStorage,
 } from "../index.js";
 import { epochsOfCsv } from "./read-run.js";
@@ -111,6 +112,11 @@ describe("compareRuns", () => {
       ["folds", 3, 9],
       ["folds/one", 1, 3],
     ]);
+    // the run's own checkpoints in a folder of any name are no run
+    const saved = await other.trainer.state();
+    await saveCheckpoint("folds/saved", saved, { storage: folds });
+    expect((await names()).map(([name]) => name)).toEqual(["folds", "folds/one"]);
+    await folds.remove("folds/saved");
     await folds.remove("folds/run.json");
     expect(await names()).toEqual([
       ["one", 1, 3],
