@@ -33,6 +33,15 @@ export function eachStep(statements: string, backward = false): string {
 }`;
 }
 
+/** WGSL: makes `before`, a unit's value of `states` before this step of a backward chain, at the chain's start of `first`. */
+export function beforeStep(first: string, states: string, size: number): string {
+  return `var before = 0.0;
+    if (fromStart == 0u) { before = ${first}[group * ${size}u + unit]; } else {
+      let previous = select(step - 1u, step + 1u, uniforms.reverse == 1u);
+      before = ${states}[(previous * uniforms.batch + group) * ${size}u + unit];
+    }`;
+}
+
 /** The weight with its axes exchanged, so that neighbouring threads read neighbouring numbers. @returns `[size, width]` */
 export function turned(backend: KernelBackend, weight: TensorInfo): TensorInfo {
   const [width, size] = weight.shape;

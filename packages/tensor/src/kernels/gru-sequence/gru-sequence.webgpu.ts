@@ -3,6 +3,7 @@ import { dispatch, u32 } from "../../backends/webgpu/dispatch.js";
 import { wgslFunctions } from "../../backends/webgpu/kernels/wgsl.js";
 import type { KernelCall } from "../define-kernel.js";
 import {
+  beforeStep,
   CHAIN_THREADS,
   eachOf,
   eachStep,
@@ -114,11 +115,7 @@ ${eachStep(
     let update = gates[gate + ${size}u];
     let candidate = gates[gate + ${2 * size}u];
     let recalled = gates[gate + ${3 * size}u];
-    var before = 0.0;
-    if (fromStart == 0u) { before = hidden[group * ${size}u + unit]; } else {
-      let previous = select(step - 1u, step + 1u, uniforms.reverse == 1u);
-      before = hiddens[(previous * uniforms.batch + group) * ${size}u + unit];
-    }
+    ${beforeStep("hidden", "hiddens", size)}
     let dShown = dHiddens[place] + carried[unit];
     let dUpdate = dShown * (before - candidate) * update * (1.0 - update);
     let dCandidate = dShown * (1.0 - update) * (1.0 - candidate * candidate);

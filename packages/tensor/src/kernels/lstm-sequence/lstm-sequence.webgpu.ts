@@ -5,6 +5,7 @@ import { wgslFunctions } from "../../backends/webgpu/kernels/wgsl.js";
 import { limitsOf } from "../../backends/webgpu/limits.js";
 import type { KernelCall } from "../define-kernel.js";
 import {
+  beforeStep,
   CHAIN_THREADS,
   eachOf,
   eachStep,
@@ -120,11 +121,7 @@ ${eachStep(
     let squashed = tanhOf(cells[place]);
     let dShown = dHiddens[place] + carried[unit];
     let dNext = carriedCell[unit]${dCells === undefined ? "" : " + dCells[place]"} + dShown * output * (1.0 - squashed * squashed);
-    var before = 0.0;
-    if (fromStart == 0u) { before = cell[group * ${size}u + unit]; } else {
-      let previous = select(step - 1u, step + 1u, uniforms.reverse == 1u);
-      before = cells[(previous * uniforms.batch + group) * ${size}u + unit];
-    }
+    ${beforeStep("cell", "cells", size)}
     let dInput = dNext * candidate * input * (1.0 - input);
     let dForget = dNext * before * forget * (1.0 - forget);
     let dCandidate = dNext * input * (1.0 - candidate * candidate);
