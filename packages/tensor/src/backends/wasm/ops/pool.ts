@@ -5,38 +5,35 @@ import { sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { setPool } from "../kernels/pool.js";
 
-/** `ai/MaxPool2D` in WebAssembly: a NaN in a window is its maximum. */
-export function maxPoolWasm({
-  inputs: { x },
-  attrs,
-  backend,
-}: KernelCall<PoolAttributes>): TensorInfo | null {
+/** A pooling of `x` `[batch, height, width, channels]` into `dtype`, computed by `run` from its pointers. */
+function pooled<Attributes extends PoolAttributes>(
+  { inputs: { x }, attrs, backend }: KernelCall<Attributes>,
+  dtype: "float32" | "int32",
+  run: (exports: WasmBackend["exports"], source: number, output: number, batch: number) => void,
+): TensorInfo | null {
   const wasm = backend as WasmBackend;
   const [batch, , , channels] = x.shape;
   const shape = [batch, ...attrs.outputSize, channels];
   if (!wasm.isFloat32(x) || sizeOf(shape) === 0) return null;
   const source = wasm.pointer(x);
-  const output = wasm.allocateOutput(shape);
+  const output = wasm.allocateOutput(shape, dtype);
   setPool(wasm, attrs, channels);
-  wasm.exports.maxPool(source, wasm.pointer(output), batch, 1);
+  run(wasm.exports, source, wasm.pointer(output), batch);
   return output;
 }
 
+/** `ai/MaxPool2D` in WebAssembly: a NaN in a window is its maximum. */
+export function maxPoolWasm(call: KernelCall<PoolAttributes>): TensorInfo | null {
+  return pooled(call, "float32", (exports, source, output, batch) =>
+    exports.maxPool(source, output, batch, 1),
+  );
+}
+
 /** `ai/MaxPool2DIndices` in WebAssembly. */
-export function maxPoolIndicesWasm({
-  inputs: { x },
-  attrs,
-  backend,
-}: KernelCall<PoolAttributes>): TensorInfo | null {
-  const wasm = backend as WasmBackend;
-  const [batch, , , channels] = x.shape;
-  const shape = [batch, ...attrs.outputSize, channels];
-  if (!wasm.isFloat32(x) || sizeOf(shape) === 0) return null;
-  const source = wasm.pointer(x);
-  const output = wasm.allocateOutput(shape, "int32");
-  setPool(wasm, attrs, channels);
-  wasm.exports.maxPoolCells(source, wasm.pointer(output), batch);
-  return output;
+export function maxPoolIndicesWasm(call: KernelCall<PoolAttributes>): TensorInfo | null {
+  return pooled(call, "int32", (exports, source, output, batch) =>
+    exports.maxPoolCells(source, output, batch),
+  );
 }
 
 /** `ai/MaxPool2DBackprop` in WebAssembly. */
@@ -56,20 +53,11 @@ export function maxPoolBackpropWasm({
 }
 
 /** `ai/AvgPool2D` in WebAssembly. */
-export function avgPoolWasm({
-  inputs: { x },
-  attrs,
-  backend,
-}: KernelCall<AveragePoolAttributes>): TensorInfo | null {
-  const wasm = backend as WasmBackend;
-  const [batch, , , channels] = x.shape;
-  const shape = [batch, ...attrs.outputSize, channels];
-  if (!wasm.isFloat32(x) || sizeOf(shape) === 0) return null;
-  const source = wasm.pointer(x);
-  const output = wasm.allocateOutput(shape);
-  setPool(wasm, attrs, channels);
-  wasm.exports.averagePool(source, wasm.pointer(output), batch, Number(attrs.countIncludePad));
-  return output;
+export function avgPoolWasm(call: KernelCall<AveragePoolAttributes>): TensorInfo | null {
+  const { countIncludePad } = call.attrs;
+  return pooled(call, "float32", (exports, source, output, batch) =>
+    exports.averagePool(source, output, batch, Number(countIncludePad)),
+  );
 }
 
 /** `ai/AvgPool2DBackprop` in WebAssembly. */
