@@ -32,6 +32,9 @@ export async function readIfPresent(storage: TrainingStorage, path: string): Pro
   }
 }
 
+/** Codes of a rename whose source is gone or whose target is there: another process was faster; EPERM is Windows's word. */
+const PUT_BACK_BY_ANOTHER: readonly string[] = ["ENOENT", "ENOTEMPTY", "EEXIST", "EPERM"];
+
 /** Prefix of what is being written and of what is about to be removed; never part of a result. */
 const TEMPORARY = ".tmp-";
 /** Behind the prefix and its numbers: what a new version is about to replace. */
@@ -71,7 +74,9 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     for (const name of names) {
       const [, owner, original] = REPLACED.exec(name) ?? [];
       if (original === undefined || names.includes(original) || isAlive(Number(owner))) continue;
-      await rename(join(folder, name), join(folder, original)).catch(() => undefined); // another process was faster
+      await rename(join(folder, name), join(folder, original)).catch((error: NodeJS.ErrnoException) => {
+        if (!PUT_BACK_BY_ANOTHER.includes(error.code ?? "")) throw error;
+      });
     }
   };
 
