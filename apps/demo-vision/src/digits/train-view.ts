@@ -42,6 +42,7 @@ class TrainView {
   #totalSteps = 0;
   #started = 0;
   #firstStep = 0;
+  #looks = 0;
   #isReading = false;
   #isReadAgain = false;
 
@@ -82,8 +83,10 @@ class TrainView {
   /** A run that was stopped, or was going on when the page was closed, goes on where it was. */
   async #lookForCheckpoint(): Promise<void> {
     const { images, learningRate } = this.#options();
+    const look = ++this.#looks;
     const storage = await browserStorage();
     const found = await listCheckpoints(`demo-vision/digits-${images}-${learningRate}`, { storage });
+    if (look !== this.#looks) return; // asked again meanwhile
     const last = found.at(-1);
     this.#start.textContent = last === undefined ? "Train" : `Go on after step ${last.step}`;
     this.#anew.hidden = last === undefined;
@@ -122,8 +125,9 @@ class TrainView {
       this.#say("failed", "It ended early");
       showError(error);
     } finally {
+      // until it is known what is saved, Train would name the step of the run before
+      await this.#lookForCheckpoint().catch(showError);
       this.#buttons("idle");
-      await this.#lookForCheckpoint();
     }
   }
 

@@ -35,8 +35,9 @@ export class TrainPage {
     return this.says(/^Paused after step (\d+)$/);
   }
 
-  /** @returns the step that the button goes on after, once it is at least `step`. */
+  /** @returns the step that the button goes on after, once it can be pressed and that is at least `step`. */
   async savedStep(step: number): Promise<number> {
+    await this.#page.waitForSelector("#train-start:enabled");
     await this.#page.selectOption("#train-images", "1000");
     return this.#number("#train-start", /^Go on after step (\d+)$/, step);
   }
