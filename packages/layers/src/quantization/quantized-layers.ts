@@ -11,10 +11,10 @@ import {
 } from "@ai/tensor";
 import { assertIntegers, assertTensor, formatShape } from "../checks.js";
 import { Embedding } from "../embedding.js";
-import { constant } from "../initializers.js";
+import { fanInUniform, normal } from "../initializers.js";
 import { Linear } from "../linear.js";
 import { type AnyModule, Module } from "../module.js";
-import { Parameter } from "../parameter.js";
+import { type Initializer, Parameter } from "../parameter.js";
 import { assertOptionNames } from "../training/option-names.js";
 import { QuantizedParameter } from "./quantized-parameter.js";
 
@@ -22,7 +22,7 @@ const OPTION_NAMES = ["bits", "groupSize", "symmetric"] as const;
 
 /**
  * A layer that reads a weight of 8 or 4 bits a number in place. The weight is constant, a bias is not. A new one holds
- * zeros: {@link quantizeModel} and {@link loadQuantized} make them.
+ * what the layer would, rounded: {@link quantizeModel} and {@link loadQuantized} make them.
  *
  * State: `weight` (the numbers as words, see `QuantizedWeight.values`), `weight_scale`, and `weight_zero_point` when it
  * is not symmetric.
@@ -54,8 +54,9 @@ export class QuantizedLinear extends QuantizedLayer {
     const { bias = true, ...others } = options;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.weight = matrixOf([outFeatures, inFeatures], others);
-    this.bias = bias ? new Parameter([outFeatures], { initializer: constant(0) }) : undefined;
+    const initializer = fanInUniform(inFeatures);
+    this.weight = matrixOf([outFeatures, inFeatures], { initializer, ...others });
+    this.bias = bias ? new Parameter([outFeatures], { initializer }) : undefined;
   }
 
   /** The quantized form of a layer, which stays as it is; the bias is not copied. */
@@ -98,7 +99,7 @@ export class QuantizedEmbedding extends QuantizedLayer {
     assertIntegers("QuantizedEmbedding", { numEmbeddings, embeddingDim });
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
-    this.weight = matrixOf([numEmbeddings, embeddingDim], options);
+    this.weight = matrixOf([numEmbeddings, embeddingDim], { initializer: normal(), ...options });
   }
 
   /** The quantized form of a table, which stays as it is. */
@@ -134,9 +135,10 @@ export class QuantizedEmbedding extends QuantizedLayer {
 
 function matrixOf(
   shape: readonly [rows: number, columns: number],
-  options: QuantizeOptions,
+  { initializer, ...options }: QuantizeOptions & { readonly initializer: Initializer },
 ): QuantizedParameter {
-  return new QuantizedParameter({ shape, dtype: "float32", checkpointPermutation: undefined }, options);
+  const like = { shape, dtype: "float32", checkpointPermutation: undefined, initializer } as const;
+  return new QuantizedParameter(like, options);
 }
 
 /**

@@ -14,12 +14,12 @@ import {
   transpose,
   zeros,
 } from "@ai/tensor";
-import { constant } from "../initializers.js";
-import { Parameter, StateTensor } from "../parameter.js";
+import { type Initializer, Parameter, StateTensor } from "../parameter.js";
 
 /**
  * A weight of 8 or 4 bits a number in the place of a parameter: `(number − zero point) · scale` of its row and group. It is
- * constant: no optimizer sees it. Rows are the first axis of the checkpoint's layout. A new one holds zeros.
+ * constant: no optimizer sees it. Rows are the first axis of the checkpoint's layout. A new one holds what the parameter
+ * would, rounded; so does one that is initialized anew.
  *
  * State, under the parameter's own name: the numbers as words (see `QuantizedWeight.values`), `NAME_scale`, and
  * `NAME_zero_point` when it is not symmetric.
@@ -36,19 +36,19 @@ export class QuantizedParameter extends Parameter {
   readonly #zeroPoints: StateTensor | undefined;
 
   /**
-   * @param like Its shape and layout in checkpoints are those of this parameter, which stays as it is.
+   * @param like Its shape, layout in checkpoints and first values are those of this parameter, which stays as it is.
    * @throws InputError for a parameter with less than two axes, without numbers, or of another dtype, and for wrong options.
    */
   constructor(
-    like: Pick<Parameter, "shape" | "dtype" | "checkpointPermutation">,
+    like: Pick<Parameter, "shape" | "dtype" | "checkpointPermutation" | "initializer">,
     options: QuantizeOptions = {},
   ) {
-    const { shape, dtype, checkpointPermutation } = like;
+    const { shape, dtype, checkpointPermutation, initializer } = like;
     if (shape.length < 2 || dtype !== "float32" || shape.includes(0))
       throw new InputError(
         `QuantizedParameter: expected a float32 weight of two axes or more that is not empty, got ${dtype} [${shape.join(", ")}]`,
       );
-    super(shape, { initializer: constant(0), checkpointPermutation, requiresGrad: false });
+    super(shape, { initializer, checkpointPermutation, requiresGrad: false });
     const rows = shape[checkpointPermutation?.[0] ?? 0];
     const columns = shape.reduce((product, length) => product * length, 1) / rows;
     // a weight of zeros says how large its parts are, and checks the options
@@ -58,12 +58,22 @@ export class QuantizedParameter extends Parameter {
     this.groupSize = groupSize;
     this.symmetric = options.symmetric ?? true;
     this.matrixShape = [rows, columns];
-    const stored = (length: number, type: "int32" | "float32", value: number): StateTensor =>
-      new StateTensor([rows, length], { dtype: type, initializer: (size) => zeros(size, type, value) });
-    // 4-bit numbers are stored plus 8: eight of them a word
-    this.#values = stored(values.shape[1] ?? 0, "int32", bits === 4 ? 0x88888888 | 0 : 0);
-    this.#scales = stored(scales.shape[1] ?? 0, "float32", 1);
-    this.#zeroPoints = this.symmetric ? undefined : stored(scales.shape[1] ?? 0, "int32", 0);
+    const part = (length: number, type: "int32" | "float32", first: Initializer): StateTensor =>
+      new StateTensor([rows, length], { dtype: type, initializer: first });
+    const [words, groups] = [values.shape[1] ?? 0, scales.shape[1] ?? 0];
+    this.#values = part(words, "int32", (_, generator) => {
+      this.setMatrix(this.toMatrix(initializer(shape, generator)));
+      return this.#values.value;
+    });
+    // drawn with the numbers; those that a file gave stay
+    this.#scales = part(groups, "float32", (size) =>
+      this.#scales.hasValue ? this.#scales.value : zeros(size, "float32", 1),
+    );
+    this.#zeroPoints = this.symmetric
+      ? undefined
+      : part(groups, "int32", (size) =>
+          this.#zeroPoints?.hasValue ? this.#zeroPoints.value : zeros(size, "int32"),
+        );
     dispose([empty.values, empty.scales, empty.zeroPoints]);
   }
 

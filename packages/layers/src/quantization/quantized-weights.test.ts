@@ -266,6 +266,31 @@ describeEachDevice("weights of few bits in the place of parameters", (device) =>
     expect(memory().numTensors).toBe(before);
   });
 
+  it("is initialized to what the model of float32 would be, rounded", async () => {
+    const before = memory().numTensors;
+    const build = (): AnyModule =>
+      new Sequential(new Embedding(7, 32) as never, new Linear(32, 8), new Conv1d(8, 8, 3));
+    const how = { bits: 4, symmetric: false } as const;
+    const small = build();
+    const rows = quantizeModel(small, how);
+    expect(rows.length).toBe(3);
+    const first = await small.stateDict();
+    small.initialize({ seed: 5 });
+    const float = build().initialize({ seed: 5 });
+    quantizeModel(float, how);
+    expect(await small.stateDict()).toEqual(await float.stateDict());
+    expect(await small.stateDict()).not.toEqual(first);
+    // one that is built by itself starts as the layer that it stands for
+    const alone = new QuantizedLinear(32, 8, how).initialize({ seed: 1 });
+    const plain = new Linear(32, 8).initialize({ seed: 1 });
+    const rounding = QuantizedLinear.from(plain, how);
+    const [own, expected] = [await alone.stateDict(), await rounding.stateDict()];
+    expect(own.get("weight")).toEqual(expected.get("weight"));
+    expect(own.get("weight_scale")).toEqual(expected.get("weight_scale"));
+    for (const each of [small, float, alone, plain, rounding]) each.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
   it("refuses what it cannot do, and leaves the model alone", async () => {
     const lstm = new LSTM(8, 8);
     const file = await writeQuantized(lstm);
@@ -286,7 +311,13 @@ describeEachDevice("weights of few bits in the place of parameters", (device) =>
     expect([...(await biased.stateDict()).keys()]).toEqual(names);
     expect(() => quantizeModel(lstm)).toThrow(/expected weights to quantize in LSTM, got none/);
     expect(
-      () => new QuantizedParameter({ shape: [3], dtype: "float32", checkpointPermutation: undefined }),
+      () =>
+        new QuantizedParameter({
+          shape: [3],
+          dtype: "float32",
+          checkpointPermutation: undefined,
+          initializer: constant(0),
+        }),
     ).toThrow(InputError);
     const conv = new Sequential(new Conv1d(8, 8, 3));
     quantizeModel(conv);
