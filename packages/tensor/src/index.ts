@@ -86,6 +86,7 @@ export {
   convTranspose3d,
 } from "./ops/conv.js";
 export { type CumulativeOptions, cumprod, cumsum } from "./ops/cumulative.js";
+export * from "./ops/distances.js";
 export { einsum } from "./ops/einsum.js";
 export type { FusedActivation } from "./ops/fused-activations.js";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
@@ -174,8 +175,10 @@ export {
   variance,
 } from "./ops/statistics.js";
 export { type IstftOptions, istft, type StftOptions, stft } from "./ops/stft.js";
+export * from "./ops/triangles.js";
 export * from "./ops/trigonometry.js";
 export * from "./ops/unary.js";
+export * from "./ops/unfold.js";
 export type { ConvPadding, PerAxis } from "./ops/window.js";
 export * from "./random.js";
 export type { Shape } from "./shape.js";

@@ -1,0 +1,121 @@
+import { expect, it } from "vitest";
+import {
+  cosineSimilarity,
+  dispose,
+  fold,
+  normalize,
+  ones,
+  pairwiseDistance,
+  read,
+  tensor,
+  tril,
+  triu,
+  type UnfoldOptions,
+  unfold,
+  zeros,
+} from "../index.js";
+import { describeFixtureCases } from "../testing/describe-fixture-cases.js";
+import { describeEachDevice, expectNoLeak, loadFixture } from "../testing/index.js";
+
+const fixture = await loadFixture(new URL("../../fixtures/ops-more.safetensors", import.meta.url));
+
+const DIAGONALS: Readonly<Record<string, object>> = {
+  main: {},
+  right: { diagonal: 2 },
+  left: { diagonal: -1 },
+  outside: { diagonal: 9 },
+};
+const COSINES: Readonly<Record<string, object>> = {
+  last: {},
+  axis: { axis: 1, epsilon: 2.5 },
+  repeated: { epsilon: 9 },
+  zero: {},
+};
+const DISTANCES: Readonly<Record<string, object>> = {
+  last: {},
+  one: { order: 1, keepDims: true },
+  largest: { order: Number.POSITIVE_INFINITY },
+  third: { order: 3, epsilon: 0.25 },
+  equal: {},
+};
+const NORMALIZED: Readonly<Record<string, object>> = {
+  last: {},
+  axis: { order: 3, axis: 1 },
+  zero: { epsilon: 1e-6 },
+};
+const BLOCKS: Readonly<Record<string, UnfoldOptions>> = {
+  plain: { kernelSize: 2 },
+  patches: { kernelSize: [5, 3], stride: [5, 3] },
+  options: { kernelSize: [3, 2], dilation: [1, 3], padding: [2, 1], stride: [2, 1] },
+};
+
+describeFixtureCases("triangles, distances and blocks equal PyTorch's", fixture, {
+  triu: ([x], kind) => triu(x, DIAGONALS[kind]),
+  tril: ([x], kind) => tril(x, DIAGONALS[kind]),
+  cosineSimilarity: ([a, b], kind) => cosineSimilarity(a, b, COSINES[kind]),
+  pairwiseDistance: ([a, b], kind) => pairwiseDistance(a, b, DISTANCES[kind]),
+  normalize: ([x], kind) => normalize(x, NORMALIZED[kind]),
+  unfold: ([x], kind) => unfold(x, BLOCKS[kind]),
+  fold: ([x], kind) => fold(x, { outputSize: [5, 6], ...BLOCKS[kind] }),
+});
+
+describeEachDevice("triangles, distances and blocks", () => {
+  it("keep dtypes, integers beyond 2^24, and nothing of what they hide", async () => {
+    const large = tensor(Int32Array.of(16777217, 16777219, 16777221, -16777223), [2, 2]);
+    const flags = ones([2, 3], "bool");
+    const hidden = tensor([1, Number.NaN, Number.POSITIVE_INFINITY, 4], [2, 2]);
+    const results = [
+      triu(large),
+      triu(flags, { diagonal: 1 }),
+      tril(hidden, { diagonal: -1 }),
+      tril(zeros([2, 0])),
+    ];
+    expect(results.map(({ dtype }) => dtype)).toEqual(["int32", "bool", "float32", "float32"]);
+    const values = await Promise.all(results.map(read));
+    expect(values.map((list) => [...list].map(Number))).toEqual([
+      [16777217, 16777219, 0, -16777223],
+      [0, 1, 1, 0, 0, 1],
+      [0, 0, Number.POSITIVE_INFINITY, 0],
+      [],
+    ]);
+    dispose([large, flags, hidden, results]);
+  });
+
+  it("count lengths that overflow as PyTorch does, and integers as numbers", async () => {
+    const huge = tensor([1e30, 1e30], [1, 2]);
+    const [cosine, distance] = [
+      cosineSimilarity(huge, huge),
+      pairwiseDistance(ones([2], "int32"), ones([2])),
+    ];
+    expect([...(await read(cosine))]).toEqual([0]);
+    expect((await read(distance))[0]).toBeCloseTo(Math.SQRT2 * 1e-6, 10);
+    dispose([huge, cosine, distance]);
+  });
+
+  it("leak nothing and refuse what does not fit", async () => {
+    const x = ones([1, 3, 4, 2]);
+    await expectNoLeak(() =>
+      dispose([triu(x), cosineSimilarity(x, x), normalize(x), unfold(x, { kernelSize: 2 })]),
+    );
+    expect(() => triu(zeros([3]))).toThrow("triu: expected matrices [..., rows, columns], got [3]");
+    expect(() => tril(x, { diagonal: 0.5 })).toThrow("tril: expected a whole diagonal, got 0.5");
+    expect(() => triu(x, 1 as never)).toThrow("triu: expected options { diagonal }, got 1");
+    expect(() => cosineSimilarity(x, zeros([3]))).toThrow(/cosineSimilarity: expected shapes that broadcast/);
+    expect(() => cosineSimilarity(x, x, { axis: 4 })).toThrow(/axis in \[-4, 4\)/);
+    expect(() => pairwiseDistance(x, x, { epsilon: -1 })).toThrow(/epsilon of at least 0, got -1/);
+    expect(() => pairwiseDistance(x, x, { order: "fro" as never })).toThrow(/number as order, got fro/);
+    expect(() => normalize(zeros([]))).toThrow(/normalize: expected an axis/);
+    expect(() => unfold(x, { kernelSize: 4 })).toThrow(
+      /unfold: expected an image of at least one block, got \[3, 4\]/,
+    );
+    expect(() => unfold(zeros([3, 4]), { kernelSize: 1 })).toThrow(
+      /images \[batch, height, width, channels\]/,
+    );
+    const size = { outputSize: [3, 4], kernelSize: 2 };
+    expect(() => fold(zeros([1, 6, 9]), size)).toThrow(
+      /fold: expected \[batch, 6, channels · 4\].*got \[1, 6, 9\]/,
+    );
+    expect(() => fold(zeros([1, 5, 8]), size)).toThrow(/got \[1, 5, 8\]/);
+    dispose(x);
+  });
+});
