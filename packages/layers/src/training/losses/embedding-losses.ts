@@ -18,11 +18,19 @@ import {
 } from "@ai/tensor";
 import { formatShape } from "../../checks.js";
 import { assertOptionNames } from "../option-names.js";
-import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
+import {
+  assertFloat,
+  assertNumberType,
+  assertReduction,
+  assertSameShape,
+  type Reduction,
+  reduceLoss,
+} from "./reduction.js";
 
 /** PyTorch's addend of squared lengths, so that a zero vector has cosine 0. */
 const SQUARED_LENGTH_EPSILON = 1e-12;
 const COSINE_OPTIONS = ["margin", "reduction"] as const;
+const DISTANCE_OPTIONS = ["distanceFunction", "margin", "swap", "reduction"] as const;
 const TRIPLET_OPTIONS = ["margin", "order", "epsilon", "swap", "reduction"] as const;
 
 /** Options of {@link cosineEmbeddingLoss}. */
@@ -52,11 +60,7 @@ export function cosineEmbeddingLoss(
   assertReduction(operation, reduction);
   assertMargin(operation, margin);
   assertVectors(operation, { first, second });
-  const targetType: string | undefined = target?.dtype;
-  if (targetType !== "float32" && targetType !== "int32")
-    throw new InputError(
-      `${operation}: expected a float32 or int32 target, got ${targetType ?? typeof target}`,
-    );
+  assertNumberType(operation, "target", target);
   const lead = first.shape.slice(0, -1);
   if (formatShape(target.shape) !== formatShape(lead))
     throw new ShapeError(
@@ -104,13 +108,89 @@ export function tripletMarginLoss(
   assertReduction("tripletMarginLoss", reduction);
   assertTripletOptions("tripletMarginLoss", { margin, order, epsilon });
   assertVectors("tripletMarginLoss", { anchor, positive, negative });
+  const distance = distanceBy(order, epsilon);
+  return tidy(() =>
+    reduceLoss(tripletElements(anchor, positive, negative, { distance, margin, swap }), reduction),
+  );
+}
+
+/** `‖a − b + ε‖` along the last axis. */
+function distanceBy(order: number, epsilon: number): (a: Tensor, b: Tensor) => Tensor {
+  return (a, b) => norm(add(sub(a, b), epsilon), { order, axes: -1 }); // [...]
+}
+
+interface TripletRule {
+  readonly distance: (a: Tensor, b: Tensor) => Tensor;
+  readonly margin: number;
+  readonly swap: boolean;
+}
+
+/** Loss of each triplet, of the shape that distances have. */
+function tripletElements(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  { distance, margin, swap }: TripletRule,
+): Tensor {
+  const near = distance(anchor, positive);
+  const far = distance(anchor, negative);
+  const away = swap ? minimum(far, distance(positive, negative)) : far;
+  return clip(add(sub(near, away), margin), { min: 0 });
+}
+
+/** Options of {@link tripletMarginWithDistanceLoss}. */
+export interface TripletMarginWithDistanceLossOptions {
+  /** Distance of what lies at the same place of two tensors, built of ops. Default `‖a − b + 1e-6‖` along the last axis. */
+  readonly distanceFunction?: (a: Tensor, b: Tensor) => Tensor;
+  /** By how much the negative has to be farther away than the positive, above 0. Default 1. */
+  readonly margin?: number;
+  /** Measure the negative from the positive when that is nearer to it than the anchor. Default false. */
+  readonly swap?: boolean;
+  /** Default "mean". */
+  readonly reduction?: Reduction;
+}
+
+/**
+ * {@link tripletMarginLoss} by a distance of your own: `max(0, d(a, p) − d(a, n) + margin)`.
+ * @param anchor `[..., dim]` @param positive `[..., dim]`, of the anchor's kind @param negative `[..., dim]`, of another
+ * @returns `[]`, or with reduction "none" the shape that distances have.
+ * @throws ShapeError when the shapes differ, InputError for other dtypes or options, or a distance that is no float32 tensor.
+ * @see Balntas, Riba, Ponsa, Mikolajczyk (2016), "Learning local feature descriptors with triplets and shallow
+ * convolutional neural networks", https://doi.org/10.5244/C.30.119
+ * @example
+ * const distanceFunction = (a: Tensor, b: Tensor) => max(abs(sub(a, b)), { axes: -1 });
+ * const loss = tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction, margin: 0.2 });
+ */
+export function tripletMarginWithDistanceLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletMarginWithDistanceLossOptions = {},
+): Tensor {
+  const operation = "tripletMarginWithDistanceLoss";
+  assertDistanceOptions(operation, options);
+  const { margin = 1, swap = false, reduction = "mean" } = options;
+  const measure = options.distanceFunction ?? distanceBy(2, 1e-6);
+  assertVectors(operation, { anchor, positive, negative });
   return tidy(() => {
-    const distance = (a: Tensor, b: Tensor): Tensor => norm(add(sub(a, b), epsilon), { order, axes: -1 }); // [...]
-    const near = distance(anchor, positive);
-    const far = distance(anchor, negative);
-    const away = swap ? minimum(far, distance(positive, negative)) : far;
-    return reduceLoss(clip(add(sub(near, away), margin), { min: 0 }), reduction);
+    const distance = (a: Tensor, b: Tensor): Tensor => {
+      const result = measure(a, b);
+      assertFloat(operation, "result of distanceFunction", result);
+      return result;
+    };
+    return reduceLoss(tripletElements(anchor, positive, negative, { distance, margin, swap }), reduction);
   });
+}
+
+function assertDistanceOptions(operation: string, options: TripletMarginWithDistanceLossOptions): void {
+  assertOptionNames(operation, options, DISTANCE_OPTIONS);
+  const { distanceFunction, margin = 1, reduction = "mean" } = options;
+  assertReduction(operation, reduction);
+  assertTripletOptions(operation, { margin });
+  if (distanceFunction !== undefined && typeof distanceFunction !== "function")
+    throw new InputError(
+      `${operation}: expected a function as distanceFunction, got ${typeof distanceFunction}`,
+    );
 }
 
 function assertMargin(operation: string, margin: number): void {
@@ -166,5 +246,20 @@ export class TripletMarginLoss {
   /** @param anchor `[..., dim]` @param positive `[..., dim]` @param negative `[..., dim]` @returns `[]` or `[...]` */
   call(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     return tripletMarginLoss(anchor, positive, negative, this.#options);
+  }
+}
+
+/** {@link tripletMarginWithDistanceLoss} with its options kept. */
+export class TripletMarginWithDistanceLoss {
+  readonly #options: TripletMarginWithDistanceLossOptions;
+
+  constructor(options: TripletMarginWithDistanceLossOptions = {}) {
+    assertDistanceOptions("TripletMarginWithDistanceLoss", options);
+    this.#options = { ...options };
+  }
+
+  /** @param anchor `[..., dim]` @param positive `[..., dim]` @param negative `[..., dim]` @returns `[]` or `[...]` */
+  call(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return tripletMarginWithDistanceLoss(anchor, positive, negative, this.#options);
   }
 }

@@ -34,7 +34,10 @@ export {
   cosineEmbeddingLoss,
   TripletMarginLoss,
   type TripletMarginLossOptions,
+  TripletMarginWithDistanceLoss,
+  type TripletMarginWithDistanceLossOptions,
   tripletMarginLoss,
+  tripletMarginWithDistanceLoss,
 } from "./embedding-losses.js";
 export {
   FocalLoss,
@@ -46,6 +49,28 @@ export {
 } from "./focal.js";
 export { InfoNCELoss, type InfoNceLossOptions, infoNceLoss } from "./info-nce.js";
 export { KLDivLoss, type KlDivLossOptions, klDivLoss } from "./kl-divergence.js";
+export {
+  HingeEmbeddingLoss,
+  type HingeEmbeddingLossOptions,
+  hingeEmbeddingLoss,
+  MarginRankingLoss,
+  type MarginRankingLossOptions,
+  marginRankingLoss,
+  SoftMarginLoss,
+  type SoftMarginLossOptions,
+  softMarginLoss,
+} from "./margin-losses.js";
 export { MSELoss, type MseLossOptions, mseLoss } from "./mean-squared-error.js";
+export {
+  MultiLabelMarginLoss,
+  type MultiLabelMarginLossOptions,
+  MultiLabelSoftMarginLoss,
+  type MultiLabelSoftMarginLossOptions,
+  MultiMarginLoss,
+  type MultiMarginLossOptions,
+  multiLabelMarginLoss,
+  multiLabelSoftMarginLoss,
+  multiMarginLoss,
+} from "./multi-margin.js";
 export { NLLLoss, type NllLossOptions, nllLoss } from "./negative-log-likelihood.js";
 export type { Reduction } from "./reduction.js";

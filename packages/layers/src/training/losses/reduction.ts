@@ -47,6 +47,15 @@ export function assertFloat(operation: string, name: string, value: Tensor | Ten
     );
 }
 
+/** @throws InputError when a value is neither a float32 nor an int32 tensor. */
+export function assertNumberType(operation: string, name: string, value: Tensor): void {
+  const dtype: string | undefined = value?.dtype;
+  if (dtype !== "float32" && dtype !== "int32")
+    throw new InputError(
+      `${operation}: expected a float32 or int32 ${name}, got ${dtype ?? typeof value}; cast it first`,
+    );
+}
+
 /** @throws InputError when class indices are no int32 tensor, ShapeError when their shape is another. */
 export function assertClasses(operation: string, targets: Tensor, lead: readonly number[]): void {
   const dtype: string | undefined = targets?.dtype;
