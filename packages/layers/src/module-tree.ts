@@ -1,12 +1,13 @@
 import { InputError } from "@ai/tensor";
 import type { AnyModule } from "./module.js";
+import { heldParameters } from "./module-fields.js";
 import { Parameter } from "./parameter.js";
 
 /** A module and all below it, a line each: name, class and the shapes of its own parameters. */
 export function describeTree(module: AnyModule): string {
   const open = new Set<AnyModule>();
   const lines = (each: AnyModule, name: string, depth: number): string[] => {
-    const shapes = each.ownParameters().map(({ shape }) => `[${shape.join(", ")}]`);
+    const shapes = heldParameters(each).map(({ shape }) => `[${shape.join(", ")}]`);
     const label = name === "" ? each.constructor.name : `${name}: ${each.constructor.name}`;
     const line = `${"  ".repeat(depth)}${[label, ...shapes].join(" ")}`;
     if (open.has(each)) return [line];

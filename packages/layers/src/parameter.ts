@@ -146,6 +146,16 @@ export abstract class StoredTensor {
     this.#derived = undefined;
   }
 
+  /** How many numbers it holds. */
+  get size(): number {
+    return this.shape.reduce((product, length) => product * length, 1);
+  }
+
+  /** Bytes of its numbers. */
+  get bytes(): number {
+    return this.size * (this.dtype === "bool" ? 1 : 4);
+  }
+
   /** Shape in a checkpoint. */
   get checkpointShape(): Shape {
     return this.checkpointPermutation?.map((axis) => this.shape[axis]) ?? this.shape;

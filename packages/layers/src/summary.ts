@@ -1,5 +1,6 @@
 import { type DType, dispose, type Shape, type Tensor, zeros } from "@ai/tensor";
 import type { AnyModule } from "./module.js";
+import { allParameters, heldParameters, sizeOfParameters } from "./module-fields.js";
 import type { Parameter } from "./parameter.js";
 
 /** Shape and dtype of an input. */
@@ -19,6 +20,10 @@ export interface SummaryRow {
   readonly outputShapes: readonly Shape[];
   /** Numbers in its own parameters, without its submodules'; 0 where an earlier row counts them. */
   readonly parameters: number;
+  /** Of these, the ones that an optimizer may change: not frozen, not of few bits. */
+  readonly trainableParameters: number;
+  /** Bytes of its own parameters as they are stored. */
+  readonly parameterBytes: number;
   /** Multiply-adds of its own, without its submodules'. */
   readonly multiplyAdds: number;
 }
@@ -27,10 +32,12 @@ export interface SummaryRow {
 export interface ModuleSummary {
   /** Layers in the order in which they were called, each before its submodules. */
   readonly rows: readonly SummaryRow[];
-  /** Numbers in all parameters, shared ones once. */
+  /** Numbers in all parameters, shared ones once; those of quantized weights too. */
   readonly parameters: number;
-  /** Of these, the ones that an optimizer may change. */
+  /** Of these, the ones that an optimizer may change: not frozen, not of few bits. */
   readonly trainableParameters: number;
+  /** Bytes of all parameters as they are stored. */
+  readonly parameterBytes: number;
   readonly multiplyAdds: number;
   toString(): string;
 }
@@ -52,7 +59,7 @@ export function summarize(module: AnyModule, inputs: readonly (Shape | InputDesc
         path,
         layer: layer.constructor.name,
         outputShapes: tensorsIn(output).map(({ shape }) => shape),
-        parameters: countOwn(layer, counted),
+        ...sizeOfParameters(uncounted(layer, counted)),
         multiplyAdds: layer.multiplyAdds(given, output),
       };
     }),
@@ -68,26 +75,20 @@ export function summarize(module: AnyModule, inputs: readonly (Shape | InputDesc
       layer.training = modes[index];
     });
   }
-  const parameters = module.parameters();
   const finished = rows.filter((row) => row !== undefined);
   const summary = {
     rows: finished,
-    parameters: count(parameters),
-    trainableParameters: count(parameters.filter(({ requiresGrad }) => requiresGrad)),
+    ...sizeOfParameters(allParameters(module)),
     multiplyAdds: finished.reduce((total, row) => total + row.multiplyAdds, 0),
   };
   return { ...summary, toString: () => formatSummary(summary) };
 }
 
-function count(parameters: readonly Parameter[]): number {
-  return parameters.reduce((total, { value }) => total + value.size, 0);
-}
-
-/** Numbers in a layer's own parameters that no earlier row counted. */
-function countOwn(layer: AnyModule, counted: Set<Parameter>): number {
-  const own = layer.ownParameters().filter((parameter) => !counted.has(parameter));
+/** A layer's own parameters that no earlier row counted. */
+function uncounted(layer: AnyModule, counted: Set<Parameter>): Parameter[] {
+  const own = [...new Set(heldParameters(layer))].filter((parameter) => !counted.has(parameter));
   for (const parameter of own) counted.add(parameter);
-  return count(own);
+  return own;
 }
 
 /** Tensors in nested arrays and plain objects. */
@@ -102,15 +103,19 @@ function formatSummary({
   rows,
   parameters,
   trainableParameters,
+  parameterBytes,
   multiplyAdds,
 }: Omit<ModuleSummary, "toString">): string {
   const number = (value: number): string => value.toLocaleString("en-US");
+  // where all can be trained a column would say the same again
+  const partly = trainableParameters < parameters;
   const table = [
-    ["layer", "output", "parameters", "multiply-adds"],
+    ["layer", "output", "parameters", ...(partly ? ["trainable"] : []), "multiply-adds"],
     ...rows.map((row) => [
       `${"  ".repeat(row.path === "" ? 0 : row.path.split(".").length)}${row.path === "" ? "" : `${row.path.split(".").at(-1)}: `}${row.layer}`,
       row.outputShapes.map((shape) => `[${shape.join(", ")}]`).join(" "),
       number(row.parameters),
+      ...(partly ? [number(row.trainableParameters)] : []),
       number(row.multiplyAdds),
     ]),
   ];
@@ -127,7 +132,7 @@ function formatSummary({
     rule,
     ...lines.slice(1),
     rule,
-    `parameters: ${number(parameters)} (${number(trainableParameters)} trainable)`,
+    `parameters: ${number(parameters)} (${number(trainableParameters)} trainable), ${number(parameterBytes)} bytes`,
     `multiply-adds: ${number(multiplyAdds)}`,
   ].join("\n");
 }

@@ -167,7 +167,16 @@ describeEachDevice("LoRA", () => {
     expect(() =>
       applyLora(model, { targetModules: ["body"], adapterName: "other", modulesToSave: ["head"] }),
     ).toThrow(/without adapters, got a Linear/);
-    applyLora(model, { targetModules: ["body"], rank: 1, adapterName: "other", modulesToSave: ["conv"] });
+    const rows = applyLora(model, {
+      targetModules: ["body"],
+      rank: 1,
+      adapterName: "other",
+      modulesToSave: ["conv"],
+    });
+    expect(rows.map(({ path, rank, trainable, frozen }) => [path, rank, trainable, frozen])).toEqual([
+      ["body", 1, 11, 35],
+      ["conv", 0, 78, 0],
+    ]);
     const trained = () => model.namedParameters().flatMap(([path, p]) => (p.requiresGrad ? [path] : []));
     expect(trained()).toEqual([
       "conv.weight",

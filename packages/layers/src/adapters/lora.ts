@@ -1,5 +1,6 @@
 import { fromValues, InputError, noGrad, read, type Tensor, type TypedArray } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
+import { allParameters, heldParameters, sizeOfParameters } from "../module-fields.js";
 import type { Parameter } from "../parameter.js";
 import type { QuantizedLinear } from "../quantization/quantized-layers.js";
 import { QuantizedParameter } from "../quantization/quantized-parameter.js";
@@ -15,12 +16,13 @@ import {
   patternValue,
 } from "./lora-options.js";
 
-/** One layer that an adapter was added to. */
+/** One layer that is trained: by an adapter that was added to it, or whole. */
 export interface AdaptedLayer {
   /** Path of the layer. */
   readonly path: string;
   /** Its class. */
   readonly layer: string;
+  /** Of its adapter; 0 for one of `modulesToSave`, which has none. */
   readonly rank: number;
   /** Numbers that are trained for it, and those of its own weights. */
   readonly trainable: number;
@@ -74,7 +76,7 @@ export function settingsOf(operation: string, model: AnyModule, adapterName: str
  * Freezes a model and adds low-rank adapters to some of its layers: only these, and `modulesToSave`, are trained. The
  * layers stay what they are, `checkpoint` names included; an adapter is the submodule `lora.NAME` of its layer. Load the
  * model's weights first: DoRA starts from their lengths. A new set becomes the active one.
- * @returns one row a layer.
+ * @returns one row a layer, those with adapters first, then `modulesToSave`.
  * @throws InputError for options that do not exist or fit, or a name that is taken.
  * @see Hu et al. (2021), "LoRA: Low-rank adaptation of large language models", https://arxiv.org/abs/2106.09685
  * @example
@@ -111,12 +113,25 @@ export function applyLora(model: AnyModule, options: LoraOptions): AdaptedLayer[
       path,
       layer: layer.constructor.name,
       rank,
-      trainable: countNumbers(adapter.ownParameters()),
-      frozen: countNumbers((layer as unknown as AnyModule).ownParameters()),
+      trainable: sizeOfParameters(heldParameters(adapter as unknown as AnyModule)).parameters,
+      frozen: sizeOfParameters(heldParameters(layer as unknown as AnyModule)).parameters,
     };
   });
   setActiveAdapters(model, [adapterName]);
-  return rows;
+  const counted = new Set<Parameter>();
+  const whole = modulesNamed(model, "modulesToSave", settings.modulesToSave).map(([path, module]) => {
+    const parameters = allParameters(module).filter((parameter) => !counted.has(parameter));
+    for (const parameter of parameters) counted.add(parameter);
+    const { trainableParameters, parameters: numbers } = sizeOfParameters(parameters);
+    return {
+      path,
+      layer: module.constructor.name,
+      rank: 0,
+      trainable: trainableParameters,
+      frozen: numbers - trainableParameters,
+    };
+  });
+  return [...rows, ...whole];
 }
 
 /**
@@ -250,13 +265,6 @@ function attach(layer: AnyModule): LayerAdapters {
   Object.assign(layer, { lora: adapters });
   layers.set(layer, known);
   return known;
-}
-
-function countNumbers(parameters: readonly Parameter[]): number {
-  return parameters.reduce(
-    (total, { shape }) => total + shape.reduce((product, length) => product * length, 1),
-    0,
-  );
 }
 
 function activeLayers(operation: string, model: AnyModule): MergeableEntry[] {

@@ -1,6 +1,6 @@
 import { InputError, type QuantizeOptions } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
-import { isPlainObject } from "../module-output.js";
+import { heldParameters } from "../module-fields.js";
 import { join } from "../module-tree.js";
 import type { Parameter } from "../parameter.js";
 import type { StateTarget } from "../state-dict.js";
@@ -104,22 +104,15 @@ export function pickWeights(
   const left = [...reasons].flatMap(([{ path, name, parameter }, reason]): UnquantizedWeight[] => {
     if (reason === undefined || seen.has(parameter)) return [];
     seen.add(parameter);
-    return [
-      { path: join(path, name), shape: parameter.checkpointShape, bytes: 4 * sizeOf(parameter), reason },
-    ];
+    return [{ path: join(path, name), shape: parameter.checkpointShape, bytes: parameter.bytes, reason }];
   });
   return { picked, left };
-}
-
-/** Numbers of a parameter. */
-export function sizeOf({ shape }: Parameter): number {
-  return shape.reduce((product, length) => product * length, 1);
 }
 
 /** Rows are filled up to 16 bytes, and have a scale at least: of short ones nothing is saved. */
 function tooSmall({ parameter }: ModuleWeight, options: QuantizeOptions): string | undefined {
   const { bytes } = new QuantizedParameter(parameter, options);
-  const before = 4 * sizeOf(parameter);
+  const before = parameter.bytes;
   return bytes < before ? undefined : `rows too short: ${bytes} bytes of few bits in place of ${before}`;
 }
 
@@ -143,19 +136,12 @@ export function quantizedForms(
 export function quantizedWeights(model: AnyModule): Map<string, QuantizedParameter> {
   const owners = new Map<StateTarget, QuantizedParameter>();
   for (const [, module] of model.namedModules())
-    for (const weight of quantizedFields(module)) owners.set(weight.storedParts[""], weight);
+    for (const weight of heldParameters(module))
+      if (weight instanceof QuantizedParameter) owners.set(weight.storedParts[""], weight);
   return new Map(
     storedPlaces(model).flatMap(({ path, target }) => {
       const owner = owners.get(target);
       return owner === undefined ? [] : [[path, owner] as const];
     }),
   );
-}
-
-/** Quantized weights in a module's own fields, also in lists and plain objects there. */
-function quantizedFields(holder: object): QuantizedParameter[] {
-  return Object.values(holder).flatMap((value): QuantizedParameter[] => {
-    if (value instanceof QuantizedParameter) return [value];
-    return Array.isArray(value) || isPlainObject(value) ? quantizedFields(value as object) : [];
-  });
 }

@@ -14,6 +14,7 @@ import {
   tidy,
 } from "@ai/tensor";
 import type { AnyModule } from "../module.js";
+import { allParameters, sizeOfParameters } from "../module-fields.js";
 import { join } from "../module-tree.js";
 import type { Parameter } from "../parameter.js";
 import { formatColumns } from "../structure/format-columns.js";
@@ -23,8 +24,6 @@ import {
   type ModuleWeight,
   pickWeights,
   quantizedForms,
-  quantizedWeights,
-  sizeOf,
   type UnquantizedWeight,
 } from "./quantizable-weights.js";
 import { placesOf, QUANTIZE_OPTIONS, type QuantizeModelOptions } from "./quantize-model.js";
@@ -101,7 +100,7 @@ export async function quantizationReport(
   try {
     model.eval();
     const rows = await weightErrors(model, picked, small, sampleInputs);
-    const bytesBefore = bytesOf(model);
+    const bytesBefore = sizeOfParameters(allParameters(model)).parameterBytes;
     const metricBefore = await metric?.();
     model.eval();
     outputs = sampleInputs.map((inputs) => callKept(model, inputs));
@@ -121,13 +120,6 @@ export async function quantizationReport(
     for (const [module, training] of modes) module.training = training;
     for (const made of small.values()) made.dispose();
   }
-}
-
-/** Bytes of a model's parameters, those of few bits included. */
-function bytesOf(model: AnyModule): number {
-  const small = new Set(quantizedWeights(model).values());
-  const floats = model.parameters().reduce((total, parameter) => total + 4 * sizeOf(parameter), 0);
-  return [...small].reduce((total, { bytes }) => total + bytes, floats);
 }
 
 /** Puts small weights in their places. @returns a function that puts the parameters back. */
@@ -241,7 +233,7 @@ async function weightErrors(
       layer: module.constructor.name,
       bits: made.bits,
       groupSize: made.groupSize,
-      bytesBefore: isFirst ? 4 * sizeOf(parameter) : 0,
+      bytesBefore: isFirst ? parameter.bytes : 0,
       bytesAfter: isFirst ? made.bytes : 0,
       weightError: Number.isNaN(weightError) ? 0 : weightError,
       outputError: await relativeError(pairs.get(weight)!),

@@ -27,6 +27,7 @@ import {
   Sequential,
   writeQuantized,
 } from "../index.js";
+import { profile } from "../training/index.js";
 
 /** A weight that both widths hold exactly: whole steps, the largest of each group 7 (or 127). */
 function exact(shape: readonly number[], most: number): Tensor {
@@ -149,7 +150,19 @@ describeEachDevice("quantized models", () => {
     const x = zeros([1, 8], "float32", 1);
     const y = model.call(x);
     expect(y.shape).toEqual([1, 2]);
-    expect(model.summary([1, 8]).trainableParameters).toBe(40 + 22);
+    const summary = model.summary([1, 8]);
+    // rows of 16 bytes and a scale each, biases, adapters
+    const bytes = [8 * (16 + 4), 2 * (16 + 4)];
+    expect(summary).toMatchObject({
+      parameters: 72 + 18 + 62,
+      trainableParameters: 62,
+      parameterBytes: bytes[0] + bytes[1] + 4 * (8 + 2) + 4 * 62,
+    });
+    expect(String(summary)).toMatch(/parameters +trainable/);
+    expect(String(summary)).toMatch(/0: QuantizedLinear +\[1, 8\] +72 +0 /);
+    expect(String(model)).toContain("0: QuantizedLinear [8, 8] [8]");
+    const { rows } = await profile(model, x, { repeats: 1, backward: false });
+    expect(rows.find(({ path }) => path === "0")?.parameterBytes).toBe(bytes[0] + 4 * 8);
     dispose([x, y]);
     model.dispose();
   });

@@ -8,7 +8,6 @@ import {
   quantizedLinear,
   quantizeWeight,
   reshape,
-  type Shape,
   type Tensor,
   tidy,
   transpose,
@@ -150,9 +149,8 @@ export class QuantizedParameter extends Parameter {
   }
 
   /** Bytes of the numbers with their scales and zero points. */
-  get bytes(): number {
-    const parts: readonly { readonly shape: Shape }[] = Object.values(this.storedParts);
-    return parts.reduce((total, { shape }) => total + 4 * shape[0] * shape[1], 0);
+  override get bytes(): number {
+    return Object.values(this.storedParts).reduce((total, { bytes }) => total + bytes, 0);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { InputError, memory } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
+import { allParameters, sizeOfParameters } from "../module-fields.js";
 import type { CallbackState, TrainingCallback, TrainingRun } from "../training/callbacks/callback.js";
 import { checkpoints } from "../training/callbacks/checkpoints.js";
 import type { EpochRecord } from "../training/history.js";
@@ -55,7 +56,7 @@ export async function runVariant<Batch, Model extends AnyModule>(
       throw new InputError(`expected a module from create or base, got ${typeof made}`);
     model = made;
     await variant.change?.(model);
-    size = { parameters: countParameters(model) };
+    size = { parameters: sizeOfParameters(allParameters(model)).parameters };
     const training = options.setup(model, seed);
     optimizer = training.trainer.optimizer;
     trainer = new Trainer<Batch, Model>({ ...training.trainer, model });
@@ -96,10 +97,6 @@ export async function runVariant<Batch, Model extends AnyModule>(
     peakBytes: meter.peakBytes,
   };
   return { run, size };
-}
-
-function countParameters(model: AnyModule): number {
-  return model.parameters().reduce((total, { value }) => total + value.size, 0);
 }
 
 /** Values of the last epoch; the mean loss of the steps when the budget ended within the first one. */

@@ -1,5 +1,6 @@
 import { dispose, InputError, keep, type Shape, stopGradient, type Tensor } from "@ai/tensor";
 import { type AnyModule, Module } from "../module.js";
+import { heldParameters, sizeOfParameters } from "../module-fields.js";
 import type { Parameter } from "../parameter.js";
 import { formatColumns } from "../structure/format-columns.js";
 import { tensorsIn } from "../summary.js";
@@ -35,7 +36,7 @@ export interface ProfileRow {
   readonly percent: number;
   /** Without its submodules'. */
   readonly multiplyAdds: number;
-  /** Of its own parameters. */
+  /** Of its own parameters as they are stored: frozen ones and those of few bits too, shared ones at the first layer. */
   readonly parameterBytes: number;
   /** Of the tensors that it returned. */
   readonly outputBytes: number;
@@ -177,8 +178,9 @@ function summed(calls: readonly LayerCall[]): ModelProfile {
   for (const call of calls) byPath.set(call.path, [...(byPath.get(call.path) ?? []), call]);
   const rows = [...byPath].map(([path, group]): ProfileRow => {
     const [{ module }] = group;
-    const parameters = module.ownParameters().filter((parameter) => !counted.has(parameter));
+    const parameters = heldParameters(module).filter((parameter) => !counted.has(parameter));
     for (const parameter of parameters) counted.add(parameter);
+    const { parameterBytes } = sizeOfParameters([...new Set(parameters)]);
     const forward = total(group.map((call) => call.forward));
     const backward = total(group.map((call) => call.backward));
     return {
@@ -189,7 +191,7 @@ function summed(calls: readonly LayerCall[]): ModelProfile {
       ...(backward === undefined ? {} : { backwardMilliseconds: backward }),
       percent: whole === 0 ? 0 : (100 * group.reduce((sum, call) => sum + own(call), 0)) / whole,
       multiplyAdds: group.reduce((sum, call) => sum + call.multiplyAdds, 0),
-      parameterBytes: parameters.reduce((sum, { value }) => sum + bytesOf(value), 0),
+      parameterBytes,
       outputBytes: group.reduce((sum, call) => sum + call.outputBytes, 0),
     };
   });

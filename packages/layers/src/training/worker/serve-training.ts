@@ -1,4 +1,6 @@
 import { describeDevice, InputError } from "@ai/tensor";
+import { Module } from "../../module.js";
+import { allParameters, sizeOfParameters } from "../../module-fields.js";
 import { sentTaskError } from "../../tasks/worker-messages.js";
 import { openPort, type WorkerPort } from "../../worker-port.js";
 import { defaultStorage } from "../browser-storage.js";
@@ -164,7 +166,8 @@ class TrainingServer<Batch, Model extends TrainableModel> {
       device: describeDevice(),
       step,
       epoch,
-      parameters: model.parameters().reduce((total, { value }) => total + value.size, 0),
+      parameters: sizeOfParameters(model instanceof Module ? allParameters(model) : model.parameters())
+        .parameters,
       own: transferable(info, refuseTensor).item,
     };
     const arrays = [Float64Array.from(losses), Float64Array.from(learningRates)] as const;
