@@ -178,11 +178,16 @@ it("trains, evaluates and uses a detector, drawing what it found", async () => {
 it("stops at Ctrl-C with a checkpoint, says how to go on, and ends as a run without a stop", async () => {
   const words = ["train", "classify", "halves", "--epochs", "4", "--json", ...QUICK];
   const whole = await vision.run(...words, "--out", "models/whole");
-  const { child, finished } = vision.start([...words, "--out", "models/stopped"]);
-  child.stderr!.on("data", (text) => {
-    if (String(text).includes("epoch 1/4")) child.kill("SIGINT");
-  });
-  const stopped = await finished;
+  // from within: a signal of this process might come when the other three epochs are over
+  const stop = `
+    const { stderr } = process;
+    const write = stderr.write.bind(stderr);
+    stderr.write = (text, ...rest) => {
+      if (String(text).includes("epoch 1/4")) process.kill(process.pid, "SIGINT");
+      return write(text, ...rest);
+    };
+  `;
+  const stopped = await vision.runAfter(stop, ...words, "--out", "models/stopped");
   expect(stopped.code).toBe(130);
   const [, step, command] =
     /^stopped from the keyboard after step (\d+), which is saved in models\/stopped\/checkpoints; go on with: npx @ai\/vision (.+)$/m.exec(

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,12 +12,6 @@ export interface FinishedRun {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-/** A run of the command line that may be waited for or stopped. */
-export interface StartedRun {
-  readonly child: ChildProcess;
-  readonly finished: Promise<FinishedRun>;
 }
 
 /** The command line of this package, built from its sources as the package holds it. */
@@ -59,9 +53,15 @@ export class CommandLine {
     return new CommandLine(folder);
   }
 
-  start(words: readonly string[]): StartedRun {
+  run(...words: readonly string[]): Promise<FinishedRun> {
+    return this.runAfter("", ...words);
+  }
+
+  /** @param preload A module that Node runs before the program. */
+  runAfter(preload: string, ...words: readonly string[]): Promise<FinishedRun> {
     const script = join(this.folder, "package/dist/cli/main.js");
-    const child = spawn(process.execPath, [script, ...words], {
+    const first = preload === "" ? [] : ["--import", `data:text/javascript,${encodeURIComponent(preload)}`];
+    const child = spawn(process.execPath, [...first, script, ...words], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -73,14 +73,7 @@ export class CommandLine {
     child.stderr.on("data", (text) => {
       stderr += text;
     });
-    const finished = new Promise<FinishedRun>((resolve) =>
-      child.once("close", (code) => resolve({ code, stdout, stderr })),
-    );
-    return { child, finished };
-  }
-
-  run(...words: readonly string[]): Promise<FinishedRun> {
-    return this.start(words).finished;
+    return new Promise((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
   }
 
   async dispose(): Promise<void> {
