@@ -1,5 +1,6 @@
 import { InputError } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
+import { CyclicLR } from "./cyclic.js";
 import { OneCycleLR } from "./one-cycle.js";
 import { ReduceLROnPlateau } from "./plateau.js";
 import { LearningRateSchedule, type ScheduledOptimizer, type ScheduledValues } from "./schedule.js";
@@ -35,9 +36,12 @@ export class ChainedScheduler extends LearningRateSchedule {
     if (!Array.isArray(schedules) || !schedules.every((each) => each instanceof LearningRateSchedule))
       throw new InputError("ChainedScheduler: expected an array of schedules, got something else");
     if (schedules.length === 0) throw new InputError("ChainedScheduler: expected schedules, got none");
-    if (schedules.some((each) => each instanceof OneCycleLR || each instanceof ReduceLROnPlateau))
+    const [name] = Object.entries({ CyclicLR, OneCycleLR, ReduceLROnPlateau }).find(([, Kind]) =>
+      schedules.some((each) => each instanceof Kind),
+    ) ?? [undefined];
+    if (name !== undefined)
       throw new InputError(
-        "ChainedScheduler: expected schedules that are factors of the initial rate, got OneCycleLR or ReduceLROnPlateau; use them alone",
+        `ChainedScheduler: expected schedules that are factors of the initial rate, got ${name}; use it alone`,
       );
     this.#schedules = [...schedules];
     this.chains = schedules.every((each) => each.chains);

@@ -4,6 +4,7 @@ export {
   CosineAnnealingWarmRestarts,
   type CosineAnnealingWarmRestartsOptions,
 } from "./cosine-restarts.js";
+export { CyclicLR, type CyclicLrOptions } from "./cyclic.js";
 export {
   ConstantLR,
   type ConstantLrOptions,
@@ -18,6 +19,7 @@ export {
 } from "./decay.js";
 export { LinearLR, type LinearLrOptions } from "./linear.js";
 export { MultiStepLR, type MultiStepLrOptions } from "./multi-step.js";
+export { MultiplicativeLR, type MultiplicativeLrOptions } from "./multiplicative.js";
 export { OneCycleLR, type OneCycleLrOptions } from "./one-cycle.js";
 export {
   ReduceLROnPlateau,

@@ -1,11 +1,11 @@
 import { InputError } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
+import { assertMomentum } from "./cycles.js";
 import {
   assertCount,
   assertRate,
   LearningRateSchedule,
   type ScheduledOptimizer,
-  type ScheduledOptions,
   type ScheduledValues,
 } from "./schedule.js";
 
@@ -101,7 +101,7 @@ export class OneCycleLR extends LearningRateSchedule {
     if (this.#max.length !== optimizer.groups.length)
       throw new InputError(`OneCycleLR: expected ${optimizer.groups.length} rates, got ${this.#max.length}`);
     for (const rate of this.#max) assertRate("OneCycleLR", "maxLearningRate", rate);
-    if (cycleMomentum) assertMomentum(optimizer);
+    if (cycleMomentum) assertMomentum("OneCycleLR", optimizer);
     const first = (max: number): number => max / divisor;
     const last = (max: number): number => first(max) / finalDivisor;
     const rise: Phase = {
@@ -153,15 +153,5 @@ export class OneCycleLR extends LearningRateSchedule {
   #between([from, to]: readonly [number, number], share: number): number {
     if (!this.#cosine) return (to - from) * share + from;
     return to + ((from - to) / 2) * (Math.cos(Math.PI * share) + 1);
-  }
-}
-
-function assertMomentum(optimizer: ScheduledOptimizer): void {
-  for (const { options } of optimizer.groups) {
-    const { momentum, betas } = options as ScheduledOptions;
-    if (betas === undefined && !(momentum !== undefined && momentum > 0))
-      throw new InputError(
-        "OneCycleLR: expected an optimizer with momentum or betas, got one without; set cycleMomentum to false",
-      );
   }
 }
