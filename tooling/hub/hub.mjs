@@ -9,9 +9,12 @@
  * @typedef {{ text?: string, size?: number, seed?: number, large?: boolean }} File Text, or `size` bytes by `seed`.
  * @typedef {{
  *   on: "info" | "file" | "cdn", file?: string, times?: number, status?: number, headers?: Record<string, string>,
- *   body?: string, truncateAt?: number, stallAt?: number, corruptAt?: number, extraBytes?: number,
- *   ignoreRange?: boolean, slowMilliseconds?: number, location?: string, isDropped?: boolean,
- * }} Fault What goes wrong at the next `times` requests (default 1) of a kind.
+ *   body?: string, truncateAt?: number, lingerMilliseconds?: number, stallAt?: number, trickleAt?: number,
+ *   corruptAt?: number, extraBytes?: number, ignoreRange?: boolean, slowMilliseconds?: number, location?: string,
+ *   isDropped?: boolean,
+ * }} Fault What goes wrong at the next `times` requests (default 1) of a kind: `truncateAt` breaks the connection after so
+ *   many bytes and `lingerMilliseconds` (default 300), `stallAt` says no more, `trickleAt` sends byte by byte for ever, so
+ *   that a client of any speed is in mid-download and learns of it.
  * @typedef {{
  *   commit: string, files: Record<string, File>, revisions?: Record<string, string>, token?: string, faults?: Fault[],
  *   siblings?: unknown, hasNoDetails?: boolean,
@@ -31,6 +34,8 @@ const CORS = {
   "cache-control": "no-store",
 };
 const PIECE_BYTES = 64 * 1024;
+/** More than what lies between two words of progress. */
+const TRICKLE_MILLISECONDS = 120;
 
 /** Bytes that no compression and no repetition makes alike. */
 function contentOf({ text, size = 0, seed = 1 }) {
@@ -92,14 +97,24 @@ async function sendBytes(request, response, bytes, headers, fault = {}) {
     response.end();
     return;
   }
-  const stop = Math.min(fault.truncateAt ?? content.length, fault.stallAt ?? content.length);
+  const stop = Math.min(
+    content.length,
+    fault.truncateAt ?? fault.stallAt ?? fault.trickleAt ?? content.length,
+  );
   for (let offset = 0; offset < stop && !response.destroyed; offset += PIECE_BYTES) {
     response.write(content.subarray(offset, Math.min(stop, offset + PIECE_BYTES)));
     if (fault.slowMilliseconds !== undefined) await pause(fault.slowMilliseconds);
   }
   if (fault.stallAt !== undefined) return;
+  if (fault.trickleAt !== undefined)
+    for (let offset = stop; offset < content.length && !response.destroyed; offset++) {
+      response.write(content.subarray(offset, offset + 1));
+      await pause(TRICKLE_MILLISECONDS);
+    }
   // an error makes a client's stream drop what was not taken from it yet: time to take it
-  if (fault.truncateAt !== undefined) response.write("", () => setTimeout(() => response.destroy(), 300));
+  const { lingerMilliseconds = 300 } = fault;
+  if (fault.truncateAt !== undefined)
+    response.write("", () => setTimeout(() => response.destroy(), lingerMilliseconds));
   else response.end();
 }
 

@@ -23,7 +23,9 @@ export interface TestFault {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly truncateAt?: number;
+  readonly lingerMilliseconds?: number;
   readonly stallAt?: number;
+  readonly trickleAt?: number;
   readonly corruptAt?: number;
   readonly extraBytes?: number;
   readonly ignoreRange?: boolean;

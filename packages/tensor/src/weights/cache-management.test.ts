@@ -102,7 +102,7 @@ describe.each(KINDS)("the cache in %s", (cache) => {
   it("loses interrupted downloads", async () => {
     const id = await putRepository({
       files: { m: { size: 500_000, large: true } },
-      faults: [{ on: "cdn", slowMilliseconds: 30 }],
+      faults: [{ on: "cdn", trickleAt: 200_000 }],
     });
     const controller = new AbortController();
     const files = await openModelFiles(id, { ...place, endpoint: testHubUrl(), token: false });

@@ -105,7 +105,7 @@ describe("the cache on disk", () => {
   it("loses nothing to kill -9 and goes on where it was", async () => {
     const id = await putRepository({
       files: { done: { text: "whole" }, m: LARGE },
-      faults: [{ on: "cdn", slowMilliseconds: 20 }],
+      faults: [{ on: "cdn", trickleAt: 2_000_000 }],
     });
     await (await openModelFiles(id, place)).open("done");
     const killed = await runInNode(
@@ -150,7 +150,7 @@ describe("the cache on disk", () => {
     const first = files.open("m", {
       onProgress({ loadedBytes }) {
         // as on a file system whose locks do not hold
-        if (loadedBytes > 0) void rm(locks, { recursive: true, force: true });
+        if (loadedBytes > 0) void rm(locks, { recursive: true, force: true }).catch(() => undefined);
       },
     });
     const second = runInNode(program(id));
@@ -247,7 +247,7 @@ describe("what the hub answers in Node", () => {
     };
     const url = new URL(`${testHubUrl()}/${id}/resolve/main/m`);
     await download(
-      { file: "m", url, size: LARGE.size, checksum: checksum!, idleSeconds: 0.3, backoffSeconds: 0.01 },
+      { file: "m", url, size: LARGE.size, checksum: checksum!, idleSeconds: 1, backoffSeconds: 0.01 },
       partial,
     );
     expect(Buffer.compare(content, await trueBytes(id, "m"))).toBe(0);
@@ -270,7 +270,7 @@ describe("an abort", () => {
       if (round >= 10) setTimeout(() => controller.abort(new Error("enough")), round - 10);
       await expect(opening).rejects.toThrow("enough");
     }
-  }, 30_000);
+  });
 });
 
 describe("the usual environment variables", () => {

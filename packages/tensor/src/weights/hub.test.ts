@@ -160,9 +160,9 @@ describe.each(KINDS)("openModelFiles of a hub, kept in %s", (cache) => {
     const id = await putRepository({
       files: { m: LARGE },
       faults: [
-        { on: "cdn", truncateAt: 200_000 },
+        { on: "cdn", truncateAt: 200_000, lingerMilliseconds: 1500 },
         { on: "cdn", status: 503, headers: { "retry-after": "0" } },
-        { on: "cdn", truncateAt: 100_000 },
+        { on: "cdn", truncateAt: 100_000, lingerMilliseconds: 1500 },
       ],
     });
     const files = await openModelFiles(id, place);
@@ -213,7 +213,7 @@ describe.each(KINDS)("openModelFiles of a hub, kept in %s", (cache) => {
     const id = await putRepository({
       files: { m: LARGE },
       faults: [
-        { on: "cdn", truncateAt: 200_000 },
+        { on: "cdn", truncateAt: 200_000, lingerMilliseconds: 1500 },
         { on: "cdn", headers: { etag: '"another"' } },
       ],
     });
@@ -230,7 +230,7 @@ describe.each(KINDS)("openModelFiles of a hub, kept in %s", (cache) => {
   });
 
   it("stops at an abort, keeps what came, and goes on from there", async () => {
-    const id = await putRepository({ files: { m: LARGE }, faults: [{ on: "cdn", slowMilliseconds: 30 }] });
+    const id = await putRepository({ files: { m: LARGE }, faults: [{ on: "cdn", trickleAt: 300_000 }] });
     const files = await openModelFiles(id, place);
     const controller = new AbortController();
     const opening = files.open("m", {
