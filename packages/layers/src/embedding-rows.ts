@@ -45,14 +45,14 @@ export function gatherRows(
   return where(isPadding, stopGradient(scaled), scaled);
 }
 
-/** How often each id occurs. @returns `[rows, 1]` */
-function countIds(table: Tensor, ids: Tensor): Tensor {
-  return indexAdd(zeros([table.shape[0], 1]), reshape(ids, [ids.size]), zeros([ids.size, 1], "float32", 1));
+/** How often each id below `rows` occurs. @returns `[rows, 1]` */
+function countIds(rows: number, ids: Tensor): Tensor {
+  return indexAdd(zeros([rows, 1]), reshape(ids, [ids.size]), zeros([ids.size, 1], "float32", 1));
 }
 
 /** One by the number of places where the same id stands. @returns `[..., 1]` */
 function shares(table: Tensor, ids: Tensor): Tensor {
-  return div(1, gather(countIds(table, ids), ids));
+  return div(1, gather(countIds(table.shape[0], ids), ids));
 }
 
 /** `x` itself, with a gradient times `factor`. */
@@ -71,10 +71,16 @@ export interface NormLimit {
 
 /**
  * Shortens the rows of these ids in place, `row · maxNorm / (‖row‖ + 1e-7)` where the norm is above: PyTorch's number.
+ * @param table `[rows, dim]`; with `rowAxis` 1 `[dim, rows]`
  * @param ids `[...]` int32
  * @throws InputError for a table that is computed or of few bits, or that was used before in the gradient being recorded.
  */
-export function limitRows(table: Parameter, ids: Tensor, { maxNorm, normType }: NormLimit): void {
+export function limitRows(
+  table: Parameter,
+  ids: Tensor,
+  { maxNorm, normType }: NormLimit,
+  rowAxis: 0 | 1 = 0,
+): void {
   if (table.derived)
     throw new InputError(
       "expected a stored float32 table for maxNorm, got one that is computed or quantized; leave maxNorm out",
@@ -90,8 +96,9 @@ export function limitRows(table: Parameter, ids: Tensor, { maxNorm, normType }: 
   };
   noGrad(() =>
     tidy(() => {
-      const lengths = norm(before, { order: normType, axes: 1, keepDims: true }); // [rows, 1]
-      const exceeds = logicalAnd(greater(countIds(before, ids), 0), greater(lengths, maxNorm));
+      const lengths = norm(before, { order: normType, axes: 1 - rowAxis, keepDims: true }); // [rows, 1]
+      const counts = reshape(countIds(before.shape[rowAxis], ids), lengths.shape); // [rows, 1]
+      const exceeds = logicalAnd(greater(counts, 0), greater(lengths, maxNorm));
       const shortened = mul(before, div(maxNorm, add(lengths, 1e-7)));
       // in place, so that a gradient with respect to the table still finds it
       sgdUpdate(target, where(exceeds, sub(before, shortened), 0), { learningRate: 1 });

@@ -23,7 +23,7 @@ import { Conv2d } from "../conv.js";
 import { Conv1d, Conv3d } from "../conv-nd.js";
 import { dropout } from "../dropout.js";
 import { Embedding } from "../embedding.js";
-import { gatherRows } from "../embedding-rows.js";
+import { gatherRows, limitRows } from "../embedding-rows.js";
 import { constant, fanInUniform, normal } from "../initializers.js";
 import type { Linear } from "../linear.js";
 import { Module } from "../module.js";
@@ -284,7 +284,10 @@ export class ConvLora extends TwoFactorAdapter {
   }
 }
 
-/** LoRA of a table. Parameters: `lora_embedding_A` `[rank, numEmbeddings]` (zeros), `lora_embedding_B` `[embeddingDim, rank]`. */
+/**
+ * LoRA of a table, whose `maxNorm` and `scaleGradByFreq` are those of the adapter's rows too. Parameters:
+ * `lora_embedding_A` `[rank, numEmbeddings]` (zeros), `lora_embedding_B` `[embeddingDim, rank]`.
+ */
 export class EmbeddingLora extends LoraAdapter {
   static override readonly checkpointNames: Readonly<Record<string, string>> = {
     downWeight: "lora_embedding_A",
@@ -313,7 +316,11 @@ export class EmbeddingLora extends LoraAdapter {
    * @returns `[..., embeddingDim]`
    */
   protected forward(ids: Tensor, output: Tensor): Tensor {
-    const rows = gatherRows(transpose(this.downWeight.value), ids, this.#base.paddingIdx); // [..., rank]
+    const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq } = this.#base;
+    // the options of the table are those of the adapter's own rows, as in PEFT
+    if (maxNorm !== undefined) limitRows(this.downWeight, ids, { maxNorm, normType }, 1);
+    const table = transpose(this.downWeight.value); // [numEmbeddings, rank]
+    const rows = gatherRows(table, ids, paddingIdx, { scaleGradByFreq }); // [..., rank]
     const change = mul(linear(rows, this.upWeight.value), this.scaling); // [..., embeddingDim]
     if (this.magnitude === undefined) return add(output, change);
     return mul(add(output, change), this.magnitudeFactor());

@@ -23,6 +23,7 @@ import {
   Conv2d,
   Conv3d,
   Embedding,
+  type EmbeddingOptions,
   Linear,
   loadAdapter,
   Module,
@@ -42,10 +43,14 @@ const fixture = await loadLayerFixture("lora");
 
 /** As in tooling/fixtures/layers/lora.py. */
 class Text extends Module<[ids: Tensor], Tensor> {
-  readonly table = new Embedding(7, 4, { paddingIdx: 0 });
+  readonly table: Embedding;
   readonly conv = new Conv1d(4, 6, 3, { padding: 1 });
   readonly body = new Linear(6, 5);
   readonly head = new Linear(5, 3);
+  constructor(limits: EmbeddingOptions = {}) {
+    super();
+    this.table = new Embedding(7, 4, { paddingIdx: 0, ...limits });
+  }
   protected forward(ids: Tensor): Tensor {
     return this.head.call(tanh(this.body.call(tanh(this.conv.call(this.table.call(ids))))));
   }
@@ -67,7 +72,8 @@ function entriesOf(from: Fixture, prefix: string): Map<string, StateEntry> {
 }
 
 function baseModel(name: string): AnyModule {
-  const model = name.startsWith("images") ? new Image() : new Text();
+  const limits = name === "limited" ? { maxNorm: 0.5, normType: 1, scaleGradByFreq: true } : {};
+  const model = name.startsWith("images") ? new Image() : new Text(limits);
   model.loadStateDict(entriesOf(fixture, `${name}/base/`));
   return model as AnyModule;
 }
@@ -92,7 +98,7 @@ function inCheckpointLayout(gradient: Tensor, { checkpointPermutation }: Paramet
 }
 
 describeEachDevice("LoRA", () => {
-  for (const name of ["lora", "rslora", "dora", "pattern", "images", "images_dora"])
+  for (const name of ["lora", "rslora", "dora", "pattern", "images", "images_dora", "limited"])
     it(`${name}: what PEFT saved gives PEFT's outputs and gradients, and is saved as it was`, async () => {
       const model = baseModel(name);
       const inputs = inputsOf(name);
