@@ -38,6 +38,13 @@ const halves = { inputs: () => [normal(2, 6)], outputShapes: [[2, 3]], refuses: 
 const sequence = { inputs: () => [normal(2, 7, 4)], refuses: () => [zeros([2, 7, 3])] };
 const volume = { inputs: () => [normal(2, 3, 4, 5, 3)], refuses: () => [zeros([2, 3, 4, 5, 2])] };
 
+const pair = {
+  inputs: () => [normal(2, 3), normal(2, 3)],
+  outputShapes: [[2]],
+  refuses: () => [zeros([2, 3]), zeros([2, 2])],
+};
+const evenly = (count: number) => Array.from({ length: count }, (_, index) => index / count);
+
 const byAxes = [
   { ...sequence, shape: [2, 7, 4] },
   { ...image, shape: [2, 5, 6, 4] },
@@ -345,6 +352,47 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     refuses: () => [zeros([2, 5, 6, 3])],
   },
   AlphaDropout: { build: () => new layers.AlphaDropout(), ...any },
+  RReLU: { build: () => new layers.RReLU(), ...any },
+  Softmax2d: {
+    build: () => new layers.Softmax2d(),
+    ...image,
+    outputShapes: [[2, 5, 6, 4]],
+    refuses: flat,
+  },
+  CosineSimilarity: { build: () => new layers.CosineSimilarity(), ...pair },
+  PairwiseDistance: { build: () => new layers.PairwiseDistance(), ...pair },
+  Unfold: {
+    build: () => new layers.Unfold(3, { stride: 2 }),
+    ...image,
+    outputShapes: [[2, 4, 36]],
+    refuses: flat,
+  },
+  Fold: {
+    build: () => new layers.Fold([5, 6], 3, { stride: 2 }),
+    inputs: () => [normal(2, 4, 36)],
+    outputShapes: [[2, 5, 6, 4]],
+    refuses: () => [zeros([2, 5, 36])],
+  },
+  FractionalMaxPool2d: {
+    build: () => new layers.FractionalMaxPool2d(2, { outputSize: 3, randomSamples: evenly(2 * 4 * 2) }),
+    ...image,
+    outputShapes: [[2, 3, 3, 4]],
+    refuses: flat,
+  },
+  FractionalMaxPool3d: {
+    build: () =>
+      new layers.FractionalMaxPool3d(2, {
+        outputRatio: 0.5,
+        randomSamples: evenly(2 * 3 * 3),
+        returnIndices: true,
+      }),
+    ...volume,
+    outputShapes: [
+      [2, 1, 2, 2, 3],
+      [2, 1, 2, 2, 3],
+    ],
+    refuses: flat,
+  },
   ChannelShuffle: {
     build: () => new layers.ChannelShuffle(2),
     ...image,

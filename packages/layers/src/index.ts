@@ -22,11 +22,13 @@ export {
   type ConvTransposeModuleOptions,
 } from "./conv-transpose.js";
 export * from "./depthwise-separable.js";
+export * from "./distances.js";
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
 export * from "./explain/index.js";
 export * from "./flatten.js";
+export * from "./fold.js";
 export {
   type ChannelStatistics,
   type ConvNormActivationOptions,
@@ -34,6 +36,7 @@ export {
   type FoldableNorm,
   type FoldedActivation,
 } from "./folding.js";
+export * from "./fractional-max-pooling.js";
 export * from "./gated.js";
 export * from "./group-norm.js";
 export * from "./grouped-query-attention.js";
@@ -78,6 +81,7 @@ export {
 export type { RecurrentCallOptions, RecurrentOptions, RecurrentResult } from "./recurrent/recurrent.js";
 export { type RecurrentNonlinearity, RNN, type RNNOptions } from "./recurrent/rnn.js";
 export type { LongRopeScaling, RotaryScaling, YarnScaling } from "./rotary-scaling.js";
+export * from "./rrelu.js";
 export * from "./shrinking-activations.js";
 export type { LoadOptions, LoadReport, StateDict, StateEntry } from "./state-dict.js";
 export * from "./state-space.js";

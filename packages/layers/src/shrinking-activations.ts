@@ -13,8 +13,9 @@ import {
   where,
 } from "@ai/tensor";
 import type { SoftmaxOptions } from "./activations.js";
-import { assertTensor } from "./checks.js";
+import { assertShape, assertTensor } from "./checks.js";
 import { Module } from "./module.js";
+import { axesOf } from "./pooling.js";
 import { assertOptionNames } from "./training/option-names.js";
 
 /** `x / (1 + |x|)`. */
@@ -136,5 +137,18 @@ export class Softmin extends Module<[x: Tensor], Tensor> {
   protected forward(x: Tensor): Tensor {
     assertTensor(x);
     return softmax(mul(x, -1), { axis: this.axis });
+  }
+}
+
+/** `exp(x) / Σ exp(x)` over the channels of each pixel. */
+export class Softmax2d extends Module<[x: Tensor], Tensor> {
+  /**
+   * @param x `[batch, height, width, channels]`
+   * @returns `[batch, height, width, channels]`, of each pixel positive with sum 1
+   * @throws ShapeError for another rank.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertShape(x, axesOf(2));
+    return softmax(x);
   }
 }
