@@ -142,9 +142,15 @@ async function readPreprocessing(
   return json === undefined ? usual : { mean: Number(json.mean), std: Number(json.std) };
 }
 
+/** Inputs that take their time: how many were begun, wait now, and waited at once at most. */
+export const slowInputs = { begun: 0, waiting: 0, most: 0 };
+
 /** Waits, or rejects with the signal's reason. */
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+  slowInputs.begun++;
+  slowInputs.waiting++;
+  slowInputs.most = Math.max(slowInputs.most, slowInputs.waiting);
+  return new Promise<void>((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer);
       reject(signal.reason);
@@ -155,6 +161,8 @@ function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
     }, milliseconds);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
+  }).finally(() => {
+    slowInputs.waiting--;
   });
 }
 

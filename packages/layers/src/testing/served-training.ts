@@ -23,8 +23,8 @@ export interface TinyTrainingOptions {
   readonly device: DeviceName;
   /** Of checkpoints; none are saved without. */
   readonly folder?: string;
-  /** Milliseconds that each step takes longer. */
-  readonly delay?: number;
+  /** The run waits after this step until `release` is called. */
+  readonly holdAfter?: number;
   readonly fails?: "making" | "layer" | "tensor";
   /** Data that never comes. */
   readonly stuck?: boolean;
@@ -35,12 +35,13 @@ export type TinyTrainingMethods = {
   classify(points: number[][]): Promise<number[]>;
   broken(argument: null): never;
   tensors(argument: null): number;
+  release(argument: null): void;
 };
 
 /** What the tests of `connectTraining` train: the tiny run, with all that has a state. */
 export async function serveTinyTraining(): Promise<void> {
   await serveTraining(async ({ options, send }: TrainingContext<TinyTrainingOptions>) => {
-    const { device, folder, delay = 0, fails, stuck = false } = options;
+    const { device, folder, holdAfter, fails, stuck = false } = options;
     send({ text: "getting ready" });
     if (fails === "making") throw new InputError("data: expected a file, got none");
     await useDevice(device);
@@ -48,16 +49,20 @@ export async function serveTinyTraining(): Promise<void> {
       computeLoss: (_, model) => model.call(zeros([1, 3])),
     };
     const run = makeRun(fails === "layer" ? { loss: undefined as never, ...wrong } : {});
-    const slow: TrainingCallback = {
-      name: "slow",
-      onStepEnd: () => new Promise<void>((resolve) => setTimeout(resolve, delay)),
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const hold: TrainingCallback = {
+      name: "hold",
+      onStepEnd: ({ trainer }) => (trainer.step === holdAfter ? released : undefined),
     };
     const never = new DataLoader<Tensor[], Pair>({ length: 9, get: () => new Promise(() => undefined) });
     return {
       trainer: run.trainer,
       loader: stuck ? never : run.loader,
       validation: stuck ? never : run.validation,
-      callbacks: delay > 0 ? [slow] : [],
+      callbacks: [hold],
       ...(folder === undefined ? {} : { checkpoints: { folder, everySteps: 2 } }),
       methods: {
         classify: async (points: number[][]) => {
@@ -72,6 +77,7 @@ export async function serveTinyTraining(): Promise<void> {
           return points.map((_, row) => (values[2 * row + 1] > values[2 * row] ? 1 : 0));
         },
         tensors: () => memory().numTensors,
+        release: () => release(),
         broken: () => {
           throw new RangeError("no such class");
         },

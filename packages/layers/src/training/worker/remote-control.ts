@@ -107,9 +107,14 @@ export class RemoteControl implements TrainingCallback {
 
   async onFitEnd(end: FitEnd, run: TrainingRun): Promise<void> {
     this.#flush(run);
+    await this.end();
+    if (end.outcome === "finished" || end.outcome === "stopped") await this.#onEnd(end);
+  }
+
+  /** No step comes any more, perhaps because none ever did: what waited for one is done now. */
+  async end(): Promise<void> {
     this.#hasEnded = true;
     await this.#runErrands();
-    if (end.outcome === "finished" || end.outcome === "stopped") await this.#onEnd(end);
   }
 
   async #runErrands(): Promise<void> {

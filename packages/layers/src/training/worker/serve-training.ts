@@ -274,6 +274,7 @@ class TrainingServer<Batch, Model extends TrainableModel> {
       return { outcome, ...(reason === undefined ? {} : { reason }), step, epoch };
     } finally {
       this.#running = undefined;
+      await control.end(); // an estimate that fails ends the run before its callbacks hear of it
     }
   }
 
