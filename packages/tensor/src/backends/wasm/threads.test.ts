@@ -95,7 +95,7 @@ function failure(run: (attempt: number) => unknown): KernelError | undefined {
 
 /** Waits until workers that were lost have been replaced. */
 async function untilThreads(runtime: WasmRuntime, count: number): Promise<void> {
-  for (let attempt = 0; runtime.pool.threads !== count && attempt < 500; attempt++)
+  for (let attempt = 0; runtime.pool.threads !== count && attempt < 3000; attempt++)
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(runtime.pool.threads).toBe(count);
 }
@@ -105,18 +105,35 @@ describe.skipIf(!canShare)("a lost worker", () => {
   it.skipIf(!isNode)(
     "that is killed while it holds a task ends in a KernelError, and the engine goes on",
     async () => {
-      const runtime = await runtimeWith(2);
-      const expected = multiplyLong(runtime);
+      // a worker may end its task before its end comes: then nobody misses it, and another runtime is tried
+      const killed = async (): Promise<{
+        runtime: WasmRuntime;
+        expected: Int32Array;
+        error: KernelError;
+      }> => {
+        for (let turn = 0; turn < 20; turn++) {
+          const runtime = await runtimeWith(2);
+          const expected = multiplyLong(runtime);
+          const { pool } = runtime;
+          pool.stallMilliseconds = 500;
+          const { workers } = pool as unknown as {
+            workers: { handle: { terminate(): Promise<void> } }[];
+          };
+          // the kernels call the watch while they wait for the worker's part
+          const watch = vi.spyOn(pool, "watch").mockImplementationOnce(() => {
+            void workers[0].handle.terminate();
+          });
+          const error = failure(() => {
+            if (watch.mock.calls.length === 0) multiplyLong(runtime);
+          });
+          pool.stallMilliseconds = 20_000;
+          if (error !== undefined) return { runtime, expected, error };
+        }
+        throw new Error("no worker was killed in its task in 20 runtimes");
+      };
+      const { runtime, expected, error } = await killed();
       const { pool } = runtime;
-      pool.stallMilliseconds = 500;
-      const { workers } = pool as unknown as { workers: { handle: { terminate(): Promise<void> } }[] };
-      // the kernels call the watch while they wait for the worker's part
-      const watch = vi.spyOn(pool, "watch").mockImplementationOnce(() => {
-        void workers[0].handle.terminate();
-      });
-      const error = failure(() => multiplyLong(runtime));
-      expect(watch).toHaveBeenCalled();
-      expect(error?.message).toMatch(/a worker thread has not answered for \d+ ms/);
+      expect(error.message).toMatch(/a worker thread has not answered for \d+ ms/);
       expect(pool.threads).toBe(1);
       // nobody knows yet that the worker is gone
       expect(() => multiplyLong(runtime)).toThrow(/await before the next operation/);
