@@ -241,7 +241,7 @@ describe.each([
     const attempt = async (): Promise<unknown> => (await open(bytes)).hosts();
     await expect(attempt()).rejects.toThrow(message);
     await expect(attempt()).rejects.toThrow(WeightsError);
-    expect(performance.now() - start).toBeLessThan(4000);
+    expect(performance.now() - start).toBeLessThan(30_000);
     expect(({} as { polluted?: unknown }).polluted).toBe(undefined);
   });
 });

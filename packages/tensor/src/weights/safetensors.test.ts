@@ -208,7 +208,7 @@ describe("parseSafetensors", () => {
     expect(() => parseSafetensors(fileOf(`{"${"\\n".repeat(long)}`))).toThrow(/string without end/);
     expect(() => parseSafetensors(fileOf(`{"x":${"1".repeat(long)}}`))).toThrow(WeightsError);
     expect(parseSafetensors(fileOf(`{}${" ".repeat(long)}`)).tensors.size).toBe(0);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(30_000);
   });
 
   it("reads tensors that are not aligned, in any order, with fields of later versions", async () => {

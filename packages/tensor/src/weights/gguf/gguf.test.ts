@@ -234,7 +234,7 @@ describe("readGguf", () => {
     const start = performance.now();
     for (let length = 0; length < end; length += 97)
       await expect(readGguf(whole.slice(0, length))).rejects.toThrow(WeightsError);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(30_000);
   });
 
   it("names a type without dequantisation, an unknown tensor, and stops at an abort", async () => {
