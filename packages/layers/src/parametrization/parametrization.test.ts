@@ -22,6 +22,11 @@ import { expectLikeTorch, type LayerCase, loadLayerFixture, storedState } from "
 const CASES: readonly LayerCase[] = [
   { name: "weight_norm_linear", build: () => weightNorm(new layers.Linear(4, 3)) },
   { name: "weight_norm_linear_whole", build: () => weightNorm(new layers.Linear(4, 3), { dim: null }) },
+  { name: "weight_norm_linear_minus_one", build: () => weightNorm(new layers.Linear(4, 3), { dim: -1 }) },
+  {
+    name: "weight_norm_conv1d_minus_two",
+    build: () => weightNorm(new layers.Conv1d(2, 3, 3), { dim: -2 }),
+  },
   { name: "weight_norm_conv2d", build: () => weightNorm(new layers.Conv2d(2, 3, [2, 3])) },
   {
     name: "weight_norm_conv2d_axis",
@@ -159,7 +164,7 @@ describeEachDevice("parametrizations", () => {
     expect(() => weightNorm(new layers.ReLU())).toThrow(
       /expected a parameter of the module itself, got "weight"/,
     );
-    expect(() => weightNorm(new layers.Linear(3, 2), { dim: 2 })).toThrow(/dim in \[0, 2\) or null/);
+    expect(() => weightNorm(new layers.Linear(3, 2), { dim: 2 })).toThrow(/dim in \[-2, 2\) or null/);
     expect(() => spectralNorm(new layers.Linear(3, 2), { numPowerIterations: 0 })).toThrow(
       /numPowerIterations/,
     );

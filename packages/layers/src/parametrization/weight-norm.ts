@@ -5,11 +5,17 @@ import { assertOptionNames } from "../training/option-names.js";
 import { Parametrization } from "./computed-parameter.js";
 import { parametrize } from "./parametrize.js";
 
+/** The dim by which PyTorch means one norm of all, as by None. */
+const WHOLE = -1;
+
 /** Options of {@link weightNorm}. */
 export interface WeightNormOptions {
   /** The parameter, by its name in checkpoints. Default `"weight"`. */
   readonly name?: string;
-  /** Axis in PyTorch's layout that keeps a norm of its own for each index; null takes one norm of all. Default 0: one an output. */
+  /**
+   * Axis in PyTorch's layout that keeps a norm of its own for each index. Default 0: one an output. null takes one norm of
+   * all, and so does −1, as in PyTorch; from −2 on negative ones count from the end.
+   */
   readonly dim?: number | null;
 }
 
@@ -62,9 +68,10 @@ export function weightNorm<Layer extends AnyModule>(layer: Layer, options: Weigh
   const { name = "weight", dim = 0 } = options;
   parametrize("weightNorm", layer, name, (weight) => {
     const rank = weight.shape.length;
-    if (dim !== null && !(Number.isInteger(dim) && dim >= 0 && dim < rank))
-      throw new InputError(`weightNorm: expected dim in [0, ${rank}) or null, got ${dim}`);
-    return new WeightNorm(weight, dim);
+    if (dim === null || dim === WHOLE) return new WeightNorm(weight, null);
+    if (!(Number.isInteger(dim) && dim >= -rank && dim < rank))
+      throw new InputError(`weightNorm: expected dim in [${-rank}, ${rank}) or null, got ${dim}`);
+    return new WeightNorm(weight, dim < 0 ? dim + rank : dim);
   });
   return layer;
 }
