@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { bundledWorkers } from "./tooling/bundled-workers.js";
 import { CHROMIUM_FLAGS, findChromium } from "./tooling/chromium.mjs";
 import { LongestFirst } from "./tooling/longest-first.js";
 
@@ -78,8 +79,8 @@ const ON_WEBGPU_IN_CHROMIUM = [
   "packages/vision/src/tasks/image-classification.test.ts",
 ];
 
-/** A software GPU compiles each shader for tens of milliseconds, more on a busy machine. */
-const TIMEOUTS = { testTimeout: 120_000, hookTimeout: 120_000 };
+/** Ends what hangs: the longest tests take half a minute, on a busy machine four times as long. */
+const TIMEOUTS = { testTimeout: 300_000, hookTimeout: 300_000 };
 
 /** A hub on loopback for the tests of downloads. */
 const globalSetup = [fileURLToPath(new URL("./tooling/hub/global-setup.mjs", import.meta.url))];
@@ -130,6 +131,7 @@ const chromiumProject = (
   { headers = {}, define = devices("wasm,webgpu"), include, exclude = [], isolate }: ChromiumOptions,
 ) => ({
   resolve: { alias },
+  plugins: [bundledWorkers()],
   define,
   server: { headers },
   test: {
@@ -144,7 +146,9 @@ const chromiumProject = (
       headless: true,
       screenshotFailures: false,
       instances: [{ browser: "chromium" as const }],
-      provider: playwright({ launchOptions: { executablePath: chromium, args: CHROMIUM_FLAGS } }),
+      provider: playwright({
+        launchOptions: { executablePath: chromium, args: CHROMIUM_FLAGS, timeout: 180_000 },
+      }),
     },
   },
 });

@@ -11,7 +11,7 @@ import { build } from "esbuild";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** `@ai/layers/tasks` → `packages/layers/src/tasks/index.ts` */
-const sources = {
+export const sources = {
   name: "sources",
   setup({ onResolve }) {
     onResolve({ filter: /^@ai\/\w+(\/\w+)?$/ }, ({ path }) => {
