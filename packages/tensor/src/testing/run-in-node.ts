@@ -16,7 +16,7 @@ export interface ChildResult {
 
 /** Options of {@link runInNode}. */
 export interface RunInNodeOptions {
-  /** Milliseconds until the child is killed; it then ends with a signal. Default 55 000. */
+  /** Milliseconds until the child is killed; it then ends with a signal. Default 240 000. */
   readonly timeoutMilliseconds?: number;
 }
 
@@ -26,7 +26,7 @@ export interface RunInNodeOptions {
  */
 export async function runInNode(
   code: string,
-  { timeoutMilliseconds = 55_000 }: RunInNodeOptions = {},
+  { timeoutMilliseconds = 240_000 }: RunInNodeOptions = {},
 ): Promise<ChildResult> {
   // under node_modules, so that the bundle finds the packages that this one depends on
   const file = join(packageFolder, `node_modules/.ai-tests/${crypto.randomUUID()}.mjs`);

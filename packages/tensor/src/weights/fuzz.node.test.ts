@@ -18,7 +18,7 @@ describe("damaged and hostile files", () => {
       expect(refused).toBeGreaterThan(FILES / 5);
       expect(refused).toBeLessThan(FILES);
     },
-    Math.max(120_000, FILES * 20),
+    Math.max(300_000, FILES * 20),
   );
 
   it("come again from their seed, and differ from each other", () => {

@@ -26,6 +26,8 @@ beforeAll(async () => {
     if (request.url?.startsWith("/picture")) response.end(bytes);
     else response.writeHead(404).end();
   });
+  // a process that was held up for the usual five seconds must not find its connection closed
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });

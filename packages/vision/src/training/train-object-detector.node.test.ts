@@ -41,7 +41,7 @@ const OPTIONS = {
   augment: <Sample>(sample: Sample) => sample,
 };
 
-it("learns to find squares, and describes its model", { timeout: 240_000 }, async () => {
+it("learns to find squares, and describes its model", async () => {
   const before = memory().numTensors;
   const trained = await trainObjectDetector(squares(32), { ...OPTIONS, epochs: 12, learningRate: 0.01 });
   const metrics = await trained.evaluate(squares(12));

@@ -12,7 +12,7 @@ describe("tfjs-core's published suite on wasm, with tfjs's own gradients", () =>
     ["threads", { threads: 3, shared: true, relaxedSimd: false }],
     ["relaxed", { threads: 3, shared: true, relaxedSimd: true }],
     ["unshared", { threads: 1, shared: false, relaxedSimd: false }],
-  ])("passes whole on the engine's form %s", { timeout: 300_000 }, async (form, engine) => {
+  ])("passes whole on the engine's form %s", { timeout: 600_000 }, async (form, engine) => {
     const { stdout } = await promisify(execFile)(process.execPath, [RUNNER, form], { maxBuffer: 2 ** 26 });
     const result = JSON.parse(stdout.trim().split("\n").at(-1)!);
     console.log(

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 describe("a long life on the CPU engine", () => {
-  it(`ends ${STEPS} training steps with the heap of the first hundred`, { timeout: 600_000 }, async () => {
+  it(`ends ${STEPS} training steps with the heap of the first hundred`, { timeout: 1_200_000 }, async () => {
     const x = fromValues(values(8 * 6), [8, 6], "float32");
     const y = fromValues(
       Int32Array.from({ length: 8 }, (_, i) => i % 3),
@@ -63,7 +63,7 @@ describe("a long life on the CPU engine", () => {
   });
 
   it(`ends ${INFERENCES} inferences of varying shapes with the heap of the first hundred`, {
-    timeout: 600_000,
+    timeout: 1_200_000,
   }, async () => {
     const filter = fromValues(values(3 * 3 * 2 * 5), [3, 3, 2, 5], "float32");
     const weight = fromValues(values(7 * 5), [7, 5], "float32");
