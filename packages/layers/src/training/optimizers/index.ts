@@ -9,6 +9,7 @@ export {
   RAdam,
   type RAdamOptions,
 } from "./adam-variants.js";
+export { ASGD, type AsgdOptions } from "./asgd.js";
 export {
   areFinite,
   type ClipGradNormOptions,
@@ -29,6 +30,7 @@ export {
   type UpdateContext,
 } from "./optimizer.js";
 export { RMSprop, type RmspropOptions } from "./rmsprop.js";
+export { Rprop, type RpropOptions } from "./rprop.js";
 export { SGD, type SgdOptions } from "./sgd.js";
 export {
   ExponentialMovingAverage,

