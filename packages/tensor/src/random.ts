@@ -2,12 +2,19 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { assertList, assertOptions } from "./arguments.js";
 import { assertReady } from "./device.js";
 import { InputError, ShapeError } from "./errors.js";
-import { bernoulliKernel, randomNormalKernel, randomUniformKernel } from "./ops/random-kernels.js";
+import {
+  bernoulliKernel,
+  randomIntegerKernel,
+  randomNormalKernel,
+  randomUniformKernel,
+} from "./ops/random-kernels.js";
 import { boxMuller, fillBlocks, streamOf, unitInterval, wordsFrom } from "./philox.js";
 import { formatShape, type Shape, sizeOf } from "./shape.js";
 import { fromValues } from "./tensor.js";
 
 const TWO_POW_32 = 2 ** 32;
+/** Words that a generator draws at once at most, where it gives them one by one. */
+const MOST_WORDS_AHEAD = 512;
 /** PyTorch's default seed: a run without `manualSeed` repeats itself, as there. */
 const DEFAULT_SEED = 67280421310721;
 
@@ -35,8 +42,9 @@ export class RandomGenerator {
   #seed = 0;
   #stream: [number, number] = [0, 0];
   #counter = 0;
-  readonly #block = new Uint32Array(4);
-  #blockIndex = -1;
+  /** Words drawn ahead, and the number of the first; more at a time while they are taken in order. */
+  #ahead = new Uint32Array(4);
+  #aheadFrom = Number.NaN;
 
   /** @throws InputError when `seed` is not an integer in [0, 2^53). */
   constructor(seed: number) {
@@ -76,7 +84,7 @@ export class RandomGenerator {
     this.#seed = seed;
     this.#stream = [stream[0], stream[1]];
     this.#counter = counter;
-    this.#blockIndex = -1;
+    this.#aheadFrom = Number.NaN;
   }
 
   /**
@@ -91,12 +99,19 @@ export class RandomGenerator {
 
   /** The next 32 random bits, as an unsigned integer. */
   word(): number {
-    const index = Math.floor(this.#counter / 4);
-    if (index !== this.#blockIndex) {
-      fillBlocks(index, { seed: this.#seed, stream: this.#stream }, this.#block);
-      this.#blockIndex = index;
-    }
-    return this.#block[this.#counter++ % 4];
+    const at = this.#counter++ - this.#aheadFrom;
+    return at >= 0 && at < this.#ahead.length ? this.#ahead[at] : this.#drawAhead(at === this.#ahead.length);
+  }
+
+  /** The word before the counter, and those behind it. */
+  #drawAhead(inOrder: boolean): number {
+    const { length } = this.#ahead;
+    const size = inOrder ? Math.min(2 * length, MOST_WORDS_AHEAD) : 4;
+    if (size !== length) this.#ahead = new Uint32Array(size);
+    const block = Math.floor((this.#counter - 1) / 4);
+    this.#aheadFrom = 4 * block;
+    fillBlocks(block, { seed: this.#seed, stream: this.#stream }, this.#ahead);
+    return this.#ahead[this.#counter - 1 - this.#aheadFrom];
   }
 
   /** The next `count` words at once: what `word()` would give one by one. @throws InputError for a count that is no integer of at least 0. */
@@ -143,7 +158,8 @@ export class RandomGenerator {
   permutation(length: number): Int32Array {
     if (!isCount(length) || length >= 2 ** 31)
       throw new InputError(`RandomGenerator.permutation: expected a length in [0, 2^31), got ${length}`);
-    const order = Int32Array.from({ length }, (_, index) => index);
+    const order = new Int32Array(length);
+    for (let index = 0; index < length; index++) order[index] = index;
     for (let last = length - 1; last > 0; last--) {
       const other = this.#below(last + 1);
       const held = order[last];
@@ -154,12 +170,20 @@ export class RandomGenerator {
   }
 
   #below(range: number): number {
-    const wide = range > TWO_POW_32;
-    const span = wide ? 2 ** 53 : TWO_POW_32;
-    const limit = span - (span % range);
+    if (range > TWO_POW_32) return this.#belowWide(range);
+    // a quotient of two such integers never rounds up to a whole number: this is the remainder, only faster
+    const limit = Math.floor(TWO_POW_32 / range) * range;
+    for (;;) {
+      const drawn = this.word();
+      if (drawn < limit) return drawn - Math.floor(drawn / range) * range;
+    }
+  }
+
+  #belowWide(range: number): number {
+    const limit = 2 ** 53 - (2 ** 53 % range);
     for (;;) {
       const low = this.word();
-      const drawn = wide ? (this.word() >>> 11) * TWO_POW_32 + low : low;
+      const drawn = (this.word() >>> 11) * TWO_POW_32 + low;
       if (drawn < limit) return drawn % range;
     }
   }
@@ -282,9 +306,7 @@ export function randomInteger(
   assertRange("randomInteger", min, max);
   if (min < -(2 ** 31) || max > 2 ** 31)
     throw new InputError(`randomInteger: expected bounds in [-2^31, 2^31], got ${min} and ${max}`);
-  const values = new Int32Array(sizeOf(shape));
-  for (let i = 0; i < values.length; i++) values[i] = generator.integer(min, max);
-  return fromValues(values, shape, "int32");
+  return randomIntegerKernel({}, { shape: [...shape], min, max, generator });
 }
 
 /**

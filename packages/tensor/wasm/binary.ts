@@ -1,3 +1,4 @@
+import { arcTangent2 } from "./arcs";
 import { scratch } from "./layout";
 import { floorDivide, power, remainder } from "./power";
 import { advance, axisLength, movedA, movedB, seek, strideA, strideB, walkLength } from "./strided";
@@ -27,6 +28,7 @@ const TANH_GRADIENT: i32 = 9;
 const POWER: i32 = 10;
 const FLOOR_DIVIDE: i32 = 11;
 const REMAINDER: i32 = 12;
+const ATAN2: i32 = 13;
 const EQUAL: i32 = 0;
 const NOT_EQUAL: i32 = 1;
 const LESS: i32 = 2;
@@ -62,6 +64,8 @@ function apply(operation: i32, a: v128, b: v128): v128 {
       return f32x4.mul(a, f32x4.mul(b, f32x4.sub(f32x4.splat(1), b)));
     case POWER:
       return power(a, b);
+    case ATAN2:
+      return arcTangent2(a, b);
     default: // TANH_GRADIENT, likewise
       return f32x4.mul(a, f32x4.sub(f32x4.splat(1), f32x4.mul(b, b)));
   }
@@ -128,6 +132,8 @@ function operate(operation: i32, a: usize, b: usize, output: usize, count: i32, 
       return run(SIGMOID_GRADIENT, a, b, output, count, moveA, moveB);
     case POWER:
       return run(POWER, a, b, output, count, moveA, moveB);
+    case ATAN2:
+      return run(ATAN2, a, b, output, count, moveA, moveB);
     case FLOOR_DIVIDE:
     case REMAINDER:
       return divide(operation, a, b, output, count, moveA, moveB);

@@ -26,7 +26,7 @@ export { argExtreme, argExtremeOfIntegers } from "./arg-extreme";
 export { argSort, sortBytes } from "./sort";
 export { cumulative } from "./cumulative";
 export { resample } from "./resample";
-export { reduceIntegers, reduceTruth, testFloats, logic, oneHot, flattenIndices } from "./integers";
+export { reduceIntegers, reduceTruth, testFloats, logic, oneHot, flattenIndices, selectTruth } from "./integers";
 export { maxPool, maxPoolCells, maxPoolGradient, averagePool, averagePoolGradient } from "./pool";
 export {
   layerNorm,
@@ -66,5 +66,5 @@ export { selectiveScanBytes, selectiveScanGradient } from "./selective-scan-grad
 export { unpackWeights, packWeights } from "./quantized";
 export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";
-export { bernoulli, randomUniform } from "./philox";
+export { bernoulli, randomIntegers, randomUniform } from "./philox";
 export { randomNormal } from "./random-normal";

@@ -10,6 +10,9 @@ const MAXIMUM: i32 = 4;
 const MINIMUM: i32 = 5;
 const POWER: i32 = 10;
 const FLOOR_DIVIDE: i32 = 11;
+// Those of wasm/unary.ts.
+const RELU: i32 = 0;
+const RELU6: i32 = 1;
 const NEG: i32 = 9;
 const ABS: i32 = 12;
 const CLIP: i32 = 19;
@@ -152,13 +155,15 @@ function unaryPart(from: i32, to: i32): void {
     let value: i32;
     if (operation == NEG) value = -x;
     else if (operation == ABS) value = x < 0 ? -x : x;
+    else if (operation == RELU) value = max(x, 0);
+    else if (operation == RELU6) value = min(max(x, 0), 6);
     else if (operation == CLIP) value = min(max(x, low), high);
     else value = <i32>(x > 0) - <i32>(x < 0);
     store<i32>(addressArgument(2) + f, value);
   }
 }
 
-/** `−x`, `|x|`, the sign of x, or x between `low` and `high`: the numbers are those of `unary`. */
+/** `−x`, `|x|`, the sign or positive part of x, or x between `low` and `high`: the numbers are those of `unary`. */
 export function integerUnary(operation: i32, x: usize, output: usize, count: i32, low: i32, high: i32): void {
   setArgument(0, operation);
   setArgument(1, x);

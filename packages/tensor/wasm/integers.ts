@@ -96,29 +96,115 @@ export function testFloats(operation: i32, x: usize, output: usize, count: i32):
   forRange(testPart, count, 64, 0.8);
 }
 
-// Logic on truth values.
+// Logic on truth values: false is below true.
 const AND: i32 = 0;
 const OR: i32 = 1;
+const NOT: i32 = 2;
+const EQUAL: i32 = 3;
+const NOT_EQUAL: i32 = 4;
+const LESS: i32 = 5;
+const LESS_EQUAL: i32 = 6;
+const GREATER: i32 = 7;
 
-function logicPart(from: i32, to: i32): void {
-  const operation = argument(0),
-    a = addressArgument(1),
-    b = addressArgument(2),
-    output = addressArgument(3);
-  for (let i = <usize>from; i < <usize>to; i++) {
-    const x = load<u8>(a + i) != 0,
-      y = load<u8>(b + i) != 0;
-    store<u8>(output + i, operation == AND ? x && y : operation == OR ? x || y : !x);
+/** Of 16 truth values, as masks. */
+// @ts-ignore: decorator
+@inline
+function combineTruth(operation: i32, x: v128, y: v128): v128 {
+  switch (operation) {
+    case AND:
+      return v128.and(x, y);
+    case OR:
+      return v128.or(x, y);
+    case NOT:
+      return v128.not(x);
+    case EQUAL:
+      return v128.not(v128.xor(x, y));
+    case NOT_EQUAL:
+      return v128.xor(x, y);
+    case LESS:
+      return v128.andnot(y, x);
+    case LESS_EQUAL:
+      return v128.or(y, v128.not(x));
+    case GREATER:
+      return v128.andnot(x, y);
+    default:
+      return v128.or(x, v128.not(y));
   }
 }
 
-/** `a` and `b`, `a` or `b`, not `a` of `count` truth values. */
+// @ts-ignore: decorator
+@inline
+function logicRun(operation: i32, from: i32, to: i32): void {
+  const a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3),
+    zero = i8x16.splat(0),
+    one = i8x16.splat(1);
+  let i = <usize>from;
+  for (; i + 16 <= <usize>to; i += 16) {
+    const x = i8x16.ne(v128.load(a + i), zero),
+      y = i8x16.ne(v128.load(b + i), zero);
+    v128.store(output + i, v128.and(combineTruth(operation, x, y), one));
+  }
+  for (; i < <usize>to; i++) {
+    const x = i8x16.ne(v128.load8_splat(a + i), zero),
+      y = i8x16.ne(v128.load8_splat(b + i), zero);
+    store<u8>(output + i, i8x16.extract_lane_u(v128.and(combineTruth(operation, x, y), one), 0));
+  }
+}
+
+function logicPart(from: i32, to: i32): void {
+  switch (argument(0)) {
+    case AND:
+      return logicRun(AND, from, to);
+    case OR:
+      return logicRun(OR, from, to);
+    case NOT:
+      return logicRun(NOT, from, to);
+    case EQUAL:
+      return logicRun(EQUAL, from, to);
+    case NOT_EQUAL:
+      return logicRun(NOT_EQUAL, from, to);
+    case LESS:
+      return logicRun(LESS, from, to);
+    case LESS_EQUAL:
+      return logicRun(LESS_EQUAL, from, to);
+    case GREATER:
+      return logicRun(GREATER, from, to);
+    default:
+      return logicRun(-1, from, to);
+  }
+}
+
+/** `a` and `b`, `a` or `b`, not `a`, or a comparison of `count` truth values. */
 export function logic(operation: i32, a: usize, b: usize, output: usize, count: i32): void {
   setArgument(0, operation);
   setArgument(1, a);
   setArgument(2, b);
   setArgument(3, output);
-  forRange(logicPart, count, 64, 0.8);
+  forRange(logicPart, count, 64, 0.1);
+}
+
+function selectTruthPart(from: i32, to: i32): void {
+  const condition = addressArgument(0),
+    a = addressArgument(1),
+    b = addressArgument(2),
+    output = addressArgument(3);
+  let i = <usize>from;
+  for (; i + 16 <= <usize>to; i += 16) {
+    const mask = i8x16.ne(v128.load(condition + i), i8x16.splat(0));
+    v128.store(output + i, v128.bitselect(v128.load(a + i), v128.load(b + i), mask));
+  }
+  for (; i < <usize>to; i++) store<u8>(output + i, load<u8>(load<u8>(condition + i) ? a + i : b + i));
+}
+
+/** `condition ? a : b` of `count` truth values. */
+export function selectTruth(condition: usize, a: usize, b: usize, output: usize, count: i32): void {
+  setArgument(0, condition);
+  setArgument(1, a);
+  setArgument(2, b);
+  setArgument(3, output);
+  forRange(selectTruthPart, count, 64, 0.1);
 }
 
 function oneHotPart(from: i32, to: i32): void {

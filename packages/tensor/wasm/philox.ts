@@ -244,3 +244,94 @@ export function randomUniform(
   setWide(MAX, reinterpret<u64>(maximum));
   forRange(uniformPart, count, 64, 3);
 }
+
+// Places of the arguments of random integers, beside those of the stream.
+const LOWEST: i32 = 7;
+const SPAN: i32 = 8;
+const LIMIT: i32 = 10;
+const REJECTED: i32 = 12;
+
+/** Two integers, as doubles: `lowest` and what a word leaves when it is divided by `span`. */
+// @ts-ignore: decorator
+@inline
+function remainders(words: v128, span: v128, lowest: v128): v128 {
+  // a quotient of two integers below 2³² never rounds up to a whole number
+  const quotient = f64x2.floor(f64x2.div(words, span));
+  return f64x2.add(lowest, f64x2.sub(words, f64x2.mul(quotient, span)));
+}
+
+/** @returns whether a word was at or above the limit. */
+function integersRun(words: usize, output: usize, count: i32): bool {
+  const span = f64x2.splat(doubleArgument(SPAN)),
+    limit = f64x2.splat(doubleArgument(LIMIT)),
+    lowest = f64x2.splat(<f64>argument(LOWEST));
+  let rejected = f64x2.splat(0);
+  for (let i = 0; i < count; i += 2) {
+    const offset = <usize>i << 2,
+      bits = v128.load_zero<u64>(words + offset),
+      drawn = f64x2.convert_low_i32x4_u(i + 1 < count ? bits : v128.and(bits, i64x2.splat(0xffffffff)));
+    rejected = v128.or(rejected, f64x2.ge(drawn, limit));
+    const result = i32x4.trunc_sat_f64x2_s_zero(remainders(drawn, span, lowest));
+    if (i + 1 < count) store<u64>(output + offset, i64x2.extract_lane(result, 0));
+    else store<i32>(output + offset, i32x4.extract_lane(result, 0));
+  }
+  return v128.any_true(rejected);
+}
+
+function integersPart(from: i32, to: i32): void {
+  for (; from < to; from += BATCH) {
+    const count = min(BATCH, to - from);
+    // every thread that writes here writes the same
+    if (integersRun(draw(from, count), addressArgument(OUTPUT) + (<usize>from << 2), count)) setArgument(REJECTED, 1);
+  }
+}
+
+/** Takes the words below the limit. @returns how many they were */
+function acceptedRun(words: usize, output: usize, count: i32): i32 {
+  const span = <u64>doubleArgument(SPAN),
+    limit = <u64>doubleArgument(LIMIT),
+    lowest = argument(LOWEST);
+  let taken = 0;
+  for (let i = 0; i < count; i++) {
+    const drawn = <u64>load<u32>(words + (<usize>i << 2));
+    if (drawn >= limit) continue;
+    store<i32>(output + (<usize>taken << 2), lowest + <i32>(drawn % span));
+    taken++;
+  }
+  return taken;
+}
+
+/**
+ * `count` integers `lowest + (word mod span)`. A word at or above `limit`, the largest multiple of `span` up to 2³², would
+ * favour some of them and is passed over: then one thread does it all again.
+ * @returns how many words were drawn
+ */
+export function randomIntegers(
+  output: usize,
+  count: i32,
+  counterLow: i32,
+  counterHigh: i32,
+  streamLow: i32,
+  streamHigh: i32,
+  keyLow: i32,
+  keyHigh: i32,
+  lowest: i32,
+  span: f64,
+  limit: f64,
+): f64 {
+  setArgument(OUTPUT, output);
+  setStream(COUNTER, counterLow, counterHigh, streamLow, streamHigh, keyLow, keyHigh);
+  setArgument(LOWEST, lowest);
+  setWide(SPAN, reinterpret<u64>(span));
+  setWide(LIMIT, reinterpret<u64>(limit));
+  setArgument(REJECTED, 0);
+  forRange(integersPart, count, 64, 4);
+  if (!argument(REJECTED)) return <f64>count;
+  let drawn: u64 = 0;
+  for (let done = 0; done < count; ) {
+    const wanted = min(BATCH, count - done);
+    done += acceptedRun(drawWords(COUNTER, drawn, wanted, scratch()), output + (<usize>done << 2), wanted);
+    drawn += wanted;
+  }
+  return <f64>drawn;
+}

@@ -1,3 +1,13 @@
+import {
+  arcCosine,
+  arcSine,
+  arcTangent,
+  areaHyperbolicCosine,
+  areaHyperbolicSine,
+  areaHyperbolicTangent,
+  hyperbolicCosine,
+  hyperbolicSine,
+} from "./arcs";
 import { cosine, sine, tangent } from "./circular";
 import { errorFunction, exponential, hyperbolicTangent, logarithm, logistic } from "./math";
 import { addressArgument, argument, floatArgument, forRange, setArgument, setFloatArgument } from "./threads";
@@ -30,6 +40,14 @@ const SIN: i32 = 23;
 const COS: i32 = 24;
 const TAN: i32 = 25;
 const SIGN: i32 = 26;
+const ASIN: i32 = 27;
+const ACOS: i32 = 28;
+const ATAN: i32 = 29;
+const SINH: i32 = 30;
+const COSH: i32 = 31;
+const ASINH: i32 = 32;
+const ACOSH: i32 = 33;
+const ATANH: i32 = 34;
 
 // @ts-ignore: decorator
 @inline
@@ -134,6 +152,22 @@ function apply(operation: i32, x: v128, p: v128, q: v128): v128 {
         one = f32x4.splat(1);
       return f32x4.sub(v128.and(one, f32x4.gt(x, zero)), v128.and(one, f32x4.lt(x, zero)));
     }
+    case ASIN:
+      return arcSine(x);
+    case ACOS:
+      return arcCosine(x);
+    case ATAN:
+      return arcTangent(x);
+    case SINH:
+      return hyperbolicSine(x);
+    case COSH:
+      return hyperbolicCosine(x);
+    case ASINH:
+      return areaHyperbolicSine(x);
+    case ACOSH:
+      return areaHyperbolicCosine(x);
+    case ATANH:
+      return areaHyperbolicTangent(x);
     default:
       return softplus(x);
   }
@@ -212,6 +246,22 @@ function part(from: i32, to: i32): void {
       return loop(TAN, x, output, count, first, second);
     case SIGN:
       return loop(SIGN, x, output, count, first, second);
+    case ASIN:
+      return loop(ASIN, x, output, count, first, second);
+    case ACOS:
+      return loop(ACOS, x, output, count, first, second);
+    case ATAN:
+      return loop(ATAN, x, output, count, first, second);
+    case SINH:
+      return loop(SINH, x, output, count, first, second);
+    case COSH:
+      return loop(COSH, x, output, count, first, second);
+    case ASINH:
+      return loop(ASINH, x, output, count, first, second);
+    case ACOSH:
+      return loop(ACOSH, x, output, count, first, second);
+    case ATANH:
+      return loop(ATANH, x, output, count, first, second);
     default:
       return loop(SOFTPLUS, x, output, count, first, second);
   }
@@ -220,6 +270,7 @@ function part(from: i32, to: i32): void {
 /** Rough nanoseconds of an element on one thread. */
 function cost(operation: i32): f32 {
   if (operation == SIGN) return 0.4;
+  if (operation >= ASIN) return 6;
   if (operation >= SIN) return 4;
   if (operation == ERF || operation == ELU || operation >= SOFTPLUS) return 2;
   return operation >= EXP && operation <= SIGMOID ? 1.2 : 0.4;

@@ -1,6 +1,12 @@
-import { bernoulliWasm, randomNormalWasm, randomUniformWasm } from "../backends/wasm/ops/random.js";
+import {
+  bernoulliWasm,
+  randomIntegerWasm,
+  randomNormalWasm,
+  randomUniformWasm,
+} from "../backends/wasm/ops/random.js";
 import { defineKernel } from "../kernels/define-kernel.js";
 import { boxMuller, type StreamPosition, unitInterval, wordsFrom } from "../philox.js";
+import type { RandomGenerator } from "../random.js";
 import { sizeOf } from "../shape.js";
 import { fromValues } from "../tensor.js";
 
@@ -12,6 +18,9 @@ export type BernoulliAttributes = RandomAttributes & { dtype: "float32" | "bool"
 export type UniformAttributes = RandomAttributes & { min: number; max: number };
 
 export type NormalAttributes = RandomAttributes & { mean: number; standardDeviation: number };
+
+/** The generator moves on by as many words as were drawn: some are passed over. */
+export type IntegerAttributes = { shape: number[]; min: number; max: number; generator: RandomGenerator };
 
 /** → `shape` of `dtype`: 1 with the given probability, else 0. */
 export const bernoulliKernel = /* @__PURE__ */ defineKernel<Record<never, never>, BernoulliAttributes>({
@@ -56,5 +65,17 @@ export const randomNormalKernel = /* @__PURE__ */ defineKernel<Record<never, nev
     return fromValues(values, shape, "float32");
   },
   implementations: { wasm: randomNormalWasm },
+  gradient: () => ({}),
+});
+
+/** → `shape` int32 in [min, max). */
+export const randomIntegerKernel = /* @__PURE__ */ defineKernel<Record<never, never>, IntegerAttributes>({
+  name: "RandomInteger",
+  reference: (_, { shape, min, max, generator }) => {
+    const values = new Int32Array(sizeOf(shape));
+    for (let i = 0; i < values.length; i++) values[i] = generator.integer(min, max);
+    return fromValues(values, shape, "int32");
+  },
+  implementations: { wasm: randomIntegerWasm },
   gradient: () => ({}),
 });

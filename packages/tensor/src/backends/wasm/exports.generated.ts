@@ -55,6 +55,7 @@ export interface WasmExports {
   logic(operation: number, a: number, b: number, output: number, count: number): void;
   oneHot(indices: number, output: number, count: number, depth: number, size: number, one: number): void;
   flattenIndices(indices: number, output: number, count: number, depth: number, dims: number): void;
+  selectTruth(condition: number, a: number, b: number, output: number, count: number): void;
   maxPool(x: number, output: number, batch: number, keepNaN: number): void;
   maxPoolCells(x: number, output: number, batch: number): void;
   maxPoolGradient(dy: number, x: number, dx: number, batch: number, keepNaN: number): void;
@@ -125,6 +126,7 @@ export interface WasmExports {
   quantizedBytes(rows: number, features: number, bits: number): number;
   multiplyQuantized(x: number, values: number, scales: number, zeroPoints: number, bias: number, output: number, rows: number, outFeatures: number, features: number, bits: number, groupSize: number, prepared: number, fine: number): void;
   bernoulli(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, threshold: number, isBool: number): void;
+  randomIntegers(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, lowest: number, span: number, limit: number): number;
   randomUniform(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, minimum: number, maximum: number): void;
   randomNormal(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, mean: number, deviation: number): void;
 }

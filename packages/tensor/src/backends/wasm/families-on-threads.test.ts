@@ -3,9 +3,9 @@ import { grad } from "../../autograd.js";
 import { useDevice } from "../../device.js";
 import type { TypedArray } from "../../dtype.js";
 import { dispose, tidy } from "../../memory.js";
-import { add, floorDivide, maximum, mul, pow, remainder } from "../../ops/arithmetic.js";
+import { add, atan2, floorDivide, maximum, mul, pow, remainder } from "../../ops/arithmetic.js";
 import { cast } from "../../ops/cast.js";
-import { greater, less, where } from "../../ops/compare.js";
+import { equal, greater, less, where } from "../../ops/compare.js";
 import { concat } from "../../ops/concat.js";
 import { cumprod, cumsum } from "../../ops/cumulative.js";
 import { interpolate } from "../../ops/image.js";
@@ -17,7 +17,7 @@ import { pad, slice } from "../../ops/slice.js";
 import { logSoftmax, softmax } from "../../ops/softmax.js";
 import { argsort, sort, topK } from "../../ops/sort.js";
 import { norm } from "../../ops/statistics.js";
-import { sin } from "../../ops/trigonometry.js";
+import { acos, asinh, cosh, sin } from "../../ops/trigonometry.js";
 import { exp, isNaN as isNan, sign } from "../../ops/unary.js";
 import { read, type Tensor, tensor } from "../../tensor.js";
 import { randomInput, randomStream } from "../../testing/wasm-kernels.js";
@@ -53,6 +53,12 @@ it("elementwise ops, broadcasting and choosing give the same bits on any number 
       floorDivide(x, column),
       sin(mul(x, 1e7)),
       sign(x),
+      acos(x),
+      asinh(x),
+      cosh(x),
+      atan2(x, column),
+      equal(greater(x, 0), greater(column, 0)),
+      where(greater(rows, 0), greater(x, 0), greater(middle, 0)),
     ]),
   );
 });

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { useDevice } from "../../device.js";
 import { dispose } from "../../memory.js";
 import { boxMuller } from "../../philox.js";
-import { bernoulli, RandomGenerator, randomNormal, randomUniform } from "../../random.js";
+import { bernoulli, RandomGenerator, randomInteger, randomNormal, randomUniform } from "../../random.js";
 import { read, type Tensor } from "../../tensor.js";
 import { expectSameOnThreads } from "../../testing/wasm-threads.js";
 
@@ -75,6 +75,28 @@ it("normal numbers are those of JavaScript's pairs, to the last bit", async () =
     }
 });
 
+it("random integers are those that the generator gives one by one, words passed over included", async () => {
+  await useDevice("wasm");
+  // the last two pass over a third and nearly a half of the words
+  const ranges = [
+    [0, 10],
+    [-7, -6],
+    [-(2 ** 31), 2 ** 31],
+    [-5, 2 ** 16 - 5],
+    [-(2 ** 31), 2 ** 30 - 1],
+    [-1, 2 ** 31],
+  ];
+  for (const [index, [min, max]] of ranges.entries())
+    for (const count of [1, 17, 4099]) {
+      const [drawn, expected] = [generatorAt(COUNTERS[index]), generatorAt(COUNTERS[index])];
+      const x = randomInteger([count], { min, max, generator: drawn });
+      const values = Int32Array.from({ length: count }, () => expected.integer(min, max));
+      expect(await read(x)).toEqual(values);
+      expect(drawn.state()).toEqual(expected.state());
+      x.dispose();
+    }
+});
+
 it("any cut between threads gives the same random bits", async () => {
   await useDevice("wasm");
   await expectSameOnThreads(async () => {
@@ -85,6 +107,7 @@ it("any cut between threads gives the same random bits", async () => {
       bernoulli([4099], { probability: 0.7, dtype: "bool", generator }),
       randomUniform([4099], { ...UNIFORM, generator }),
       randomNormal([4099], { generator }),
+      randomInteger([4099], { max: 1000, generator }),
     ];
     const values = await Promise.all(made.map(read));
     dispose(made);

@@ -3,6 +3,7 @@ import type { DType } from "../../../dtype.js";
 import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { BINARY, binary, choose, isInt32, walked } from "./elementwise.js";
+import { compareTruth } from "./integers.js";
 import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
 
 /** Numbers of wasm/unary.ts. */
@@ -34,12 +35,20 @@ const UNARY = {
   Cos: 24,
   Tan: 25,
   Sign: 26,
+  Asin: 27,
+  Acos: 28,
+  Atan: 29,
+  Sinh: 30,
+  Cosh: 31,
+  Asinh: 32,
+  Acosh: 33,
+  Atanh: 34,
 } as const;
 
 /** Whether a function takes int32, too: wasm/integer-elementwise.ts. */
 function isOfIntegers(operation: number): boolean {
-  const { Neg, Abs, Sign, ClipByValue } = UNARY;
-  return operation === Neg || operation === Abs || operation === Sign || operation === ClipByValue;
+  const { Relu, Relu6, Neg, Abs, Sign, ClipByValue } = UNARY;
+  return [Relu, Relu6, Neg, Abs, Sign, ClipByValue].some((number) => number === operation);
 }
 
 /** Those of int32 have {@link INTEGER_COMPARISON} more. */
@@ -83,6 +92,7 @@ const binaryKernel =
 const comparisonKernel =
   (operation: number): WasmKernel =>
   ({ inputs: { a, b }, backend }) => {
+    if (a.dtype === "bool" && b.dtype === "bool") return compareTruth(backend, operation, a, b);
     const integers = isInt32(backend, a) && isInt32(backend, b);
     if (!integers && !(backend.isFloat32(a) && backend.isFloat32(b))) return null;
     const number = integers ? operation + INTEGER_COMPARISON : operation;
@@ -144,6 +154,14 @@ const plainUnary = [
   "Cos",
   "Tan",
   "Sign",
+  "Asin",
+  "Acos",
+  "Atan",
+  "Sinh",
+  "Cosh",
+  "Asinh",
+  "Acosh",
+  "Atanh",
 ] as const;
 
 export const ELEMENTWISE_KERNELS: WasmKernels = {

@@ -3,6 +3,7 @@ import type { DType } from "../../../dtype.js";
 import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { broadcastWalk, setAxes } from "./broadcast.js";
+import { chooseTruth } from "./integers.js";
 
 /** Numbers of wasm/binary.ts. */
 export const BINARY = {
@@ -13,6 +14,7 @@ export const BINARY = {
   Maximum: 4,
   Minimum: 5,
   SquaredDifference: 6,
+  Atan2: 13,
 } as const;
 /** Gradients by an output, of the same file: `a` is dy, `b` the output. */
 export const GRADIENTS = { Relu: 7, Sigmoid: 8, Tanh: 9 } as const;
@@ -55,7 +57,7 @@ export function binary(
   return output;
 }
 
-/** The same on int32, which wraps; a quotient and a square of a difference are floats in tfjs. */
+/** The same on int32, which wraps; quotients, angles and squares of differences are floats in tfjs. */
 function integerBinary(
   backend: WasmBackend,
   operation: number,
@@ -63,7 +65,8 @@ function integerBinary(
   b: TensorInfo,
 ): TensorInfo | null {
   if (!isInt32(backend, a) || !isInt32(backend, b)) return null;
-  if (operation === BINARY.RealDiv || operation === BINARY.SquaredDifference) return null;
+  const { RealDiv, SquaredDifference, Atan2 } = BINARY;
+  if (operation === RealDiv || operation === SquaredDifference || operation === Atan2) return null;
   return walked(backend, a, b, "int32", (axes, pointerA, pointerB, target) =>
     backend.exports.integerBroadcast(operation, pointerA, pointerB, target, axes),
   );
@@ -94,6 +97,7 @@ export function choose(
   b: TensorInfo,
 ): TensorInfo | null {
   const { dtype } = a;
+  if (dtype === "bool") return chooseTruth(backend, condition, a, b);
   const stored = [condition, a, b].map((tensor) => backend.storedDType(tensor));
   const plain = stored[0] === "bool" && stored[1] === dtype && stored[2] === dtype && b.dtype === dtype;
   if (!plain || (dtype !== "float32" && dtype !== "int32")) return null;

@@ -105,11 +105,16 @@ export function bitsOf(dtype: DType, value: number): number {
   return dtype === "float32" ? new Int32Array(Float32Array.of(value).buffer)[0] : value;
 }
 
+/** Writes one value into `count` elements. */
+export function fill(backend: WasmBackend, target: number, count: number, dtype: DType, value: number): void {
+  if (dtype === "bool") backend.runtime.uint8.fill(Number(value !== 0), target, target + count);
+  else backend.exports.fill(target, count, bitsOf(dtype, value));
+}
+
 function pad({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
   const { paddings, constantValue } = attrs as { paddings: [number, number][]; constantValue: number };
   const negative = paddings.some(([before, after]) => before < 0 || after < 0);
-  if (!isPlain(backend, x) || x.dtype === "bool" || negative || x.shape.length > MAXIMUM_AXES - 1)
-    return null;
+  if (!isPlain(backend, x) || negative || x.shape.length > MAXIMUM_AXES - 1) return null;
   const shape = x.shape.map((length, axis) => length + paddings[axis][0] + paddings[axis][1]);
   const count = sizeOf(shape);
   if (sizeOf(x.shape) === 0 || x.shape.length === 0) return null;
@@ -117,7 +122,7 @@ function pad({ inputs: { x }, attrs, backend }: WasmCall): TensorInfo | null {
   const source = backend.pointer(x);
   const output = backend.allocateOutput(shape, dtype);
   const target = backend.pointer(output);
-  backend.exports.fill(target, count, bitsOf(dtype, constantValue));
+  fill(backend, target, count, dtype, constantValue);
   const strides = stridesOf(shape);
   copyBlock(
     backend,

@@ -7,7 +7,7 @@ import { sizeOf, stridesOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { MAXIMUM_AXES } from "../kernels/broadcast.js";
 import { oneHot } from "../kernels/integers.js";
-import { bitsOf, copyBlock, isPlain, offsetOf } from "../kernels/layout.js";
+import { copyBlock, fill, isPlain, offsetOf } from "../kernels/layout.js";
 
 /** `ai/StridedSlice` in WebAssembly. */
 export function stridedSliceWasm({
@@ -39,13 +39,12 @@ export function stridedSliceWasm({
 export function placeWasm({ inputs: { x }, attrs, backend }: KernelCall<PlaceAttributes>): TensorInfo | null {
   const wasm = backend as WasmBackend;
   const { begin, strides, shape, value } = attrs;
-  if (!isPlain(wasm, x) || x.dtype === "bool" || sizeOf(x.shape) === 0 || shape.length >= MAXIMUM_AXES)
-    return null;
+  if (!isPlain(wasm, x) || sizeOf(x.shape) === 0 || shape.length >= MAXIMUM_AXES) return null;
   const dtype = x.dtype as DType;
   const source = wasm.pointer(x);
   const output = wasm.allocateOutput(shape, dtype);
   const target = wasm.pointer(output);
-  wasm.exports.fill(target, sizeOf(shape), bitsOf(dtype, value));
+  fill(wasm, target, sizeOf(shape), dtype, value);
   const outStrides = stridesOf(shape);
   copyBlock(
     wasm,

@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { KernelCall } from "../../../kernels/define-kernel.js";
 import type {
   BernoulliAttributes,
+  IntegerAttributes,
   NormalAttributes,
   UniformAttributes,
 } from "../../../ops/random-kernels.js";
@@ -61,5 +62,21 @@ export function randomNormalWasm({
   const output = wasm.allocateOutput(shape);
   const target = wasm.pointer(output);
   wasm.exports.randomNormal(target, count, ...streamWords(position), mean, standardDeviation);
+  return output;
+}
+
+/** `ai/RandomInteger` in WebAssembly: the same words, those passed over included. */
+export function randomIntegerWasm({
+  attrs: { shape, min, max, generator },
+  backend,
+}: KernelCall<IntegerAttributes>): TensorInfo | null {
+  const count = sizeOf(shape);
+  if (count === 0) return null;
+  const wasm = backend as WasmBackend;
+  const output = wasm.allocateOutput(shape, "int32");
+  const [span, target, state] = [max - min, wasm.pointer(output), generator.state()];
+  const limit = Math.floor(2 ** 32 / span) * span;
+  const drawn = wasm.exports.randomIntegers(target, count, ...streamWords(state), min, span, limit);
+  generator.setState({ ...state, counter: state.counter + drawn });
   return output;
 }
