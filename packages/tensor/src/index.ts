@@ -104,6 +104,7 @@ export {
 } from "./ops/indexing.js";
 export { type LinearOptions, linear, type MatMulOptions, matMul, outer } from "./ops/matmul.js";
 export * from "./ops/max-pool-indices.js";
+export * from "./ops/multinomial.js";
 export {
   type BatchNormOptions,
   type BatchNormTrainingOptions,
@@ -179,6 +180,7 @@ export * from "./ops/triangles.js";
 export * from "./ops/trigonometry.js";
 export * from "./ops/unary.js";
 export * from "./ops/unfold.js";
+export * from "./ops/value-dependent.js";
 export type { ConvPadding, PerAxis } from "./ops/window.js";
 export * from "./random.js";
 export type { Shape } from "./shape.js";
