@@ -48,6 +48,12 @@ const SAMPLERS: Readonly<Record<string, () => Sampler>> = {
       LABELS.map((label) => 1 + label),
       40,
     ),
+  "WeightedRandomSampler without replacement": () =>
+    new WeightedRandomSampler(
+      LABELS.map((label) => 1 + label),
+      30,
+      { replacement: false },
+    ),
   StratifiedSampler: () => new StratifiedSampler(LABELS),
   LengthBucketSampler: () => new LengthBucketSampler(LABELS, { batchSize: 8 }),
 };

@@ -224,6 +224,29 @@ describe("samplers", () => {
     expect(share).toBeLessThan(0.78);
   });
 
+  it("draw by weight without replacement as torch.multinomial does", () => {
+    const weights = [1, 0, 3, 6];
+    const sampler = new WeightedRandomSampler(weights, 2, { replacement: false });
+    const generator = new RandomGenerator(5);
+    const counts = new Map<string, number>();
+    for (let draw = 0; draw < 4000; draw++) {
+      const pair = sampler.sample(generator).join();
+      counts.set(pair, (counts.get(pair) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    for (const [pair, count] of counts) {
+      const [first, second] = pair.split(",").map((item) => weights[Number(item)]);
+      const chance = (first / 10) * (second / (10 - first)); // one after the other from what is left
+      expect(Math.abs(count / 4000 - chance), pair).toBeLessThan(0.03);
+    }
+    const all = new WeightedRandomSampler([2, 1e-300, 1e300], 3, { replacement: false });
+    expect([...all.sample(generator)]).toEqual([2, 0, 1]);
+    expect(() => new WeightedRandomSampler(weights, 4, { replacement: false })).toThrow(
+      /at most 3 samples without replacement, as many as weights above 0, got 4/,
+    );
+    expect(() => new WeightedRandomSampler([1e308, 1e308])).toThrow(/finite sum of weights, got infinity/);
+  });
+
   it("refuse what cannot be drawn", () => {
     expect(() => new RandomSampler(3, { numSamples: 4 })).toThrow(/at most 3 samples without replacement/);
     expect(() => new RandomSampler(0, { replacement: true, numSamples: 2 })).toThrow(/items to draw from/);

@@ -25,6 +25,7 @@ export {
   SequentialSampler,
   SubsetRandomSampler,
   WeightedRandomSampler,
+  type WeightedRandomSamplerOptions,
 } from "./samplers.js";
 export { serveDataset } from "./serve-dataset.js";
 export {

@@ -81,32 +81,77 @@ export class SubsetRandomSampler implements Sampler {
   }
 }
 
-/** Draws item `i` with probability `weights[i] / Σ weights`, with replacement: rare classes as often as common ones. */
+/** Options of {@link WeightedRandomSampler}. */
+export interface WeightedRandomSamplerOptions {
+  /** Draw each item from all of them, so that some repeat. Default true; false: every item at most once. */
+  readonly replacement?: boolean;
+}
+
+/**
+ * Draws item `i` with probability `weights[i] / Σ weights`: rare classes as often as common ones. Without replacement the
+ * sum is that of the items that are left.
+ * @see Efraimidis, Spirakis (2006), "Weighted random sampling with a reservoir", https://doi.org/10.1016/j.ipl.2005.11.003
+ * (without replacement)
+ * @example
+ * const sampler = new WeightedRandomSampler(balancedWeights(labels), 1000, { replacement: false });
+ * const loader = new DataLoader(data, { batchSize: 32, sampler });
+ */
 export class WeightedRandomSampler implements Sampler {
   readonly length: number;
+  readonly #weights: Float64Array;
   readonly #cumulative: Float64Array;
+  readonly #replacement: boolean;
 
-  /** @throws InputError for a negative weight, one that is not finite, or a sum of 0. */
-  constructor(weights: ArrayLike<number>, numSamples: number = weights.length) {
+  /**
+   * @param numSamples Items an epoch visits. Default: as many as there are.
+   * @throws InputError for a negative weight, one that is not finite, a sum of 0 or beyond float64, or without replacement
+   * more samples than items with a weight above 0.
+   */
+  constructor(
+    weights: ArrayLike<number>,
+    numSamples: number = weights.length,
+    options: WeightedRandomSamplerOptions = {},
+  ) {
+    assertOptionNames("WeightedRandomSampler", options, ["replacement"]);
+    const { replacement = true } = options;
     assertLength("WeightedRandomSampler", numSamples);
     this.length = numSamples;
+    this.#replacement = replacement;
+    this.#weights = Float64Array.from(weights);
     this.#cumulative = new Float64Array(weights.length);
     let total = 0;
-    for (let index = 0; index < weights.length; index++) {
-      if (!(weights[index] >= 0 && Number.isFinite(weights[index])))
+    this.#weights.forEach((weight, index) => {
+      if (!(weight >= 0 && Number.isFinite(weight)))
         throw new InputError(
           `WeightedRandomSampler: expected weights of at least 0, got ${weights[index]} at ${index}`,
         );
-      total += weights[index];
+      total += weight;
       this.#cumulative[index] = total;
-    }
+    });
     if (total === 0)
       throw new InputError("WeightedRandomSampler: expected a positive weight, got a sum of 0");
+    if (total === Number.POSITIVE_INFINITY)
+      throw new InputError(
+        "WeightedRandomSampler: expected a finite sum of weights, got infinity; scale them",
+      );
+    const drawable = this.#weights.reduce((count, weight) => count + Number(weight > 0), 0);
+    if (!replacement && numSamples > drawable)
+      throw new InputError(
+        `WeightedRandomSampler: expected at most ${drawable} samples without replacement, as many as weights above 0, got ${numSamples}`,
+      );
   }
 
   sample(generator: RandomGenerator): Int32Array {
+    if (!this.#replacement) return this.#withoutReplacement(generator);
     const total = this.#cumulative[this.#cumulative.length - 1];
-    return Int32Array.from({ length: this.length }, () => this.#find(generator.uniform() * total));
+    return Int32Array.from({ length: this.length }, () => this.#find(fineUniform(generator) * total));
+  }
+
+  /** The items whose exponential waiting times, of mean `1 / weight`, are the shortest, in their order. */
+  #withoutReplacement(generator: RandomGenerator): Int32Array {
+    const times = this.#weights.map((weight) => -Math.log1p(-fineUniform(generator)) / weight);
+    const items = Int32Array.from(times.keys()).filter((item) => this.#weights[item] > 0);
+    return items.sort((a, b) => times[a] - times[b]).slice(0, this.length);
   }
 
   /** The first position whose cumulative weight exceeds `target`. */
@@ -120,4 +165,9 @@ export class WeightedRandomSampler implements Sampler {
     }
     return low;
   }
+}
+
+/** A number in [0, 1) of 48 random bits: the 24 of one word favour some of a million items over others. */
+function fineUniform(generator: RandomGenerator): number {
+  return generator.uniform() + generator.uniform() * 2 ** -24;
 }
