@@ -31,8 +31,12 @@ async function wasmBinary() {
   return problems.flat();
 }
 
-/** Started in this order, what is quick first; `after` names the check that makes what this one reads. */
+/**
+ * Started in this order: the build, for which most others wait, then what is quick first. `after` names the check that
+ * makes what this one reads. The build leaves types unchecked: "types" reads the same sources, and their tests.
+ */
 export const CHECKS = [
+  { name: "build", run: tool("turbo", "run", "build", "--filter=./packages/*", "--output-logs=errors-only") },
   { name: "package directions", run: script("package-directions") },
   { name: "docstrings with shapes", run: script("docstring-shapes") },
   { name: "errors of our kinds", run: script("thrown-errors") },
@@ -40,7 +44,6 @@ export const CHECKS = [
   { name: "no paths of a machine", run: script("machine-paths") },
   { name: "formatting and lint", run: tool("biome", "ci", "--colors=off", "--max-diagnostics=40", ".") },
   { name: "wasm binary", run: wasmBinary },
-  { name: "build", run: tool("turbo", "run", "build", "--filter=./packages/*", "--output-logs=errors-only") },
   { name: "types", after: "build", run: tool("tsc", "-b") },
   { name: "unused code", after: "build", run: tool("knip", "--no-progress") },
   { name: "size of one import", after: "build", run: script("import-size") },
