@@ -52,6 +52,7 @@ export class Looking {
     this.#shot = shot;
     this.#stage.show(shot);
     this.#timings.clear();
+    this.#comparing?.abort();
     this.again();
   }
 
@@ -87,25 +88,37 @@ export class Looking {
   }
 
   async #once(): Promise<void> {
-    const view = this.#view;
     this.#explainer.hide();
     try {
-      const live = await this.#camera?.();
-      if (live !== undefined && this.#camera !== undefined) {
-        this.#shot = live;
-        this.#stage.show(live);
-      }
-      const shot = this.#shot;
+      await this.#shoot();
+      const [view, shot] = [this.#view, this.#shot];
       if (shot === undefined || view === undefined || !view.isReady) return;
       const device = view.device!;
-      const model = await this.#patiently(view.look(shot));
+      const { milliseconds, show } = await this.#patiently(view.look(shot));
+      // the view or the picture may have made way for another one, which is looked at next
+      if (this.#view !== view || this.#shot !== shot) return;
+      show();
       byId("stage").dataset.answered = shot.name;
-      if (this.#view === view) this.#timings.add(device, { read: shot.milliseconds, model });
+      this.#timings.add(device, { read: shot.milliseconds, model: milliseconds });
     } catch (error) {
       // a model that was replaced meanwhile owes no answer
       if (this.#isAskedAgain || isAbort(error)) return;
       this.#camera = undefined;
       showError(error);
+    }
+  }
+
+  /** Takes what the camera sees now, if it is on and has not been stopped once that is there. */
+  async #shoot(): Promise<void> {
+    const camera = this.#camera;
+    if (camera === undefined) return;
+    try {
+      const live = await camera();
+      if (this.#camera !== camera) return;
+      this.#shot = live;
+      this.#stage.show(live);
+    } catch (error) {
+      if (this.#camera === camera) throw error;
     }
   }
 

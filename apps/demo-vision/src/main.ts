@@ -3,10 +3,11 @@ import { DeviceSwitch } from "./devices.js";
 import { droppedOf } from "./dropped-files.js";
 import { Explainer } from "./explainer.js";
 import { Looking } from "./looking.js";
+import { Newest } from "./newest.js";
 import { byId, download } from "./page.js";
 import { readFile } from "./reader.js";
 import { showSamples } from "./samples.js";
-import { cameraSentence, clearSentence, showError, showSentence } from "./sentences.js";
+import { cameraSentence, clearSentence, isAbort, showError, showSentence } from "./sentences.js";
 import { Stage } from "./stage.js";
 import { startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
@@ -21,6 +22,7 @@ const devices = await DeviceSwitch.find();
 const explainer = new Explainer(stage);
 const looking = new Looking(stage, explainer);
 const camera = new Camera();
+const pictures = new Newest();
 
 const context: ViewContext = {
   stage,
@@ -37,10 +39,12 @@ const makers: Readonly<Record<string, (context: ViewContext) => View>> = {
   teach: teachView,
 };
 
-async function useFile(file: Blob, name: string): Promise<void> {
+/** Looks at a picture once it is there and read, unless another one was asked for meanwhile. */
+async function usePicture(name: string, open: () => Blob | Promise<Blob>): Promise<void> {
   try {
     stopCamera();
-    const shot = await readFile(file, name);
+    const shot = await pictures.of(async () => readFile(await open(), name));
+    if (shot === undefined) return;
     clearSentence();
     looking.use(shot);
   } catch (error) {
@@ -56,6 +60,7 @@ function stopCamera(): void {
 }
 
 async function startCamera(): Promise<void> {
+  pictures.forget();
   try {
     await camera.start(stopCamera);
     clearSentence();
@@ -63,6 +68,7 @@ async function startCamera(): Promise<void> {
     byId("camera").textContent = "Hold this picture";
     looking.follow(() => camera.shoot());
   } catch (error) {
+    if (isAbort(error)) return; // stopped, or started once more, meanwhile
     stopCamera();
     showSentence(cameraSentence(error));
   }
@@ -73,7 +79,7 @@ const file = byId<HTMLInputElement>("file");
 file.onchange = () => {
   const chosen = file.files?.[0];
   file.value = ""; // the same file may be chosen again
-  if (chosen !== undefined) void useFile(chosen, chosen.name);
+  if (chosen !== undefined) void usePicture(chosen.name, () => chosen);
 };
 byId("save").onclick = async () => {
   try {
@@ -87,7 +93,7 @@ byId("compare").onclick = () => void looking.compare(devices.compared);
 
 async function take(data: DataTransfer | null): Promise<void> {
   const dropped = data === null ? undefined : await droppedOf(data);
-  if (dropped?.kind === "picture") await useFile(dropped.file, dropped.file.name);
+  if (dropped?.kind === "picture") await usePicture(dropped.file.name, () => dropped.file);
   if (dropped?.kind === "model") looking.view?.useModel(dropped.files, dropped.name);
 }
 addEventListener("dragover", (event) => {
@@ -104,7 +110,7 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", ({ clipboardData }) => void take(clipboardData));
 
-showSamples(useFile);
+showSamples(usePicture);
 startTabs((name) => {
   clearSentence();
   const make = makers[name];
@@ -120,3 +126,4 @@ startTabs((name) => {
   looking.view = view;
   view.enter();
 });
+document.body.inert = false;

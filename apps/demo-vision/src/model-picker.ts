@@ -35,7 +35,9 @@ export class ModelPicker<Loaded extends LoadedTask> {
   readonly #name: HTMLInputElement;
   readonly #text: HTMLElement;
   readonly #bar: HTMLProgressElement;
+  /** What is to be loaded, and what the task in use was made of. */
   #source: ModelSource;
+  #loaded: ModelSource | undefined;
   #task: Loaded | undefined;
   #loading: AbortController | undefined;
 
@@ -87,7 +89,7 @@ export class ModelPicker<Loaded extends LoadedTask> {
 
   /** Loads the model in use once more, on a device; the caller disposes it. */
   loadOn({ device, deviceOptions }: DeviceChoice, signal?: AbortSignal): Promise<Loaded> {
-    return this.#options.load(this.#source, {
+    return this.#options.load(this.#loaded ?? this.#source, {
       worker: true,
       ...(device === undefined ? {} : { device }),
       ...(deviceOptions === undefined ? {} : { deviceOptions }),
@@ -101,7 +103,6 @@ export class ModelPicker<Loaded extends LoadedTask> {
     this.#loading?.abort();
     const loading = new AbortController();
     this.#loading = loading;
-    const before = this.#source;
     this.#source = source;
     if (name !== undefined) this.#name.value = name;
     const { device, deviceOptions } = this.#devices.current;
@@ -114,15 +115,16 @@ export class ModelPicker<Loaded extends LoadedTask> {
         ...(device === undefined ? {} : { device }),
         ...(deviceOptions === undefined ? {} : { deviceOptions }),
       });
-      const old = this.#task;
+      const [old, isSameModel] = [this.#task, source === this.#loaded];
       this.#task = task;
+      this.#loaded = source;
       clearSentence();
       this.#say("ready", `${this.#options.describe(task)} On ${deviceText(task.device)}.`);
-      await this.#options.onLoaded(task, old, source === before);
+      await this.#options.onLoaded(task, old, isSameModel);
       void old?.dispose();
     } catch (error) {
       if (isAbort(error)) return;
-      this.#source = before;
+      this.#source = this.#loaded ?? this.#options.models[0];
       this.#say(
         this.#task === undefined ? "failed" : "ready",
         this.#task === undefined ? "No model" : "The model from before answers on.",

@@ -1,5 +1,4 @@
 import { byId, make } from "./page.js";
-import { showError } from "./sentences.js";
 
 /** Pictures of ours to try, by file name: in `public/samples`. */
 const SAMPLES: Readonly<Record<string, string>> = {
@@ -11,7 +10,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
 };
 
 /** Buttons with small pictures; a press uses the picture. */
-export function showSamples(use: (file: Blob, name: string) => void): void {
+export function showSamples(use: (name: string, open: () => Promise<Blob>) => Promise<void>): void {
   byId("samples").append(
     ...Object.entries(SAMPLES).map(([file, name]) => {
       const address = new URL(`samples/${file}`, document.baseURI).href;
@@ -19,13 +18,7 @@ export function showSamples(use: (file: Blob, name: string) => void): void {
       Object.assign(image, { src: address, alt: "", width: 72, height: 54, loading: "lazy" });
       const button = make("button", "sample", image, make("span", "", name));
       button.type = "button";
-      button.onclick = async () => {
-        try {
-          use(await (await fetch(address)).blob(), name);
-        } catch (error) {
-          showError(error);
-        }
-      };
+      button.onclick = () => void use(name, async () => (await fetch(address)).blob());
       return button;
     }),
   );

@@ -7,6 +7,7 @@ import {
 } from "@ai/layers/training";
 import { writeSafetensors } from "@ai/tensor";
 import { type DeviceSwitch, deviceText } from "../devices.js";
+import { Newest } from "../newest.js";
 import { byId, download, make, percent } from "../page.js";
 import { clearSentence, showError } from "../sentences.js";
 import { Curve } from "./curve.js";
@@ -42,7 +43,9 @@ class TrainView {
   #totalSteps = 0;
   #started = 0;
   #firstStep = 0;
-  #looks = 0;
+  #state: "starting" | "running" | "idle" = "idle";
+  readonly #looks = new Newest();
+  #isLooking = false;
   #isReading = false;
   #isReadAgain = false;
 
@@ -80,27 +83,44 @@ class TrainView {
     };
   }
 
-  /** A run that was stopped, or was going on when the page was closed, goes on where it was. */
+  /**
+   * A run that was stopped, or was going on when the page was closed, goes on where it was. Until it is known what is
+   * saved none can be started: the button would name another step, or none.
+   */
   async #lookForCheckpoint(): Promise<void> {
     const { images, learningRate } = this.#options();
-    const look = ++this.#looks;
-    const storage = await browserStorage();
-    const found = await listCheckpoints(`demo-vision/digits-${images}-${learningRate}`, { storage });
-    if (look !== this.#looks) return; // asked again meanwhile
-    const last = found.at(-1);
-    this.#start.textContent = last === undefined ? "Train" : `Go on after step ${last.step}`;
-    this.#anew.hidden = last === undefined;
+    this.#isLooking = true;
+    this.#buttons();
+    try {
+      const found = await this.#looks.of(async () => {
+        const storage = await browserStorage();
+        return listCheckpoints(`demo-vision/digits-${images}-${learningRate}`, { storage });
+      });
+      if (found === undefined) return; // asked again meanwhile
+      const last = found.at(-1);
+      this.#start.textContent = last === undefined ? "Train" : `Go on after step ${last.step}`;
+      this.#anew.hidden = last === undefined;
+    } catch (error) {
+      showError(error);
+    }
+    this.#isLooking = false;
+    this.#buttons();
   }
 
   async #train(resume: boolean): Promise<void> {
     clearSentence();
-    this.#buttons("starting");
+    this.#state = "starting";
+    this.#buttons();
     this.#say("loading", "Starting the worker …");
+    const options = this.#options();
+    const asked = Number(byId<HTMLInputElement>("train-epochs").value);
+    const before = this.#training;
+    this.#training = undefined; // what it has not answered is of no use any more
     try {
-      await this.#training?.close();
+      await before?.close();
       const worker = new Worker(new URL("./digits.worker.ts", import.meta.url), { type: "module" });
       const training = await connectTraining<DigitMethods, DigitOptions>(worker, {
-        options: this.#options(),
+        options,
         resume,
         onEvent: (event) => this.#hear(event),
       });
@@ -113,7 +133,6 @@ class TrainView {
       this.#examples = await training.call("examples", SHOWN);
       await this.#readExamples();
       if (this.#pad.isEmpty) this.#answer([]);
-      const asked = Number(byId<HTMLInputElement>("train-epochs").value);
       const result = await training.fit({ epochs: training.epoch + asked });
       const right = training.history.epochs.at(-1)?.values["validation.accuracy"];
       const said = right === undefined ? "" : ` It reads ${percent(right)} of new digits right.`;
@@ -125,9 +144,8 @@ class TrainView {
       this.#say("failed", "It ended early");
       showError(error);
     } finally {
-      // until it is known what is saved, Train would name the step of the run before
-      await this.#lookForCheckpoint().catch(showError);
-      this.#buttons("idle");
+      this.#state = "idle";
+      void this.#lookForCheckpoint();
     }
   }
 
@@ -141,12 +159,13 @@ class TrainView {
         this.#totalSteps = event.totalSteps ?? 0;
         this.#firstStep = event.step;
         this.#started = performance.now();
-        this.#buttons("running");
+        this.#state = "running";
+        this.#buttons();
         return;
       case "steps":
         for (const { step, loss } of event.steps) this.#curve.addStep(step, loss);
         this.#progress(event.steps.at(-1)!.step, event.metrics.accuracy);
-        this.#read();
+        void this.#read();
         return;
       case "epoch":
         this.#curve.addRight(event.record.values["validation.accuracy"]);
@@ -178,14 +197,12 @@ class TrainView {
     );
   }
 
-  #buttons(state: "starting" | "running" | "idle"): void {
-    const isRunning = state === "running";
-    this.#start.disabled = state !== "idle";
-    this.#anew.disabled = state !== "idle";
-    this.#pause.disabled = !isRunning;
-    this.#pause.textContent = "Pause";
-    this.#stop.disabled = !isRunning;
-    this.#save.disabled = state === "starting" || this.#training === undefined;
+  #buttons(): void {
+    const isRunning = this.#state === "running";
+    this.#start.disabled = this.#anew.disabled = this.#state !== "idle" || this.#isLooking;
+    this.#pause.disabled = this.#stop.disabled = !isRunning;
+    if (this.#training?.state !== "paused") this.#pause.textContent = "Pause";
+    this.#save.disabled = this.#state === "starting" || this.#training === undefined;
   }
 
   #say(state: "loading" | "ready" | "failed", text: string): void {
@@ -238,11 +255,18 @@ class TrainView {
   async #readExamples(): Promise<void> {
     const training = this.#training;
     if (training === undefined) return;
-    const levels = new Uint8Array(this.#examples.length * PIXELS);
-    this.#examples.forEach((digit, index) => void levels.set(digit.levels, index * PIXELS));
-    const scores = await training.call("read", levels);
+    const examples = this.#examples;
+    const levels = new Uint8Array(examples.length * PIXELS);
+    examples.forEach((digit, index) => void levels.set(digit.levels, index * PIXELS));
+    let scores: readonly number[];
+    try {
+      scores = await training.call("read", levels);
+    } catch (error) {
+      if (training === this.#training) showError(error);
+      return;
+    }
     byId("test-digits").replaceChildren(
-      ...this.#examples.map(({ levels: grey, label }, index) => {
+      ...examples.map(({ levels: grey, label }, index) => {
         const own = scores.slice(index * 10, index * 10 + 10);
         const said = own.indexOf(Math.max(...own));
         const canvas = make("canvas");

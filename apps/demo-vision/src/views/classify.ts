@@ -74,9 +74,8 @@ export function classifyView({ devices, explainer, lookAgain, shot, hold }: View
     async look({ picture }) {
       const started = performance.now();
       const classes = await picker.task!(picture, { topK: 5 });
-      const took = performance.now() - started;
-      draw(classes);
-      return took;
+      const milliseconds = performance.now() - started;
+      return { milliseconds, show: () => draw(classes) };
     },
     useModel: (files, name) => void picker.use(files, name),
     async measure(choice, picture, signal) {

@@ -86,10 +86,13 @@ export function detectView({ stage, devices, explainer, lookAgain, shot, hold }:
     async look({ picture }) {
       const started = performance.now();
       // all that the slider may ask for
-      all = await picker.task!(picture, { threshold: Number(threshold.min) / 100 });
-      const took = performance.now() - started;
-      draw();
-      return took;
+      const found = await picker.task!(picture, { threshold: Number(threshold.min) / 100 });
+      const milliseconds = performance.now() - started;
+      const show = (): void => {
+        all = found;
+        draw();
+      };
+      return { milliseconds, show };
     },
     useModel: (files, name) => void picker.use(files, name),
     async measure(choice, picture, signal) {

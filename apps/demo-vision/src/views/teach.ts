@@ -46,6 +46,7 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
   const clear = byId<HTMLButtonElement>("gallery-clear");
   const open = byId<HTMLInputElement>("gallery-open");
   let examples: Example[] = [];
+  let changing = 0;
   let labels: readonly { readonly label: string; readonly count: number }[] = [];
 
   const picker = new ModelPicker(devices, {
@@ -54,23 +55,27 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
     load: loadImageRecognizer,
     describe: ({ info: { architecture, embeddingDim } }) =>
       `${architecture} sees a picture as ${embeddingDim} numbers.`,
-    async onLoaded(task, before, isSameModel) {
-      try {
+    onLoaded: (task, before, isSameModel) =>
+      inTurn(async () => {
         // another device sees the same; another model sees other numbers, and must be taught anew
         const known = isSameModel ? await before?.toBytes(undefined) : undefined;
         if (known !== undefined) await task.load(known);
         else examples = [];
-        await taught();
-      } catch (error) {
-        showError(error);
-      }
-    },
+        await taught(task);
+      }),
   });
+  type Recognizer = NonNullable<typeof picker.task>;
+
+  let last: Promise<void> = Promise.resolve();
+
+  /** Changes the examples once all changes that were asked for before are done: a new model takes them over whole. */
+  function inTurn(work: () => Promise<unknown>): Promise<void> {
+    last = last.then(work).then(() => undefined, showError);
+    return last;
+  }
 
   /** After every change of the examples. */
-  async function taught(): Promise<void> {
-    const { task } = picker;
-    if (task === undefined) return;
+  async function taught(task: Recognizer): Promise<void> {
     labels = await task.labels(undefined);
     // so that it can say that something is none of them
     if (labels.length > 1 && labels.some(({ count }) => count > 1)) await task.calibrate({});
@@ -85,7 +90,7 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
       button.type = "button";
       button.title = "Forget this example";
       button.setAttribute("aria-label", `Forget this example of ${example.label}`);
-      button.onclick = () => void change(() => forget(example));
+      button.onclick = () => void change((task) => forget(task, example));
       return make("li", "", button, make("span", "", example.label));
     });
     const counts = labels.map(({ label, count }) => {
@@ -95,22 +100,24 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
     list.replaceChildren(...shown, ...counts.flat());
   }
 
-  async function forget(example: Example): Promise<void> {
-    await picker.task?.remove({ examples: [example.id] });
+  async function forget(task: Recognizer, example: Example): Promise<void> {
+    if (!examples.includes(example)) return; // pressed twice
+    await task.remove({ examples: [example.id] });
     examples = examples.filter((other) => other !== example);
   }
 
   /** Changes the examples, with the buttons off meanwhile. */
-  async function change(work: () => Promise<unknown>): Promise<void> {
+  async function change(work: (task: Recognizer) => Promise<unknown>): Promise<void> {
     add.disabled = true;
-    try {
-      await work();
-      await taught();
-    } catch (error) {
-      showError(error);
-    } finally {
-      add.disabled = false;
-    }
+    changing++;
+    await inTurn(async () => {
+      const { task } = picker;
+      if (task === undefined) return;
+      await work(task);
+      await taught(task);
+    });
+    changing--;
+    add.disabled = changing > 0;
   }
 
   function draw({ label, score, candidates }: ImageRecognition): void {
@@ -142,9 +149,8 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
     event.preventDefault();
     const seen = shot();
     const label = name.value.trim();
-    const { task } = picker;
-    if (task === undefined || label === "") return;
-    void change(async () => {
+    if (picker.task === undefined || label === "") return;
+    void change(async (task) => {
       if (seen === undefined) {
         byId("recognised").textContent = "Choose a picture or start the camera first.";
         return;
@@ -165,14 +171,14 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
     const [file] = open.files ?? [];
     open.value = "";
     if (file !== undefined)
-      void change(async () => {
-        await picker.task?.load(file);
+      void change(async (task) => {
+        await task.load(file);
         examples = [];
       });
   };
   clear.onclick = () =>
-    void change(async () => {
-      for (const { label } of labels) await picker.task?.remove({ label });
+    void change(async (task) => {
+      for (const { label } of labels) await task.remove({ label });
       examples = [];
     });
 
@@ -187,9 +193,8 @@ export function teachView({ devices, lookAgain, shot }: ViewContext): View {
     async look({ picture }) {
       const started = performance.now();
       const found = await picker.task!(picture);
-      const took = performance.now() - started;
-      draw(found);
-      return took;
+      const milliseconds = performance.now() - started;
+      return { milliseconds, show: () => draw(found) };
     },
     useModel: (files, name) => void picker.use(files, name),
     async measure(choice, picture, signal) {

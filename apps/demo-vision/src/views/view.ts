@@ -17,6 +17,14 @@ export interface ViewContext {
   hold(): void;
 }
 
+/** What a view found in a picture. */
+export interface Answer {
+  /** What the model took. */
+  readonly milliseconds: number;
+  /** Draws it, when the picture and the view are still in front. */
+  readonly show: () => void;
+}
+
 /** One thing that the page does with the picture. */
 export interface View {
   /** Whether its model can be asked. */
@@ -25,8 +33,7 @@ export interface View {
   readonly device: string | undefined;
   /** It is in front now. */
   enter(): void;
-  /** Answers for a picture. @returns the milliseconds that the model took. */
-  look(shot: Shot): Promise<number>;
+  look(shot: Shot): Promise<Answer>;
   /** A model's files were dropped. */
   useModel(files: ReadonlyMap<string, File>, name: string): void;
   /** Runs its model on a device. @returns the device in words, and milliseconds of each run after the first. */
