@@ -3,13 +3,14 @@ import { expect, it } from "vitest";
 import { useDevice } from "../../device.js";
 import { bernoulli } from "../../random.js";
 
-it("an op that ran on the host first gets the engine's kernel when the engine starts", async () => {
+it("an op that ran on the host first gets the engine's kernel when the engine starts, all of whose threads whoever starts it beside another finds", async () => {
   const draw = (): void => bernoulli([4], { probability: 0.5 }).dispose();
   await useDevice("cpu");
   draw();
   const ofHost = getKernel("ai/Bernoulli", "cpu")?.kernelFunc;
   expect(ofHost).toBeDefined();
-  await useDevice("wasm");
+  const [first, second] = await Promise.all([useDevice("wasm"), useDevice("wasm")]);
+  expect(second.threads).toBe(first.threads);
   draw();
   expect(getKernel("ai/Bernoulli", "ai-wasm")?.kernelFunc).not.toBe(ofHost);
 });

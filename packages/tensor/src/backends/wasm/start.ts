@@ -33,7 +33,7 @@ export async function startWasm(
   engineOptions: RuntimeOptions = {},
 ): Promise<StartedDevice> {
   if (threads !== undefined) assertThreads("useDevice", threads);
-  const { BACKEND_NAME, installWasm } = await import("./install.js");
+  const { BACKEND_NAME } = await import("./install.js");
   let engine = starting;
   if (engine !== undefined) {
     await engine;
@@ -43,7 +43,7 @@ export async function startWasm(
   }
   const isNew = engine === undefined;
   if (engine === undefined) {
-    engine = installWasm({ ...engineOptions, relaxedSimd });
+    engine = installWithThreads({ ...engineOptions, relaxedSimd }, threads);
     starting = engine;
     engine.catch(() => {
       starting = undefined;
@@ -55,9 +55,17 @@ export async function startWasm(
     throw new DeviceError(
       `useDevice: expected relaxedSimd ${wanted}, as wasm was started, got ${relaxedSimd}; set it at the first useDevice("wasm")`,
     );
-  if (isNew || threads !== undefined) await runtime.pool.resize(threads ?? (await defaultThreads()));
+  if (!isNew && threads !== undefined) await runtime.pool.resize(threads);
   const features = ["simd"];
   if (runtime.relaxedSimd) features.push("relaxed-simd");
   if (runtime.shared) features.push("shared-memory");
   return { backend: BACKEND_NAME, hardware: "WebAssembly", threads: runtime.pool.threads, features };
+}
+
+/** The engine once its threads are there: whoever waits for it finds all of them. */
+async function installWithThreads(options: RuntimeOptions, threads?: number): Promise<WasmBackend> {
+  const { installWasm } = await import("./install.js");
+  const backend = await installWasm(options);
+  await backend.runtime.pool.resize(threads ?? (await defaultThreads()));
+  return backend;
 }
