@@ -57,11 +57,17 @@ export class WasmCodec {
    * @throws InputError when it cannot.
    */
   async decode(bytes: Uint8Array, name: string): Promise<{ image: DecodedImage; remarks: string[] }> {
-    this.#decoder ??= this.#start().catch((error) => {
-      this.#decoder = undefined; // the next picture may try again
-      throw error;
-    });
-    const decoder = await this.#decoder;
+    let decoder: EmscriptenDecoder;
+    let starting: Promise<EmscriptenDecoder>;
+    do {
+      this.#decoder ??= this.#start().catch((error) => {
+        this.#decoder = undefined; // the next picture may try again
+        throw error;
+      });
+      starting = this.#decoder;
+      decoder = await starting;
+      // another picture that waited beside this one may have broken it
+    } while (starting !== this.#decoder);
     this.#lines = [];
     let image: DecodedImage | null = null;
     try {
