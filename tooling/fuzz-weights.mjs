@@ -5,30 +5,15 @@
  * It stops at the first file that gives another error than WeightsError, hangs, takes too much memory or changes a
  * prototype, and names its seed: `AI_FUZZ_SEED=SEED AI_FUZZ_FILES=1` runs the test on that file alone.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { rm } from "node:fs/promises";
+import { bundleModule } from "./bundle-worker.mjs";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const PACKAGE = new URL("../packages/tensor/", import.meta.url);
 const [files = "1000000", firstSeed = "0", ...readers] = process.argv.slice(2);
-const folder = await mkdtemp(join(tmpdir(), "fuzz-weights-"));
+const bundle = await bundleModule(new URL("src/testing/fuzz-weights.ts", PACKAGE));
 try {
-  const bundle = join(folder, "fuzz.mjs");
-  await build({
-    entryPoints: [join(ROOT, "packages/tensor/src/testing/fuzz-weights.ts")],
-    outfile: bundle,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    banner: {
-      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
-    },
-  });
-  const { fuzz, fuzzTargets } = await import(pathToFileURL(bundle).href);
-  const targets = await fuzzTargets(pathToFileURL(join(ROOT, "packages/tensor/fixtures/weights/")));
+  const { fuzz, fuzzTargets } = await import(bundle.href);
+  const targets = await fuzzTargets(new URL("fixtures/weights/", PACKAGE));
   for (const [name, target] of Object.entries(targets)) {
     if (readers.length > 0 && !readers.includes(name)) continue;
     const start = performance.now();
@@ -39,5 +24,5 @@ try {
     );
   }
 } finally {
-  await rm(folder, { recursive: true });
+  await rm(bundle);
 }

@@ -1,5 +1,6 @@
+import { rm } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { fuzz, fuzzTargets } from "../testing/fuzz-weights.js";
+import { bundleModule } from "../../../../tooling/bundle-worker.mjs";
 import { mutate, randomNumbers } from "../testing/mutations.js";
 
 /** Mutated files for each reader; `node tooling/fuzz-weights.mjs` takes many more. */
@@ -7,6 +8,9 @@ const FILES = Number(process.env.AI_FUZZ_FILES ?? 1000);
 /** Where to begin: another number gives other files. */
 const FIRST_SEED = Number(process.env.AI_FUZZ_SEED ?? 0);
 
+const bundle = await bundleModule(new URL("../testing/fuzz-weights.ts", import.meta.url));
+const { fuzz, fuzzTargets } = (await import(bundle.href)) as typeof import("../testing/fuzz-weights.js");
+await rm(bundle);
 const targets = await fuzzTargets(new URL("../../fixtures/weights/", import.meta.url));
 
 describe("damaged and hostile files", () => {
