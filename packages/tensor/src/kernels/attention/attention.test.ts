@@ -1,5 +1,22 @@
 import { expect, it } from "vitest";
-import { grad, RandomGenerator, read, scaledDotProductAttention, sum, tensor, zeros } from "../../index.js";
+import {
+  type AttentionOptions,
+  dispose,
+  grad,
+  mul,
+  observeAttention,
+  RandomGenerator,
+  randomUniform,
+  read,
+  reshape,
+  scaledDotProductAttention,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  tile,
+  zeros,
+} from "../../index.js";
 import {
   describeEachDevice,
   describeKernel,
@@ -55,6 +72,58 @@ describeEachDevice("scaledDotProductAttention", () => {
     expect([...(await read(y))].slice(0, 2)).toEqual([0, 0]);
     expect([...(await read(dQuery))].slice(0, 2)).toEqual([0, 0]);
     for (const t of [x, other, mask, y, dQuery]) t.dispose();
+  });
+
+  it("lets heads of queries share keys and values: what copies of them give, with their gradients", async () => {
+    const generator = new RandomGenerator(4);
+    const draw = (shape: number[]) => randomUniform(shape, { min: -1, max: 1, generator });
+    const [key, value] = [draw([2, 2, 5, 3]), draw([2, 2, 5, 4])];
+    const visible = tensor([1, 1, 0, 1, 1, 0, 1, 1, 1, 0], [2, 1, 1, 5], "bool");
+    const biases = draw([6, 1, 5]);
+    const cases: [queries: number, options: () => AttentionOptions][] = [
+      [1, () => ({})],
+      [1, () => ({ mask: visible })],
+      [1, () => ({ mask: biases })],
+      [1, () => ({ dropoutProbability: 0.5, generator: new RandomGenerator(8) })],
+      [3, () => ({ isCausal: true })],
+    ];
+    const copies = (x: Tensor) => {
+      const [batch, heads, keys, dim] = x.shape as [number, number, number, number];
+      return reshape(tile(reshape(x, [batch, heads, 1, keys, dim]), [1, 1, 3, 1, 1]), [batch, 6, keys, dim]);
+    };
+    for (const [queries, options] of cases) {
+      const query = draw([2, 6, queries, 3]);
+      const weights = draw([2, 6, queries, 4]);
+      const shared = (q: Tensor, k: Tensor, v: Tensor) =>
+        scaledDotProductAttention(q, k, v, { ...options(), groupedQueries: true });
+      const copied = (q: Tensor, k: Tensor, v: Tensor) =>
+        scaledDotProductAttention(q, copies(k), copies(v), options());
+      const [actual, expected] = [shared, copied].map((attend) => [
+        tidy(() => attend(query, key, value)),
+        ...grad((q: Tensor, k: Tensor, v: Tensor) => sum(mul(attend(q, k, v), weights)), [query, key, value]),
+      ]);
+      for (const [index, tensor] of actual.entries())
+        await expect(tensor).toBeCloseToTensor(expected[index]!, { absoluteScale: 2e-6 });
+      dispose([query, weights, actual, expected]);
+    }
+    const one = draw([2, 6, 1, 3]);
+    let shape: number[] = [];
+    const y = observeAttention(
+      ({ weights }) => {
+        const seen = weights();
+        shape = seen.shape;
+        seen.dispose();
+      },
+      () => scaledDotProductAttention(one, key, value, { groupedQueries: true }),
+    );
+    expect(shape).toEqual([2, 6, 1, 5]);
+    await expectNoLeak(() => scaledDotProductAttention(one, key, value, { groupedQueries: true }).dispose());
+    expect(() => scaledDotProductAttention(one, key, value)).toThrow(/pass groupedQueries: true/);
+    const four = zeros([2, 4, 5, 3]);
+    expect(() => scaledDotProductAttention(one, four, four, { groupedQueries: true })).toThrow(
+      /key of shape \[2, a divisor of 6, keys, 3\]/,
+    );
+    dispose([key, value, visible, biases, one, y, four]);
   });
 
   it("drops weights by its generator, the rest scaled up", async () => {

@@ -6,7 +6,7 @@ import { DTypeError, InputError, ShapeError } from "../../errors.js";
 import { tidy } from "../../memory.js";
 import { where } from "../../ops/compare.js";
 import { any } from "../../ops/reduce.js";
-import { reshape } from "../../ops/shape-ops.js";
+import { reshape, tile } from "../../ops/shape-ops.js";
 import type { StreamPosition } from "../../philox.js";
 import { defaultGenerator, type RandomGenerator, skipWords } from "../../random.js";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "../../shape.js";
@@ -33,6 +33,11 @@ export interface AttentionOptions {
   readonly dropoutProbability?: number;
   /** Where dropout draws from; the default generator when left out. */
   readonly generator?: RandomGenerator;
+  /**
+   * Lets `key` and `value` have fewer heads, a divisor of the queries': neighbouring heads of queries share one, as with
+   * PyTorch's `enable_gqa`. Default false.
+   */
+  readonly groupedQueries?: boolean;
 }
 
 /** `query` `[batch, heads, queries, headDim]`, `key` `[…, keys, headDim]`, `value` `[…, keys, valueDim]`; `dropout` is a factor of the weights. */
@@ -58,8 +63,8 @@ export const attentionKernel = /* @__PURE__ */ defineKernel<AttentionInputs, Att
  * A query that may look at no key gives 0, with a gradient of 0 (its softmax alone would be NaN). A key that a bool mask hides
  * from all queries counts for nothing, whatever stands in it and its value, NaN included.
  * @param query `[batch, heads, queries, headDim]`
- * @param key `[batch, heads, keys, headDim]`
- * @param value `[batch, heads, keys, valueDim]`
+ * @param key `[batch, heads, keys, headDim]`, with `groupedQueries` `[batch, keyValueHeads, keys, headDim]`
+ * @param value `[batch, heads, keys, valueDim]`, likewise
  * @returns `[batch, heads, queries, valueDim]`
  * @throws ShapeError when sizes disagree or the mask does not broadcast.
  * @throws DTypeError when a tensor is not float32 (the mask: nor bool).
@@ -74,9 +79,9 @@ export function scaledDotProductAttention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const { mask, isCausal = false, dropoutProbability = 0, generator } = options;
-  const scores = assertAttention(query, key, value, mask);
-  const [, , , headDim]: readonly number[] = query.shape;
+  const { mask, isCausal = false, dropoutProbability = 0, generator, groupedQueries = false } = options;
+  const scores = assertAttention({ query, key, value, mask }, groupedQueries);
+  const [, heads, , headDim]: readonly number[] = query.shape;
   const scale = options.scale ?? 1 / Math.sqrt(headDim);
   if (mask !== undefined && isCausal)
     throw new InputError(
@@ -88,19 +93,49 @@ export function scaledDotProductAttention(
     throw new InputError(
       `scaledDotProductAttention: expected a dropoutProbability in [0, 1), got ${dropoutProbability}`,
     );
-  announceAttention(() => tidy(() => attentionWeights({ query, key, mask }, { scale, isCausal })[0]));
-  return tidy(() => {
-    const rows = mask?.dtype === "bool" ? clearHidden(mask, { key, value }) : { key, value };
-    if (dropoutProbability === 0) return attentionKernel({ query, ...rows, mask }, { scale, isCausal });
+  announceAttention(() =>
+    tidy(() => attentionWeights({ query, key: repeatHeads(key, heads), mask }, { scale, isCausal })[0]),
+  );
+  const attend = (queries: Tensor, keys: Tensor, values: Tensor): Tensor => {
+    const rows =
+      mask?.dtype === "bool" ? clearHidden(mask, { key: keys, value: values }) : { key: keys, value: values };
+    const inputs = { query: queries, ...rows, mask };
+    if (dropoutProbability === 0) return attentionKernel(inputs, { scale, isCausal });
     const kept = 1 - dropoutProbability;
     const position = skipWords(generator ?? defaultGenerator(), sizeOf(scores));
     const drawn = { kept, position };
     // elsewhere the gradient would draw the mask a second time, on the host
     if (deviceOfBackend(engine().backendName) === "wasm")
-      return attentionKernel({ query, ...rows, mask }, { scale, isCausal, drawn });
-    const dropout = drawnFactors(drawn, scores);
-    return attentionKernel({ query, ...rows, mask, dropout }, { scale, isCausal });
+      return attentionKernel(inputs, { scale, isCausal, drawn });
+    const dropout = drawnFactors(drawn, [...queries.shape.slice(0, 3), keys.shape[2]!]);
+    return attentionKernel({ ...inputs, dropout }, { scale, isCausal });
+  };
+  const [batch, own]: readonly number[] = key.shape;
+  return tidy(() => {
+    if (own === heads) return attend(query, key, value);
+    if (!sharesScores(scores, mask, isCausal))
+      return attend(query, repeatHeads(key, heads), repeatHeads(value, heads));
+    // one query a head: heads that share their keys are queries of one head, and nothing is copied
+    const together = reshape(query, [batch, own, heads / own, headDim]);
+    return reshape(attend(together, key, value), [batch, heads, 1, value.shape[3]!]);
   });
+}
+
+/** Whether a mask, and the causal rule, are the same for one query of every head. */
+function sharesScores(
+  [, , queries]: readonly number[],
+  mask: Tensor | undefined,
+  isCausal: boolean,
+): boolean {
+  return queries === 1 && !isCausal && (mask?.shape.at(-3) ?? 1) === 1;
+}
+
+/** Gives every head of queries keys or values of its own. @param x `[batch, keyValueHeads, keys, dim]` @returns `[batch, heads, keys, dim]` */
+function repeatHeads(x: Tensor, heads: number): Tensor {
+  const [batch, own, keys, dim]: readonly number[] = x.shape;
+  if (own === heads) return x;
+  const repeated = tile(reshape(x, [batch, own, 1, keys, dim]), [1, 1, heads / own, 1, 1]); // [batch, own, heads / own, keys, dim]
+  return reshape(repeated, [batch, heads, keys, dim]);
 }
 
 /** Sets keys that no query may look at, and their values, to 0: a NaN in them would pass through a weight of 0. */
@@ -113,7 +148,10 @@ function clearHidden(mask: Tensor, rows: { key: Tensor; value: Tensor }): { key:
 }
 
 /** @returns the shape of the scores, `[batch, heads, queries, keys]` */
-function assertAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | undefined): number[] {
+function assertAttention(
+  { query, key, value, mask }: { query: Tensor; key: Tensor; value: Tensor; mask: Tensor | undefined },
+  groupedQueries: boolean,
+): number[] {
   const operation = "scaledDotProductAttention";
   for (const [name, tensor] of Object.entries({ query, key, value })) {
     if (asDType(operation, tensor?.dtype) !== "float32")
@@ -124,14 +162,15 @@ function assertAttention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor
       );
   }
   const [batch, heads, queries, headDim]: readonly number[] = query.shape;
-  const [, , keys]: readonly number[] = key.shape;
-  if (!sameShape(key.shape, [batch, heads, keys, headDim]))
+  const [, own, keys]: readonly number[] = key.shape;
+  const keyHeads = groupedQueries && own > 0 && heads > 0 && heads % own === 0 ? own : heads;
+  if (!sameShape(key.shape, [batch, keyHeads, keys, headDim]))
     throw new ShapeError(
-      `${operation}: expected a key of shape [${batch}, ${heads}, keys, ${headDim}], got ${formatShape(key.shape)}`,
+      `${operation}: expected a key of shape [${batch}, ${groupedQueries ? `a divisor of ${heads}` : heads}, keys, ${headDim}], got ${formatShape(key.shape)}${groupedQueries || own === heads ? "" : "; pass groupedQueries: true where heads share keys"}`,
     );
-  if (!sameShape(value.shape.slice(0, 3), [batch, heads, keys]))
+  if (!sameShape(value.shape.slice(0, 3), [batch, keyHeads, keys]))
     throw new ShapeError(
-      `${operation}: expected a value of shape [${batch}, ${heads}, ${keys}, valueDim], got ${formatShape(value.shape)}`,
+      `${operation}: expected a value of shape [${batch}, ${keyHeads}, ${keys}, valueDim], got ${formatShape(value.shape)}`,
     );
   const scores = [batch, heads, queries, keys];
   if (mask === undefined) return scores;
