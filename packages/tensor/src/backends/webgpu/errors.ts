@@ -145,6 +145,7 @@ export function guardBackend(backend: GpuBackend): void {
     read: async (dataId: object) => {
       assertAlive(device);
       const flag = requestIndexFlag(backend);
+      flag.catch(() => undefined); // it may fail before it is looked at below
       try {
         const values = await read(dataId);
         await errorsArrived(device, health);
