@@ -1,4 +1,4 @@
-import { abs, InputError, less, mul, square, sub, type Tensor, tidy, where } from "@ai/tensor";
+import { abs, greaterEqual, InputError, mul, square, sub, type Tensor, tidy, where } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
 
@@ -66,10 +66,10 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Los
     const difference = sub(input, target);
     const size = abs(difference);
     if (beta === 0) return reduceLoss(size, reduction);
-    const isNear = less(size, beta);
+    const isFar = greaterEqual(size, beta); // not of NaN, whose gradient is NaN
     // the parabola of an infinite difference has the gradient 0 · ∞
-    const parabola = mul(square(where(isNear, difference, 0)), 0.5 / beta);
-    return reduceLoss(where(isNear, parabola, sub(size, beta / 2)), reduction);
+    const parabola = mul(square(where(isFar, 0, difference)), 0.5 / beta);
+    return reduceLoss(where(isFar, sub(size, beta / 2), parabola), reduction);
   });
 }
 
@@ -88,10 +88,10 @@ export function huberLoss(input: Tensor, target: Tensor, options: HuberLossOptio
   return tidy(() => {
     const difference = sub(input, target);
     const size = abs(difference);
-    const isNear = less(size, delta);
-    const parabola = mul(square(where(isNear, difference, 0)), 0.5);
+    const isFar = greaterEqual(size, delta);
+    const parabola = mul(square(where(isFar, 0, difference)), 0.5);
     const line = mul(sub(size, delta / 2), delta);
-    return reduceLoss(where(isNear, parabola, line), reduction);
+    return reduceLoss(where(isFar, line, parabola), reduction);
   });
 }
 

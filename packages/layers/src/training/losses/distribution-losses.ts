@@ -1,6 +1,5 @@
 import {
   add,
-  clip,
   div,
   exp,
   expandDims,
@@ -102,7 +101,7 @@ export function gaussianNllLoss(
     );
   return tidy(() => {
     const wide = isOneForLast ? expandDims(variance, -1) : variance;
-    const bound = sub(clip(wide, { min: epsilon }), wide);
+    const bound = where(less(wide, epsilon), sub(epsilon, wide), 0); // 0 of an infinite one too
     const lift = where(less(wide, 0), Number.NaN, bound);
     const bounded = add(wide, stopGradient(lift));
     const losses = mul(add(log(bounded), div(square(sub(input, target)), bounded)), 0.5);

@@ -186,6 +186,25 @@ describe("losses", () => {
     });
   });
 
+  it("hide no NaN of a difference, and make none of an infinite variance", async () => {
+    await expectNoLeak(async () => {
+      const [unknown, zero] = [tensor([Number.NaN, 0.5]), zeros([2])];
+      for (const loss of [smoothL1Loss, huberLoss]) {
+        const { value, grads } = valueAndGrad((x) => loss(x, zero, { reduction: "sum" }), [unknown]);
+        expect([...(await grads[0].data())]).toEqual([Number.NaN, 0.5]);
+        dispose([value, ...grads]);
+      }
+      const variance = tensor([Number.POSITIVE_INFINITY, 1]);
+      const means = tensor([3, 2]);
+      const { value, grads } = valueAndGrad(
+        (x) => gaussianNllLoss(x, zero, variance, { reduction: "sum" }),
+        [means],
+      );
+      expect([...(await value.data()), ...(await grads[0].data())]).toEqual([Number.POSITIVE_INFINITY, 0, 2]);
+      dispose([unknown, zero, variance, means, value, ...grads]);
+    });
+  });
+
   it("pass over rows that do not count, whatever is in them", async () => {
     await expectNoLeak(async () => {
       const input = tensor([

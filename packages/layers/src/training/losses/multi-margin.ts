@@ -53,7 +53,7 @@ export interface MultiMarginLossOptions {
 
 /**
  * Hinge loss of several classes: the score of the true one has to exceed each other by a margin,
- * `w[y] · Σ_{i≠y} max(0, margin − x[y] + x[i])^order / classes`.
+ * `w[y] · Σ_{i≠y} max(0, margin − x[y] + x[i])^order / classes`. A score of NaN gives NaN (in PyTorch it counts nothing).
  * @param input `[..., classes]` scores. @param target `[...]` int32 class indices.
  * @returns `[]`, or `[...]` with reduction "none".
  * @throws ShapeError when the shapes do not fit, InputError for other dtypes or options, KernelError for a class out of
@@ -87,7 +87,8 @@ export interface MultiLabelMarginLossOptions {
 
 /**
  * Hinge loss of several labels: the score of each label of an item has to exceed that of each other class by 1,
- * `Σ_{j ∈ labels} Σ_{i ∉ labels} max(0, 1 − x[j] + x[i]) / classes`. It needs memory for classes² numbers an item.
+ * `Σ_{j ∈ labels} Σ_{i ∉ labels} max(0, 1 − x[j] + x[i]) / classes`. It needs memory for classes² numbers an item; a score of
+ * NaN gives NaN (in PyTorch it counts nothing).
  * @param input `[..., classes]` scores.
  * @param target `[..., classes]` int32: an item's labels, then −1; what follows the first −1 does not count.
  * @returns `[]`, or `[...]` with reduction "none".
