@@ -89,6 +89,7 @@ export { type CumulativeOptions, cumprod, cumsum } from "./ops/cumulative.js";
 export * from "./ops/distances.js";
 export { einsum } from "./ops/einsum.js";
 export type { FusedActivation } from "./ops/fused-activations.js";
+export * from "./ops/grid-sample.js";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
 export {
   type AlongAxisOptions,
