@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 
 /** Names of options, methods and members, which no package exports. */
 const MEMBERS =
-  "attentionMask averageFrom axes axis batches batchSampler decay etas get isCausal keepDims keyPaddingMask learningRate length lengths numHeads resumeFrom setValue stepSizes totalIterations".split(
+  "attentionMask averageFrom axes axis batches batchSampler collate decay etas get isCausal keepDims keyPaddingMask learningRate length lengths numHeads resumeFrom setValue stepSizes totalIterations".split(
     " ",
   );
 

@@ -25,6 +25,7 @@ export interface Engine {
     numTensors: number;
     numBytes: number;
     tensorInfo: WeakMap<object, { backend: KernelBackend }>;
+    activeScope: { readonly track: readonly Tensor[] } | null;
   };
   runKernel(name: string, inputs: object, attrs: NamedAttrMap): Tensor | Tensor[];
   gradients(

@@ -24,6 +24,25 @@ export function tidy<T>(fn: () => T): T {
   });
 }
 
+/**
+ * {@link tidy} for a function of the user's that may be asynchronous: of one that returns a promise nothing is freed, for no
+ * scope may stay open across its `await`.
+ * @param tensorsIn The tensors of a result, which stay.
+ * @internal
+ */
+export function tidyUnlessAsync<T>(fn: () => T, tensorsIn: (result: T) => Iterable<Tensor>): T {
+  const host = engine();
+  host.startScope();
+  let kept: readonly Tensor[] = [];
+  try {
+    const result = fn();
+    kept = result instanceof Promise ? [...host.state.activeScope!.track] : [...tensorsIn(result)];
+    return result;
+  } finally {
+    host.endScope(kept);
+  }
+}
+
 /** Keeps a tensor alive when the surrounding {@link tidy} ends; its owner disposes it. */
 export function keep<T extends Tensor>(tensor: T): T {
   return tfKeep(tensor);

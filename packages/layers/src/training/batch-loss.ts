@@ -24,13 +24,18 @@ export function lossOfBatch<Batch, Model extends TrainableModel>(
   model: Model,
   { loss, computeLoss }: LossOptions<Batch, Model>,
   batch: Batch,
+  operation = "Trainer",
 ): Tensor | LossResult {
   if (computeLoss !== undefined) return computeLoss(batch, model);
-  const [input, target] = assertPair(batch);
+  const [input, target] = assertPair(operation, batch);
   const output = (model as unknown as { call(input: Tensor): Tensor }).call(input);
   if (output === undefined)
     throw new InputError(
-      "Trainer: expected an output of the model, got undefined; is a return missing in forward?",
+      `${operation}: expected an output of the model, got undefined; is a return missing in forward?`,
+    );
+  if (!isTensor(output))
+    throw new InputError(
+      `${operation}: expected a model that gives one tensor, got ${described(output)}; pass computeLoss: (batch, model) => … instead of loss`,
     );
   return {
     loss: typeof loss === "function" ? loss(output, target) : loss!.call(output, target),
@@ -52,11 +57,17 @@ export function assertLossOptions(operation: string, options: LossOptions<never,
     throw new InputError(`${operation}: expected a loss that is a function or has call, got ${typeof loss}`);
 }
 
-function assertPair<Batch>(batch: Batch): readonly [Tensor, Tensor] {
+/** A value in short: its shape, or its parts by name. */
+function described(value: unknown): string {
+  if (isTensor(value)) return `a tensor [${value.shape.join(", ")}]`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" && value !== null ? `{ ${Object.keys(value).join(", ")} }` : typeof value;
+}
+
+function assertPair<Batch>(operation: string, batch: Batch): readonly [Tensor, Tensor] {
   if (Array.isArray(batch) && batch.length === 2 && batch.every(isTensor))
     return batch as unknown as [Tensor, Tensor];
-  const kind = Array.isArray(batch) ? `a list of ${batch.length}` : typeof batch;
   throw new InputError(
-    `Trainer: expected batches [input, target] of two tensors, got ${kind}; pass computeLoss for others`,
+    `${operation}: expected batches [input, target] of two tensors, got ${described(batch)}; pass computeLoss: (batch, model) => … instead of loss`,
   );
 }

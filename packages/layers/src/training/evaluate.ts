@@ -43,7 +43,7 @@ export async function evaluate<Batch, Model extends TrainableModel>(
   assertLossOptions("evaluate", options);
   const { metrics = {}, batchWeight, signal, onProgress } = options;
   const judge = {
-    lossOf: (batch: Batch) => lossOfBatch(model, options, batch),
+    lossOf: (batch: Batch) => lossOfBatch(model, options, batch, "evaluate"),
     weightOf: (batch: Batch) => weightOf(batch, batchWeight),
     observe: (output: Parameters<Metric["update"]>[0], target: Parameters<Metric["update"]>[1]) => {
       for (const metric of Object.values(metrics)) metric.update(output, target);

@@ -1,6 +1,7 @@
-import { div, manualSeed, memory, sub, sum, tidy } from "@ai/tensor";
+import { div, manualSeed, memory, sub, sum, type Tensor, tidy } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
+import { Module } from "../module.js";
 import { makeRun, type Pair, Perceptron, quadrants, weights } from "../testing/tiny-run.js";
 import {
   Accuracy,
@@ -9,12 +10,19 @@ import {
   CrossEntropyLoss,
   DataLoader,
   earlyStopping,
+  evaluate,
   SGD,
   StepLR,
   Trainer,
   type TrainerOptions,
   type TrainingCallback,
 } from "./index.js";
+
+class Several extends Module<[x: Tensor], { readonly logits: Tensor; readonly cache: readonly Tensor[] }> {
+  protected override forward(x: Tensor) {
+    return { logits: x, cache: [] };
+  }
+}
 
 /** Aborts after so many steps. */
 function abortAfter(steps: number): { callback: TrainingCallback; signal: AbortSignal } {
@@ -323,7 +331,18 @@ describe("Trainer", () => {
     const numbers = new DataLoader({ length: 4, get: (index: number) => index }, { batchSize: 2 });
     const wrong = run.trainer.fit(numbers as unknown as BatchSource<Pair>, { epochs: 1 });
     await expect(wrong).rejects.toThrow(
-      /batches \[input, target\] of two tensors, got object; pass computeLoss/,
+      /Trainer: expected batches \[input, target\] of two tensors, got a tensor \[2\]; pass computeLoss: \(batch/,
+    );
+    const loss = new CrossEntropyLoss();
+    await expect(evaluate(run.model, numbers as unknown as BatchSource<Pair>, { loss })).rejects.toThrow(
+      /^evaluate: expected batches/,
+    );
+    await expect(evaluate(new Several(), run.loader, { loss })).rejects.toThrow(
+      /^evaluate: expected a model that gives one tensor, got { logits, cache }; pass computeLoss/,
+    );
+    const computeLoss = ([x]: Pair) => ({ loss: sum(x), output: { x } as never, target: x });
+    await expect(evaluate(run.model, run.loader, { computeLoss })).rejects.toThrow(
+      /a tensor as output for the metrics, got object/,
     );
     expect(memory().numTensors).toBe(before);
     run.dispose();

@@ -148,6 +148,11 @@ function unpack(operation: string, result: Tensor | LossResult): LossResult {
     throw new InputError(
       `${operation}: expected a scalar loss, got ${isTensor(parts?.loss) ? `shape [${parts.loss.shape.join(", ")}]` : typeof parts?.loss}; use reduction "mean" or "sum"`,
     );
+  for (const name of ["output", "target"] as const)
+    if (parts[name] !== undefined && !isTensor(parts[name]))
+      throw new InputError(
+        `${operation}: expected computeLoss to give a tensor as ${name} for the metrics, got ${typeof parts[name]}`,
+      );
   return parts;
 }
 

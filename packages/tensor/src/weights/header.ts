@@ -40,7 +40,7 @@ export function headerLength(file: string, prefix: Uint8Array, fileSize: number)
   const length = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES).getBigUint64(0, true);
   if (length > MOST_HEADER_BYTES)
     throw new WeightsError(
-      `${file}: expected a safetensors header of at most ${MOST_HEADER_BYTES} bytes, got ${length}; is it another format?`,
+      `${file}: expected a safetensors header of at most ${MOST_HEADER_BYTES} bytes, got ${length}; is it another format? readWeights opens PyTorch's, NumPy's and others, and a module's loadStateDict takes the hosts() of what it gives`,
     );
   if (Number(length) > fileSize - PREFIX_BYTES)
     throw new WeightsError(

@@ -46,6 +46,16 @@ describeEachDevice(
   ["wasm"],
 );
 
+it("drawRelevance stretches what gradCam and its like give over the picture, channels summed", () => {
+  const white = { data: new Uint8Array(4 * 2).fill(255), width: 4, height: 2, channels: 1 } as const;
+  const values = Float32Array.of(1, 3, -1, -1); // [1, 1, 2, 2]: 4 speaks for, −2 against
+  const { data } = drawRelevance(white, { values, shape: [1, 1, 2, 2] }, { opacity: 1 });
+  const row = [255, 0, 0, 255, 0, 0, 128, 128, 255, 128, 128, 255];
+  expect([...data]).toEqual([...row, ...row]);
+  for (const shape of [[2, 1, 2], [1, 4], [4]])
+    expect(() => drawRelevance(white, { values, shape })).toThrow(/explanation of one picture/);
+});
+
 it("drawRelevance refuses a map of another size and opacities out of range", () => {
   const relevance = Float32Array.from({ length: 280 }, (_, at) => (at % 2 === 0 ? 1 : -1));
   const drawn = drawRelevance(picture, { width: 20, height: 14, relevance }, { opacity: 1 });

@@ -1,4 +1,4 @@
-import { defaultGenerator, dispose, InputError, RandomGenerator } from "@ai/tensor";
+import { defaultGenerator, dispose, InputError, RandomGenerator, tidyUnlessAsync } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
 import { type Collated, createCollate } from "./collate.js";
 import { type Dataset, type IterableSource, itemContext } from "./dataset.js";
@@ -28,7 +28,10 @@ export interface DataLoaderOptions<Item, Batch> {
   readonly batchSampler?: BatchSampler;
   /** Leave out the last batch of an epoch when it is not full. Default false. */
   readonly dropLast?: boolean;
-  /** Turns items into a batch. Default {@link createCollate}`()`, or the dataset's own `getBatch`. */
+  /**
+   * Turns items into a batch. What a synchronous one makes and does not return is freed. Default {@link createCollate}`()`,
+   * or the dataset's own `getBatch`.
+   */
   readonly collate?: (items: readonly Item[]) => Batch | Promise<Batch>;
   /** Batches that are prepared while the caller works on another. Default 1. */
   readonly prefetch?: number;
@@ -36,12 +39,21 @@ export interface DataLoaderOptions<Item, Batch> {
   readonly seed?: number;
 }
 
+/**
+ * The batches of a loader, for functions that take them.
+ * @example
+ * const computeLoss = ({ image, label }: BatchOf<typeof loader>, model: Classifier) =>
+ *   crossEntropyLoss(model.call(image), label);
+ */
+export type BatchOf<Source extends AsyncIterable<unknown>> =
+  Source extends AsyncIterable<infer Batch> ? Batch : never;
+
 const OPTIONS = [
   "batchSize",
-  "shuffle",
+  "shuffle?",
   "sampler",
   "batchSampler",
-  "dropLast",
+  "dropLast?",
   "collate",
   "prefetch",
   "seed",
@@ -229,7 +241,8 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
   async #finish(items: readonly Item[]): Promise<unknown> {
     const spent = tensorsIn(items);
     try {
-      const batch = await (this.#collate ?? createCollate<Item>())(items);
+      const collate = this.#collate ?? createCollate<Item>();
+      const batch = await tidyUnlessAsync<unknown>(() => collate(items), tensorsIn);
       for (const tensor of tensorsIn(batch)) spent.delete(tensor);
       return batch;
     } finally {

@@ -1,6 +1,7 @@
 import { dispose, manualSeed, RandomGenerator, read, type Tensor, tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
+import { padSequence } from "../../recurrent/pad-sequence.js";
 import {
   ArrayDataset,
   createCollate,
@@ -140,6 +141,35 @@ describe("DataLoader", () => {
         break;
       }
       expect(loader.state()).toEqual({ epoch: 1, position: 0, seed: 9 });
+    });
+  });
+
+  it("frees what a collate makes on its way, and nothing of one that waits", async () => {
+    await expectNoLeak(async () => {
+      const items = new ArrayDataset([[1], [2, 3], [4]]);
+      const pad = (rows: readonly number[][]) => padSequence(rows.map((row) => tensor(row)));
+      const loader = new DataLoader(items, { batchSize: 3, collate: pad });
+      for await (const { padded, lengths } of loader) {
+        expect([[...(await read(padded))], lengths]).toEqual([
+          [1, 0, 2, 3, 4, 0],
+          [1, 2, 1],
+        ]);
+        padded.dispose();
+      }
+      const wait = async (rows: readonly number[][]): Promise<Map<string, Tensor>> => {
+        const first = tensor(rows[0]);
+        await Promise.resolve();
+        return new Map([["first", first]]);
+      };
+      for await (const batch of new DataLoader(items, { batchSize: 3, collate: wait })) {
+        expect([...(await read(batch.get("first")!))]).toEqual([1]);
+        batch.get("first")!.dispose();
+      }
+      const failing = () => {
+        tensor([1]);
+        throw new TypeError("no batch");
+      };
+      await expect(epochOf(new DataLoader(items, { collate: failing }) as never)).rejects.toThrow("no batch");
     });
   });
 

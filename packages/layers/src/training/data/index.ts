@@ -1,6 +1,6 @@
 export { type Collated, type CollateOptions, createCollate } from "./collate.js";
 export { ConcatDataset } from "./concat-dataset.js";
-export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data-loader.js";
+export { type BatchOf, DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data-loader.js";
 export {
   ArrayDataset,
   type Dataset,
