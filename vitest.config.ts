@@ -51,6 +51,7 @@ const engineProject = (engine: string) => ({
     ],
     // one process for all files: the engine is started once
     isolate: false,
+    setupFiles: sharedSetup,
   },
 });
 
@@ -68,6 +69,20 @@ const SPOIL_THEIR_PROCESS = [
   "packages/tensor/src/backends/wasm/start-after-cpu.test.ts",
 ];
 
+/** Files of `*.node.test.ts` that leave the process as they found it, and share one with `*.test.ts`. */
+const SHARE_A_PROCESS = [
+  "packages/tensor/src/weights/{files,shards,reference-weights,names/real-checkpoints}.node.test.ts",
+  "packages/layers/src/{pretrained,save-load}.node.test.ts",
+  "packages/layers/src/tasks/{loading,tasks}.node.test.ts",
+  "packages/layers/src/training/{storage,data/worker-dataset,worker/training}.node.test.ts",
+  "packages/vision/src/cli/{picture-paths,training-run}.node.test.ts",
+  "packages/vision/src/datasets/real-data.node.test.ts",
+  "packages/vision/src/models/{real-weights,registry}.node.test.ts",
+  "packages/vision/src/preprocess/{fuzz-pictures,read-image}.node.test.ts",
+  "packages/vision/src/tasks/image-{classification,embedding,recognition}.node.test.ts",
+  "packages/vision/src/tasks/{object-detection,own-models,text-recognition}.node.test.ts",
+];
+
 /** Where a page's WebGPU could differ from Dawn in Node: docs/decisions/where-tests-run.md. */
 const ON_WEBGPU_IN_CHROMIUM = [
   "packages/tensor/src/device-move.test.ts",
@@ -81,6 +96,9 @@ const ON_WEBGPU_IN_CHROMIUM = [
 
 /** Ends what hangs: the longest tests take half a minute, on a busy machine four times as long. */
 const TIMEOUTS = { testTimeout: 300_000, hookTimeout: 300_000 };
+
+/** Where files share a process or page, what one of them leaves to the garbage collector must not change the next one's counts. */
+const sharedSetup = [packageSource("tensor", "testing/hold-uncollected.ts")];
 
 /** A hub on loopback for the tests of downloads. */
 const globalSetup = [fileURLToPath(new URL("./tooling/hub/global-setup.mjs", import.meta.url))];
@@ -99,6 +117,7 @@ const nodeProject = (
     include,
     exclude: [...NO_TESTS, "**/*.browser.test.ts", ...exclude],
     isolate,
+    setupFiles: isolate ? [] : sharedSetup,
     env: {
       WEBGPU_MATMUL_PROGRAM_TYPE: "2",
       XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
@@ -141,6 +160,7 @@ const chromiumProject = (
     include,
     exclude: [...NO_TESTS, "**/*.node.test.ts", ...exclude],
     isolate,
+    setupFiles: isolate ? [] : sharedSetup,
     browser: {
       enabled: true,
       headless: true,
@@ -163,8 +183,8 @@ export default defineConfig({
     browser: { enabled: false, connectTimeout: 300_000 },
     projects: [
       nodeProject("node", {
-        include: ["packages/**/*.test.ts"],
-        exclude: ["**/*.node.test.ts", ...SPOIL_THEIR_PROCESS],
+        include: ["packages/**/!(*.node).test.ts", ...SHARE_A_PROCESS],
+        exclude: SPOIL_THEIR_PROCESS,
         isolate: false,
       }),
       nodeProject("node-alone", {
@@ -173,7 +193,7 @@ export default defineConfig({
           "{apps,tooling,benchmarks}/**/*.test.ts",
           ...SPOIL_THEIR_PROCESS,
         ],
-        exclude: [],
+        exclude: SHARE_A_PROCESS,
         isolate: true,
       }),
       ...["one-thread", "threads", "relaxed", "unshared"].map(engineProject),

@@ -50,9 +50,7 @@ describe("what was begun last", () => {
   });
 });
 
-const patiently = { timeout: PATIENCE + 60_000 };
-
-describe.skipIf(executablePath === undefined)("demo of vision in Chromium", patiently, () => {
+describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () => {
   let folder: string;
   let isolated: PreviewServer;
   let browser: Browser;
@@ -86,7 +84,7 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", pati
         `--use-file-for-fake-video-capture=${join(folder, "camera.mjpeg")}`,
       ],
     });
-  }, patiently.timeout);
+  });
   afterAll(async () => {
     await browser?.close();
     await isolated?.close();

@@ -72,8 +72,7 @@ export function describeWorkerTraining({ tiny, broken, device, folder }: Trainin
   beforeAll(() => useDevice(device));
   afterEach(() => open?.close());
 
-  // a page's worker loads its modules one by one: seconds each, many on a busy machine
-  describe("connectTraining", { timeout: 300_000 }, () => {
+  describe("connectTraining", () => {
     it("trains as the trainer does here, with events on the way, and answers meanwhile", async () => {
       const here = makeRun();
       await here.trainer.fit(here.loader, { epochs: 4, validation: here.validation });
