@@ -118,7 +118,7 @@ abstract class AdaptiveMaxPool<Indices extends boolean> extends AdaptivePool<Max
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, ["returnIndices"]);
+    assertOptionNames(new.target.name, options as AdaptiveMaxPoolOptions, ["returnIndices?"]);
     super(outputSize, { ...options, axes: 1 });
   }
 
@@ -141,7 +141,7 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, ["returnIndices"]);
+    assertOptionNames(new.target.name, options as AdaptiveMaxPoolOptions, ["returnIndices?"]);
     super(outputSize, { ...options, axes: 2 });
   }
 
@@ -160,7 +160,7 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @throws InputError when a size is neither null nor an integer of at least 1. */
   constructor(outputSize: AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, ["returnIndices"]);
+    assertOptionNames(new.target.name, options as AdaptiveMaxPoolOptions, ["returnIndices?"]);
     super(outputSize, { ...options, axes: 3 });
   }
 

@@ -109,11 +109,11 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
     super();
     assertOptionNames(new.target.name, options, [
       "dropout",
-      "bias",
+      "bias?",
       "keyDim",
       "valueDim",
-      "addBiasKeyValue",
-      "addZeroAttention",
+      "addBiasKeyValue?",
+      "addZeroAttention?",
     ]);
     const { dropout: probability = 0, bias = true, keyDim = embedDim, valueDim = embedDim } = options;
     const { addBiasKeyValue = false, addZeroAttention = false } = options;
@@ -154,7 +154,7 @@ export class MultiheadAttention extends Module<Inputs, MultiheadAttentionResult>
    */
   protected forward(...[query, key, value, options]: Inputs): MultiheadAttentionResult {
     if (options !== undefined)
-      assertOptionNames("call", options, ["weights", "keyPaddingMask", "attentionMask", "isCausal"]);
+      assertOptionNames("call", options, ["weights", "keyPaddingMask", "attentionMask", "isCausal?"]);
     const { weights: kind = "none", ...masks } = options ?? {};
     assertOneOf("MultiheadAttention", "weights", kind, ["none", "average", "heads"]);
     this.#assertInputs(query, key, value);

@@ -23,7 +23,7 @@ export class Bilinear extends Module<[a: Tensor, b: Tensor], Tensor> {
   /** @throws InputError for sizes that are not positive integers. */
   constructor(in1Features: number, in2Features: number, outFeatures: number, options: BilinearOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["bias"]);
+    assertOptionNames(new.target.name, options, ["bias?"]);
     const { bias = true } = options;
     assertIntegers("Bilinear", { in1Features, in2Features, outFeatures });
     const initializer = fanInUniform(in1Features);

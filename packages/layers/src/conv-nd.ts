@@ -12,7 +12,7 @@ export const CONVOLUTION_OPTIONS = [
   "paddingMode",
   "dilation",
   "groups",
-  "bias",
+  "bias?",
 ] as const;
 
 /** Where the numbers around an input come from: zeros, mirrored without the edge, the edge, or the other side. */

@@ -13,7 +13,7 @@ import { Parameter } from "./parameter.js";
 import { assertOptionNames } from "./training/option-names.js";
 
 /** Options of every transposed convolution. */
-const OPTION_NAMES = ["stride", "padding", "outputPadding", "dilation", "groups", "bias"] as const;
+const OPTION_NAMES = ["stride", "padding", "outputPadding", "dilation", "groups", "bias?"] as const;
 
 /** Options of {@link ConvTranspose1d} and {@link ConvTranspose2d}: one number for all axes, or one each. */
 export interface ConvTransposeModuleOptions {

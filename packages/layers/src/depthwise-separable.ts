@@ -29,7 +29,7 @@ export class DepthwiseSeparableConv2d extends Module<[x: Tensor], Tensor> {
     options: Conv2dOptions = {},
   ) {
     super();
-    const known = ["stride", "padding", "paddingMode", "dilation", "groups", "bias"] as const;
+    const known = ["stride", "padding", "paddingMode", "dilation", "groups", "bias?"] as const;
     assertOptionNames(new.target.name, options, known);
     const { groups, bias, ...spatial } = options;
     this.depthwise = new Conv2d(inChannels, inChannels, kernelSize, {

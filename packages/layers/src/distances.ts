@@ -52,7 +52,7 @@ export class PairwiseDistance extends Module<Pair, Tensor> {
   /** @throws InputError for an order that is no number or a negative epsilon. */
   constructor(options: PairwiseDistanceOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["order", "epsilon", "keepDims"]);
+    assertOptionNames(new.target.name, options, ["order", "epsilon", "keepDims?"]);
     const { order = 2, epsilon = 1e-6, keepDims = false } = options;
     if (typeof order !== "number" || Number.isNaN(order))
       throw new InputError(`${new.target.name}: expected a number as order, got ${String(order)}`);

@@ -83,10 +83,10 @@ export class EmbeddingBag extends Module<Inputs, Tensor> {
     assertOptionNames(new.target.name, options, [
       "mode",
       "paddingIdx",
-      "includeLastOffset",
+      "includeLastOffset?",
       "maxNorm",
       "normType",
-      "scaleGradByFreq",
+      "scaleGradByFreq?",
     ]);
     const { mode = "mean", paddingIdx, includeLastOffset = false, scaleGradByFreq = false } = options;
     assertIntegers("EmbeddingBag", { numEmbeddings, embeddingDim });

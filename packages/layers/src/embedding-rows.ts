@@ -97,7 +97,7 @@ export function limitRows(
   noGrad(() =>
     tidy(() => {
       const lengths = norm(before, { order: normType, axes: 1 - rowAxis, keepDims: true }); // [rows, 1]
-      const counts = reshape(countIds(before.shape[rowAxis], ids), lengths.shape); // [rows, 1]
+      const counts = reshape(countIds(lengths.size, ids), lengths.shape); // [rows, 1]
       const exceeds = logicalAnd(greater(counts, 0), greater(lengths, maxNorm));
       const shortened = mul(before, div(maxNorm, add(lengths, 1e-7)));
       // in place, so that a gradient with respect to the table still finds it

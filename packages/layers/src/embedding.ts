@@ -45,7 +45,7 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   /** @throws InputError for sizes that are not integers in range, a `paddingIdx` outside the table or a norm out of range. */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["paddingIdx", "maxNorm", "normType", "scaleGradByFreq"]);
+    assertOptionNames(new.target.name, options, ["paddingIdx", "maxNorm", "normType", "scaleGradByFreq?"]);
     const { paddingIdx, scaleGradByFreq = false } = options;
     assertIntegers("Embedding", { numEmbeddings }, 1);
     assertIntegers("Embedding", { embeddingDim }, 0);

@@ -189,7 +189,7 @@ function samplesOf(layer: string, values: ArrayLike<number>): Float32Array {
 export class FractionalMaxPool2d<Indices extends boolean = false> extends FractionalMaxPool<Indices> {
   /** @throws InputError for a size, ratio or sample out of range, or not one of `outputSize` and `outputRatio`. */
   constructor(kernelSize: number | readonly number[], options: FractionalMaxPoolOptions<Indices>) {
-    assertOptionNames(new.target.name, options, OPTIONS);
+    assertOptionNames(new.target.name, options as FractionalMaxPoolOptions, OPTIONS);
     super(kernelSize, { ...options, axes: 2 });
   }
 }
@@ -201,9 +201,9 @@ export class FractionalMaxPool2d<Indices extends boolean = false> extends Fracti
 export class FractionalMaxPool3d<Indices extends boolean = false> extends FractionalMaxPool<Indices> {
   /** @throws InputError for a size, ratio or sample out of range, or not one of `outputSize` and `outputRatio`. */
   constructor(kernelSize: number | readonly number[], options: FractionalMaxPoolOptions<Indices>) {
-    assertOptionNames(new.target.name, options, OPTIONS);
+    assertOptionNames(new.target.name, options as FractionalMaxPoolOptions, OPTIONS);
     super(kernelSize, { ...options, axes: 3 });
   }
 }
 
-const OPTIONS = ["outputSize", "outputRatio", "returnIndices", "randomSamples"] as const;
+const OPTIONS = ["outputSize", "outputRatio", "returnIndices?", "randomSamples"] as const;

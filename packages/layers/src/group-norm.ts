@@ -63,7 +63,7 @@ export class GroupNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for sizes that are not integers in range, or groups that do not divide the channels. */
   constructor(numGroups: number, numChannels: number, options: GroupNormModuleOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["epsilon", "affine", "bias"]);
+    assertOptionNames(new.target.name, options, ["epsilon", "affine?", "bias?"]);
     const { epsilon = 1e-5, affine = true, bias = true } = options;
     assertIntegers("GroupNorm", { numGroups, numChannels });
     assertEpsilon("GroupNorm", epsilon);
@@ -127,9 +127,9 @@ abstract class InstanceNorm extends Module<[x: Tensor], Tensor> {
     super();
     assertOptionNames(new.target.name, options, [
       "epsilon",
-      "affine",
-      "bias",
-      "trackRunningStats",
+      "affine?",
+      "bias?",
+      "trackRunningStats?",
       "momentum",
     ]);
     const {
@@ -238,7 +238,7 @@ export class RMSNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for a size that is not a positive integer, no sizes, or a negative epsilon. */
   constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine"]);
+    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine?"]);
     const { epsilon = 2 ** -23, elementwiseAffine = true } = options;
     if (typeof normalizedShape !== "number" && !Array.isArray(normalizedShape))
       throw new InputError(`RMSNorm: expected a size or sizes, got ${typeof normalizedShape}`);

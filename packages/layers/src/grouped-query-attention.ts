@@ -84,7 +84,13 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
   /** @throws InputError for sizes out of range, or heads of queries that the heads of keys do not divide. */
   constructor(dim: number, numHeads: number, options: GroupedQueryAttentionOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["numKeyValueHeads", "headDim", "bias", "dropout", "rotary"]);
+    assertOptionNames(new.target.name, options, [
+      "numKeyValueHeads",
+      "headDim",
+      "bias?",
+      "dropout",
+      "rotary",
+    ]);
     const {
       numKeyValueHeads = numHeads,
       headDim = dim / numHeads,
@@ -119,7 +125,7 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
    */
   protected forward(...[x, options]: Inputs): GroupedQueryAttentionResult {
     if (options !== undefined)
-      assertOptionNames("call", options, ["isCausal", "cache", "keyPaddingMask", "attentionMask"]);
+      assertOptionNames("call", options, ["isCausal?", "cache", "keyPaddingMask", "attentionMask"]);
     const { isCausal = true, cache, keyPaddingMask, attentionMask } = options ?? {};
     assertShape(x, ["batch", "length", "dim"], this.dim);
     const [batch, length]: readonly number[] = x.shape;

@@ -60,7 +60,7 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
   /** @throws InputError for sizes out of range, or heads that do not divide `dim`. */
   constructor(dim: number, numHeads: number, options: LinearAttentionOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["bias", "chunkLength"]);
+    assertOptionNames(new.target.name, options, ["bias?", "chunkLength"]);
     const { bias = true, chunkLength = 64 } = options;
     assertIntegers("LinearAttention", { dim, numHeads, chunkLength });
     if (dim % numHeads !== 0)
@@ -80,7 +80,7 @@ export class LinearAttention extends Module<[x: Tensor, options?: LinearAttentio
    * @throws ShapeError for another rank or dim, or a mask of another shape; InputError for a mask that is not bool.
    */
   protected forward(x: Tensor, options?: LinearAttentionCallOptions): Tensor {
-    if (options !== undefined) assertOptionNames("call", options, ["isCausal", "keyPaddingMask"]);
+    if (options !== undefined) assertOptionNames("call", options, ["isCausal?", "keyPaddingMask"]);
     const isCausal = options?.isCausal ?? false;
     const keyPaddingMask = options?.keyPaddingMask;
     assertShape(x, ["batch", "length", "dim"], this.dim);

@@ -49,7 +49,7 @@ export class LinearMultiheadAttention extends Module<Inputs, MultiheadAttentionR
   /** @throws InputError for sizes out of range, heads that do not divide `embedDim`, or unknown options. */
   constructor(embedDim: number, numHeads: number, options: LinearMultiheadAttentionOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["bias", "keyDim", "valueDim", "chunkLength"]);
+    assertOptionNames(new.target.name, options, ["bias?", "keyDim", "valueDim", "chunkLength"]);
     const { bias = true, keyDim = embedDim, valueDim = embedDim, chunkLength = 64 } = options;
     assertIntegers(new.target.name, { embedDim, numHeads, keyDim, valueDim, chunkLength });
     if (embedDim % numHeads !== 0)
@@ -75,7 +75,7 @@ export class LinearMultiheadAttention extends Module<Inputs, MultiheadAttentionR
    * mask that do not fit.
    */
   protected forward(...[query, key, value, options = {}]: Inputs): MultiheadAttentionResult {
-    assertOptionNames("call", options, ["keyPaddingMask", "attentionMask", "isCausal", "weights"]);
+    assertOptionNames("call", options, ["keyPaddingMask", "attentionMask", "isCausal?", "weights"]);
     const { keyPaddingMask, attentionMask, isCausal = false, weights = "none" } = options;
     if (attentionMask !== undefined)
       throw new InputError(

@@ -32,7 +32,7 @@ export class Linear extends Module<[x: Tensor], Tensor> {
   /** @throws InputError when a size is not an integer of at least 0. */
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["bias", "biasInitializer"]);
+    assertOptionNames(new.target.name, options, ["bias?", "biasInitializer"]);
     const { bias = true, biasInitializer } = options;
     assertIntegers("Linear", { inFeatures, outFeatures }, 0);
     this.inFeatures = inFeatures;

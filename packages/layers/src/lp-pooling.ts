@@ -57,7 +57,7 @@ abstract class LPPool extends PoolNd<Tensor> {
 export class LPPool1d extends LPPool {
   /** @throws InputError when a size is not an integer in range or the norm is 0 or infinite. */
   constructor(normType: number, kernelSize: number | readonly number[], options: LPPoolOptions = {}) {
-    assertOptionNames(new.target.name, options, ["stride", "ceilMode"]);
+    assertOptionNames(new.target.name, options, ["stride", "ceilMode?"]);
     super(normType, kernelSize, { ...options, axes: 1 });
   }
 }
@@ -66,7 +66,7 @@ export class LPPool1d extends LPPool {
 export class LPPool2d extends LPPool {
   /** @throws InputError when a size is not an integer in range or the norm is 0 or infinite. */
   constructor(normType: number, kernelSize: number | readonly number[], options: LPPoolOptions = {}) {
-    assertOptionNames(new.target.name, options, ["stride", "ceilMode"]);
+    assertOptionNames(new.target.name, options, ["stride", "ceilMode?"]);
     super(normType, kernelSize, { ...options, axes: 2 });
   }
 }
@@ -75,7 +75,7 @@ export class LPPool2d extends LPPool {
 export class LPPool3d extends LPPool {
   /** @throws InputError when a size is not an integer in range or the norm is 0 or infinite. */
   constructor(normType: number, kernelSize: number | readonly number[], options: LPPoolOptions = {}) {
-    assertOptionNames(new.target.name, options, ["stride", "ceilMode"]);
+    assertOptionNames(new.target.name, options, ["stride", "ceilMode?"]);
     super(normType, kernelSize, { ...options, axes: 3 });
   }
 }

@@ -52,12 +52,12 @@ abstract class MaxPool<Indices extends boolean> extends PoolNd<MaxPoolOutput<Ind
 export class MaxPool1d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, [
+    assertOptionNames(new.target.name, options as MaxPoolNdOptions, [
       "dilation",
-      "returnIndices",
+      "returnIndices?",
       "stride",
       "padding",
-      "ceilMode",
+      "ceilMode?",
     ]);
     super(kernelSize, { ...options, axes: 1 });
   }
@@ -81,12 +81,12 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPool<Indices>
 export class MaxPool2d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, [
+    assertOptionNames(new.target.name, options as MaxPoolNdOptions, [
       "dilation",
-      "returnIndices",
+      "returnIndices?",
       "stride",
       "padding",
-      "ceilMode",
+      "ceilMode?",
     ]);
     super(kernelSize, { ...options, axes: 2 });
   }
@@ -107,12 +107,12 @@ export class MaxPool2d<Indices extends boolean = false> extends MaxPool<Indices>
 export class MaxPool3d<Indices extends boolean = false> extends MaxPool<Indices> {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: MaxPoolNdOptions<Indices> = {}) {
-    assertOptionNames(new.target.name, options, [
+    assertOptionNames(new.target.name, options as MaxPoolNdOptions, [
       "dilation",
-      "returnIndices",
+      "returnIndices?",
       "stride",
       "padding",
-      "ceilMode",
+      "ceilMode?",
     ]);
     super(kernelSize, { ...options, axes: 3 });
   }

@@ -133,7 +133,7 @@ export class MixtureOfExperts extends Module<Inputs, MixtureOfExpertsResult> {
       "topK",
       "hiddenDim",
       "capacityFactor",
-      "normalizeShares",
+      "normalizeShares?",
     ]);
     const { numExperts, topK: count = 2, hiddenDim, capacityFactor } = options;
     assertIntegers("MixtureOfExperts", { dim, numExperts, topK: count, hiddenDim });

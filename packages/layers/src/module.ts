@@ -282,7 +282,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [Tensor], Outpu
    * @throws WeightsError for a damaged file or names and shapes that do not fit, DownloadError when a server does not give it.
    */
   async load(source: WeightsSource, options: LoadOptions & ReadOptions = {}): Promise<LoadReport> {
-    assertOptionNames(`${this.constructor.name}.load`, options, ["strict", "signal"]);
+    assertOptionNames(`${this.constructor.name}.load`, options, ["strict?", "signal"]);
     const { signal, ...others } = options;
     const file = await readSafetensors(source, { signal });
     return this.loadStateDict(await file.hosts({ signal }), others);

@@ -54,7 +54,7 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for a number of features, an epsilon or a momentum out of range. */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["epsilon", "momentum", "affine", "trackRunningStats"]);
+    assertOptionNames(new.target.name, options, ["epsilon", "momentum", "affine?", "trackRunningStats?"]);
     const { epsilon = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     const layer = new.target.name;
     assertIntegers(layer, { numFeatures });
@@ -214,7 +214,7 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
   /** @throws InputError for sizes or an epsilon out of range. */
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine", "bias"]);
+    assertOptionNames(new.target.name, options, ["epsilon", "elementwiseAffine?", "bias?"]);
     const { epsilon = 1e-5, elementwiseAffine = true, bias = true } = options;
     if (typeof normalizedShape !== "number" && !Array.isArray(normalizedShape))
       throw new InputError(`LayerNorm: expected a size or sizes, got ${typeof normalizedShape}`);

@@ -114,6 +114,7 @@ const WITHOUT_OPTIONS: readonly string[] = [
   "Dropout1d",
   "Dropout2d",
   "Dropout3d",
+  "FeatureAlphaDropout",
   "LearnedPositionalEncoding",
   "ModuleDict",
   "ModuleList",
@@ -295,6 +296,16 @@ describe("an option that a layer does not have is refused by name", () => {
       /expected options \{.*\}, got one named noSuchOption/,
     );
     await expect(give(0.3)).rejects.toThrow(/expected options \{.*\}, got 0\.3/);
+  });
+
+  it.each([
+    ["Linear", { bias: "false" }, /Linear: expected bias true or false, got "false"/],
+    ["BatchNorm2d", { affine: 0 }, /BatchNorm2d: expected affine true or false, got 0/],
+    ["MaxPool2d", { returnIndices: "no" }, /MaxPool2d: expected returnIndices true or false, got "no"/],
+    ["MultiheadAttention", { addZeroAttention: null }, /expected addZeroAttention true or false, got null/],
+  ])("a switch that is neither true nor false: %s", (name, options, message) => {
+    const Layer = (layers as unknown as Record<string, Class>)[name];
+    expect(() => new Layer(...BEFORE_OPTIONS[name], options)).toThrow(message);
   });
 
   it("in the methods of a module", async () => {

@@ -231,7 +231,7 @@ export class Parameter extends StoredTensor {
       "initializer",
       "dtype",
       "checkpointPermutation",
-      "requiresGrad",
+      "requiresGrad?",
     ]);
     const { requiresGrad = true, ...others } = options;
     super(shape, others);

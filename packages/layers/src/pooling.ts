@@ -87,7 +87,7 @@ abstract class AvgPool extends PoolNd<Tensor> {
 export class AvgPool1d extends AvgPool {
   /** @throws InputError when a size is not an integer in range. */
   constructor(kernelSize: number | readonly number[], options: AvgPool1dOptions = {}) {
-    assertOptionNames(new.target.name, options, ["countIncludePad", "stride", "padding", "ceilMode"]);
+    assertOptionNames(new.target.name, options, ["countIncludePad?", "stride", "padding", "ceilMode?"]);
     super(kernelSize, { ...options, axes: 1 });
   }
 
@@ -111,10 +111,10 @@ export class AvgPool2d extends AvgPool {
   constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
     assertOptionNames(new.target.name, options, [
       "divisorOverride",
-      "countIncludePad",
+      "countIncludePad?",
       "stride",
       "padding",
-      "ceilMode",
+      "ceilMode?",
     ]);
     super(kernelSize, { ...options, axes: 2 });
   }
@@ -135,10 +135,10 @@ export class AvgPool3d extends AvgPool {
   constructor(kernelSize: number | readonly number[], options: AvgPoolNdOptions = {}) {
     assertOptionNames(new.target.name, options, [
       "divisorOverride",
-      "countIncludePad",
+      "countIncludePad?",
       "stride",
       "padding",
-      "ceilMode",
+      "ceilMode?",
     ]);
     super(kernelSize, { ...options, axes: 3 });
   }

@@ -128,7 +128,7 @@ export class RotaryEmbedding extends Module<[x: Tensor, start?: number], Tensor>
   /** @throws InputError for an odd dim, a base that is not positive, or a scaling that is not known or out of range. */
   constructor(dim: number, options: RotaryEmbeddingModuleOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["base", "interleaved", "scaling"]);
+    assertOptionNames(new.target.name, options, ["base", "interleaved?", "scaling"]);
     const { base = 10000, interleaved = false, scaling } = options;
     assertIntegers("RotaryEmbedding", { dim });
     if (dim % 2 !== 0)
@@ -228,7 +228,7 @@ export class RelativePositionBias extends Module<[queries: number, keys: number]
   /** @throws InputError for numbers that are not integers in range. */
   constructor(numHeads: number, options: RelativePositionBiasOptions = {}) {
     super();
-    assertOptionNames(new.target.name, options, ["numBuckets", "maxDistance", "bidirectional"]);
+    assertOptionNames(new.target.name, options, ["numBuckets", "maxDistance", "bidirectional?"]);
     const { numBuckets = 32, maxDistance = 128, bidirectional = true } = options;
     assertIntegers("RelativePositionBias", { numHeads });
     assertIntegers("RelativePositionBias", { numBuckets }, bidirectional ? 4 : 2);

@@ -123,7 +123,7 @@ function assertNames(scaling: RotaryScaling): void {
       "betaFast",
       "betaSlow",
       "attentionFactor",
-      "truncate",
+      "truncate?",
     ]);
   else if (scaling.type === "longrope")
     assertOptionNames(OPERATION, scaling, [

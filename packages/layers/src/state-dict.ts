@@ -126,7 +126,7 @@ export function loadIntoTargets(
   state: StateDict,
   options: LoadOptions,
 ): LoadReport {
-  assertOptionNames(`${module}.loadStateDict`, options, ["strict"]);
+  assertOptionNames(`${module}.loadStateDict`, options, ["strict?"]);
   const { strict = true } = options;
   if (!(state instanceof Map))
     throw new InputError(

@@ -129,8 +129,8 @@ export class Mamba extends Module<[x: Tensor], Tensor> {
       "expand",
       "convKernel",
       "timeStepRank",
-      "bias",
-      "convBias",
+      "bias?",
+      "convBias?",
     ]);
     const { stateSize = 16, expand = 2, convKernel = 4, timeStepRank = Math.ceil(dim / 16) } = options;
     const { bias = false, convBias = true } = options;

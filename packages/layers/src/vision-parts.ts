@@ -47,7 +47,7 @@ export class Upsample extends Module<[x: Tensor], Tensor> {
   /** @throws InputError unless exactly one of size and scaleFactor is given, in range, and the mode is known. */
   constructor(options: UpsampleOptions) {
     super();
-    assertOptionNames(new.target.name, options, ["size", "scaleFactor", "mode", "alignCorners"]);
+    assertOptionNames(new.target.name, options, ["size", "scaleFactor", "mode", "alignCorners?"]);
     const { size, scaleFactor, mode = "nearest", alignCorners = false } = options;
     if ((size === undefined) === (scaleFactor === undefined))
       throw new InputError("Upsample: expected one of size and scaleFactor, got both or none");

@@ -39,8 +39,21 @@ export function describeNoTensor(value: unknown): string {
   return isParameter(value) ? "a parameter; pass parameter.value" : nameKind(value);
 }
 
-/** The names of every option, of each type in a union. */
-type NameOf<Options> = Options extends unknown ? keyof Options : never;
+/** What a list calls one option: a question mark behind the name of a switch, whose value is true or false. */
+type ListedName<Name, Value> = Name extends string
+  ? [Exclude<Value, undefined>] extends [never]
+    ? Name
+    : [Exclude<Value, undefined>] extends [boolean]
+      ? `${Name}?`
+      : Name
+  : Name;
+
+/** What a list calls every option, of each type in a union; any name where the type says nothing. */
+type NameOf<Options> = 0 extends 1 & Options
+  ? string
+  : Options extends unknown
+    ? { [Name in keyof Options]-?: ListedName<Name, Options[Name]> }[keyof Options]
+    : never;
 
 /** What a list of an options type's names has to be besides: without one of them, or with another, nothing is. */
 export type EveryOption<Options, Name extends string> = string extends Name | NameOf<Options>
@@ -55,11 +68,13 @@ export type EveryOption<Options, Name extends string> = string extends Name | Na
         };
 
 /**
- * Refuses options that nothing would read: at the border of every function that takes an options object.
- * @param names Every name of the options' type: a list that forgets one, or has another, does not compile.
- * @throws InputError unless `options` is an object with no other properties than `names`.
+ * Refuses options that nothing would read, and switches that are not true or false, as the text `"false"` of a form, which
+ * would count as true: at the border of every function that takes an options object.
+ * @param names Every name of the options' type, a question mark behind that of a boolean: a list that forgets one, or has
+ * another, does not compile.
+ * @throws InputError unless `options` is an object with no other properties than `names`, and booleans where they belong.
  * @example
- * assertOptions("Upsample", options, ["size", "scaleFactor", "mode", "alignCorners"]);
+ * assertOptions("Upsample", options, ["size", "scaleFactor", "mode", "alignCorners?"]);
  */
 export function assertOptions<Options extends object, const Names extends readonly string[]>(
   operation: string,
@@ -68,13 +83,25 @@ export function assertOptions<Options extends object, const Names extends readon
 ): void {
   if (typeof options !== "object" || options === null || Array.isArray(options) || isTensor(options))
     throw new InputError(
-      `${operation}: expected options { ${names.join(", ")} }, got ${describe(options)}; name what you pass`,
+      `${operation}: expected options ${listed(names)}, got ${describe(options)}; name what you pass`,
     );
-  for (const name in options)
-    if (!names.includes(name))
+  for (const name in options) {
+    if (names.includes(name)) continue;
+    if (!names.includes(`${name}?`))
       throw new InputError(
-        `${operation}: expected options { ${names.join(", ")} }, got one named ${name}; check the spelling`,
+        `${operation}: expected options ${listed(names)}, got one named ${name}; check the spelling`,
       );
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "boolean")
+      throw new InputError(
+        `${operation}: expected ${name} true or false, got ${typeof value === "string" ? JSON.stringify(value) : describe(value)}`,
+      );
+  }
+}
+
+/** Names for a message, as they are written in code. */
+function listed(names: readonly string[]): string {
+  return `{ ${names.map((name) => name.replace("?", "")).join(", ")} }`;
 }
 
 /** @throws InputError unless `numbers` is an array: a typical slip is one number where a list belongs. */

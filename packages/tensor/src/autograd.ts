@@ -49,7 +49,7 @@ function differentiated(
   inputs: readonly Tensor[],
   options: GradientOptions,
 ): { value: Tensor; grads: (Tensor | null)[] } {
-  assertOptions(operation, options, ["seed", "allowUnused"]);
+  assertOptions(operation, options, ["seed", "allowUnused?"]);
   const { seed, allowUnused = false } = options;
   assertReady(operation);
   assertFunction(operation, fn);

@@ -144,7 +144,12 @@ export async function useDevice(
   device?: DeviceName,
   options: DeviceOptions = {},
 ): Promise<DeviceDescription> {
-  assertOptions("useDevice", options, ["allowSoftwareAdapter", "powerPreference", "relaxedSimd", "threads"]);
+  assertOptions("useDevice", options, [
+    "allowSoftwareAdapter?",
+    "powerPreference",
+    "relaxedSimd?",
+    "threads",
+  ]);
   if (device !== undefined) return activate(device, `${device} was asked for`, options);
   const failures: string[] = [];
   for (const candidate of await candidates()) {

@@ -147,12 +147,12 @@ export async function loadAdapter(
 ): Promise<LoadReport> {
   assertOptionNames("loadAdapter", options, [
     "adapterName",
-    "trainable",
+    "trainable?",
     "revision",
     "subfolder",
     "endpoint",
     "token",
-    "offline",
+    "offline?",
     "cacheFolder",
     "cache",
     "signal",

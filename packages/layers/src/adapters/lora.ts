@@ -146,7 +146,7 @@ export function setActiveAdapters(
   options: { readonly trainable?: boolean } = {},
 ): void {
   assertModel("setActiveAdapters", model);
-  assertOptionNames("setActiveAdapters", options, ["trainable"]);
+  assertOptionNames("setActiveAdapters", options, ["trainable?"]);
   const { trainable = true } = options;
   assertUnmerged("setActiveAdapters", model);
   const settings = names.map((name) => settingsOf("setActiveAdapters", model, name));

@@ -60,7 +60,7 @@ export function rollOutAttention(
   maps: readonly AttentionMap[],
   options: RolloutOptions = {},
 ): AttentionRollout {
-  assertOptionNames("attentionRollout", options, ["headFusion", "residual"]);
+  assertOptionNames("attentionRollout", options, ["headFusion", "residual?"]);
   const { headFusion = "mean", residual = true } = options;
   assertFusion(headFusion);
   if (!Array.isArray(maps) || maps.length === 0)

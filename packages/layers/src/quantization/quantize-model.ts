@@ -15,7 +15,7 @@ export interface QuantizeModelOptions extends QuantizeOptions {
 }
 
 /** Option names, for what takes them and others. */
-export const QUANTIZE_OPTIONS = ["bits", "groupSize", "symmetric", "predicate"] as const;
+export const QUANTIZE_OPTIONS = ["bits", "groupSize", "symmetric?", "predicate"] as const;
 
 /**
  * Exchanges weights of a model in place by ones of 8 or 4 bits: a quarter or an eighth of the memory. Those of Linear,

@@ -18,7 +18,7 @@ import { type Initializer, Parameter } from "../parameter.js";
 import { assertOptionNames } from "../training/option-names.js";
 import { QuantizedParameter } from "./quantized-parameter.js";
 
-const OPTION_NAMES = ["bits", "groupSize", "symmetric"] as const;
+const OPTION_NAMES = ["bits", "groupSize", "symmetric?"] as const;
 
 /**
  * A layer that reads a weight of 8 or 4 bits a number in place. The weight is constant, a bias is not. A new one holds
@@ -49,7 +49,7 @@ export class QuantizedLinear extends QuantizedLayer {
     options: QuantizeOptions & { readonly bias?: boolean } = {},
   ) {
     super();
-    assertOptionNames(new.target.name, options, ["bias", ...OPTION_NAMES]);
+    assertOptionNames(new.target.name, options, ["bias?", ...OPTION_NAMES]);
     assertIntegers("QuantizedLinear", { inFeatures, outFeatures });
     const { bias = true, ...others } = options;
     this.inFeatures = inFeatures;

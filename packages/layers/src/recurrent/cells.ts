@@ -99,7 +99,7 @@ export class RNNCell extends RecurrentCell<Tensor> {
 
   /** @throws InputError for sizes out of range, another nonlinearity or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    assertOptionNames(new.target.name, options, ["bias", "nonlinearity"]);
+    assertOptionNames(new.target.name, options, ["bias?", "nonlinearity"]);
     const { nonlinearity = "tanh", ...others } = options;
     super(inputSize, hiddenSize, { ...others, numGates: 1 });
     assertNonlinearity(new.target.name, nonlinearity);
@@ -130,7 +130,7 @@ export class RNNCell extends RecurrentCell<Tensor> {
 export class LSTMCell extends RecurrentCell<LSTMCellState> {
   /** @throws InputError for sizes out of range or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    assertOptionNames(new.target.name, options, ["bias"]);
+    assertOptionNames(new.target.name, options, ["bias?"]);
     super(inputSize, hiddenSize, { ...options, numGates: 4 });
   }
 
@@ -158,7 +158,7 @@ export class LSTMCell extends RecurrentCell<LSTMCellState> {
 export class GRUCell extends RecurrentCell<Tensor> {
   /** @throws InputError for sizes out of range or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    assertOptionNames(new.target.name, options, ["bias"]);
+    assertOptionNames(new.target.name, options, ["bias?"]);
     super(inputSize, hiddenSize, { ...options, numGates: 3 });
   }
 

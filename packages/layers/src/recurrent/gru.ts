@@ -23,7 +23,7 @@ import {
 export class GRU extends Recurrent<Tensor> {
   /** @throws InputError for sizes out of range, dropout with one layer or an unknown option. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    assertOptionNames(new.target.name, options, ["numLayers", "bias", "dropout", "bidirectional"]);
+    assertOptionNames(new.target.name, options, ["numLayers", "bias?", "dropout", "bidirectional?"]);
     super(inputSize, hiddenSize, { ...options, numGates: 3, stateSizes: [hiddenSize] });
   }
 

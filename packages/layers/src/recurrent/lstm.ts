@@ -45,9 +45,9 @@ export class LSTM extends Recurrent<LSTMState> {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     assertOptionNames(new.target.name, options, [
       "numLayers",
-      "bias",
+      "bias?",
       "dropout",
-      "bidirectional",
+      "bidirectional?",
       "projSize",
     ]);
     const { projSize = 0, ...others } = options;

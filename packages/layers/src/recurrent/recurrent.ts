@@ -171,7 +171,8 @@ export abstract class Recurrent<State> extends Module<
     initial: readonly Tensor[] | undefined,
     options: RecurrentCallOptions<State> | undefined,
   ): { output: Tensor; states: Tensor[] } {
-    if (options !== undefined) assertOptionNames("call", options, ["state", "lengths"]);
+    if (options !== undefined)
+      assertOptionNames("call", options as RecurrentCallOptions<unknown>, ["state", "lengths"]);
     const lengths = options?.lengths;
     assertShape(x, ["batch", "length", "dim"], this.inputSize);
     const [batch, length]: readonly number[] = x.shape;

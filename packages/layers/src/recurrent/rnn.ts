@@ -42,9 +42,9 @@ export class RNN extends Recurrent<Tensor> {
     assertOptionNames(new.target.name, options, [
       "numLayers",
       "nonlinearity",
-      "bias",
+      "bias?",
       "dropout",
-      "bidirectional",
+      "bidirectional?",
     ]);
     const { nonlinearity = "tanh", ...others } = options;
     super(inputSize, hiddenSize, { ...others, numGates: 1, stateSizes: [hiddenSize] });

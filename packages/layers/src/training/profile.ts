@@ -250,7 +250,7 @@ function formatProfile({
 }
 
 function assertArguments(model: unknown, inputs: unknown, options: ProfileOptions): void {
-  assertOptionNames("profile", options, ["repeats", "backward", "signal", "onProgress"]);
+  assertOptionNames("profile", options, ["repeats", "backward?", "signal", "onProgress"]);
   if (!(model instanceof Module))
     throw new InputError(`profile: expected a module, got ${model === null ? "null" : typeof model}`);
   if (!Array.isArray(inputs))

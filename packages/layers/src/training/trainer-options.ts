@@ -105,7 +105,7 @@ const FIT_OPTIONS = [
   "maxSteps",
   "callbacks",
   "signal",
-  "estimate",
+  "estimate?",
   "resumeFrom",
   "storage",
 ] as const;
@@ -114,7 +114,11 @@ const FIT_OPTIONS = [
 export function assertTrainerOptions<Batch, Model extends TrainableModel>(
   options: TrainerOptions<Batch, Model>,
 ): void {
-  assertOptionNames("Trainer", options, TRAINER_OPTIONS);
+  assertOptionNames(
+    "Trainer",
+    options as unknown as TrainerOptions<unknown, TrainableModel>,
+    TRAINER_OPTIONS,
+  );
   const { model, optimizer } = options;
   if (typeof model?.stateDict !== "function" || typeof optimizer?.step !== "function")
     throw new InputError(

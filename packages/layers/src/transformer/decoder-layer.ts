@@ -62,8 +62,8 @@ export class TransformerDecoderLayer extends Module<
       "dropout",
       "activation",
       "epsilon",
-      "normFirst",
-      "bias",
+      "normFirst?",
+      "bias?",
     ]);
     const {
       dimFeedforward = 2048,

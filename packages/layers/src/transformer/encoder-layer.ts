@@ -44,8 +44,8 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, masks?: Attentio
       "dropout",
       "activation",
       "epsilon",
-      "normFirst",
-      "bias",
+      "normFirst?",
+      "bias?",
     ]);
     const {
       dimFeedforward = 2048,

@@ -27,14 +27,14 @@ function assertStack(layer: string, options: TransformerStackOptions): void {
     );
   assertOptionNames(layer, options, [
     "numLayers",
-    "finalNorm",
-    "checkpointing",
+    "finalNorm?",
+    "checkpointing?",
     "dimFeedforward",
     "dropout",
     "activation",
     "epsilon",
-    "normFirst",
-    "bias",
+    "normFirst?",
+    "bias?",
   ]);
   assertIntegers(layer, { numLayers: options.numLayers });
 }

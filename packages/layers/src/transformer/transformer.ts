@@ -48,13 +48,13 @@ export class Transformer extends Module<Inputs, Tensor> {
     assertOptionNames(new.target.name, options, [
       "numEncoderLayers",
       "numDecoderLayers",
-      "checkpointing",
+      "checkpointing?",
       "dimFeedforward",
       "dropout",
       "activation",
       "epsilon",
-      "normFirst",
-      "bias",
+      "normFirst?",
+      "bias?",
     ]);
     const { numEncoderLayers = 6, numDecoderLayers = 6, ...others } = options;
     const stack = { ...others, finalNorm: true };

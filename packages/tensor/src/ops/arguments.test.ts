@@ -33,6 +33,8 @@ const WRONG: Record<string, (x: Tensor) => unknown> = {
   "no tensor to gather from": (x) => ai.gather(undefined as never, x),
   "no tensor to sort": () => ai.sort(undefined as never),
   "a misspelled transposition": (x) => ai.matMul(x, x, { transposedB: true } as never),
+  "text for a switch": (x) => ai.sum(x, { keepDims: "false" as never }),
+  "a number for a switch": (x) => ai.topK(x, 1, { largest: 0 as never }),
   "an axis of topK without a name": (x) => ai.topK(x, 1, 0 as never),
   "order for descending": (x) => ai.argsort(x, { order: "descending" } as never),
   "a fill for a value": (x) =>

@@ -47,7 +47,7 @@ function cumulative(
   options: CumulativeOptions,
 ): Tensor {
   assertTensor(operation, x);
-  assertOptions(operation, options, ["axis", "exclusive", "reverse"]);
+  assertOptions(operation, options, ["axis", "exclusive?", "reverse?"]);
   const { axis, exclusive = false, reverse = false } = options;
   const along = normalizeAxis(operation, axis, x.shape.length);
   return tidy(() => {

@@ -106,7 +106,7 @@ export function pairwiseDistance(
   options: PairwiseDistanceOptions = {},
 ): Tensor {
   const operation = "pairwiseDistance";
-  assertOptions(operation, options, ["order", "epsilon", "keepDims"]);
+  assertOptions(operation, options, ["order", "epsilon", "keepDims?"]);
   const { order = 2, epsilon = 1e-6, keepDims = false } = options;
   assertEpsilon(operation, epsilon);
   assertOrder(operation, order);

@@ -57,7 +57,7 @@ export interface MatMulOptions {
  * const scores = matMul(query, key, { transposeB: true }); // [batch, length, length]
  */
 export function matMul(a: Tensor, b: Tensor, options: MatMulOptions = {}): Tensor {
-  assertOptions("matMul", options, ["transposeA", "transposeB"]);
+  assertOptions("matMul", options, ["transposeA?", "transposeB?"]);
   const { transposeA = false, transposeB = false } = options;
   assertTensor("matMul", a);
   assertTensor("matMul", b);

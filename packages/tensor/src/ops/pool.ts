@@ -46,7 +46,7 @@ export function plan(operation: string, x: Tensor, axes: number, options: MaxPoo
     throw new ShapeError(`${operation}: expected x of rank ${axes + 2}, got ${formatShape(x?.shape ?? [])}`);
   if (x.dtype !== "float32")
     throw new DTypeError(`${operation}: expected float32, got ${x.dtype}; cast it first`);
-  assertOptions(operation, options, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]);
+  assertOptions(operation, options, ["kernelSize", "stride", "padding", "dilation", "ceilMode?"]);
   const { kernelSize, stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
   const window = perAxis(operation, "kernelSize", kernelSize, axes);
   const strides = perAxis(operation, "stride", stride, axes);
@@ -158,8 +158,14 @@ interface AveragePlan {
 }
 
 function averagePlan(operation: string, x: Tensor, axes: number, options: AvgPoolOptions): AveragePlan {
-  const names = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
-  assertOptions(operation, options, names);
+  assertOptions(operation, options, [
+    "kernelSize",
+    "stride",
+    "padding",
+    "ceilMode?",
+    "countIncludePad?",
+    "divisorOverride",
+  ]);
   const { countIncludePad = true, divisorOverride: divisor, ...rest } = options;
   if (divisor !== undefined && !(Number.isFinite(divisor) && divisor !== 0))
     throw new InputError(

@@ -122,7 +122,7 @@ function reduce(
   dtype: DType,
   empty?: number,
 ): Tensor {
-  assertOptions(operation, options, ["axes", "keepDims"]);
+  assertOptions(operation, options, ["axes", "keepDims?"]);
   const { axes, keepDims = false } = options;
   const axis = normalizeAxes(operation, axes, x.shape.length);
   if (axis.length === 0) return x.dtype === dtype ? alias(x) : tidy(() => toDType(x, dtype));
@@ -223,7 +223,7 @@ function argExtremum(
   options: ArgOptions,
 ): Tensor {
   assertTensor(operation, x);
-  assertOptions(operation, options, ["axis", "keepDims"]);
+  assertOptions(operation, options, ["axis", "keepDims?"]);
   const { axis, keepDims = false } = options;
   const along = axis === undefined ? undefined : normalizeAxis(operation, axis, Math.max(x.shape.length, 1));
   if (along === undefined ? x.size === 0 : x.shape[along] === 0)

@@ -127,7 +127,7 @@ export interface WindowOptions {
  * @throws InputError for a length that is no whole number.
  */
 export function hannWindow(length: number, options: WindowOptions = {}): Tensor {
-  assertOptions("hannWindow", options, ["periodic"]);
+  assertOptions("hannWindow", options, ["periodic?"]);
   assertCount("hannWindow", "length", length, 0);
   const period = (options.periodic ?? true) ? length : length - 1;
   const values = Float32Array.from({ length }, (_, j) =>

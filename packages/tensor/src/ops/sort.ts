@@ -89,7 +89,7 @@ export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions =
  * @returns the shape of `x`, int32.
  */
 export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
-  assertOptions("argsort", options, ["axis", "descending"]);
+  assertOptions("argsort", options, ["axis", "descending?"]);
   const { axis = -1, descending = false } = options;
   return tidy(() => {
     const { indices, shape } = order("argsort", x, axis, descending);
@@ -114,7 +114,7 @@ export interface TopKOptions {
  * @throws InputError when `k` is larger than the axis.
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): SortResult {
-  assertOptions("topK", options, ["axis", "largest"]);
+  assertOptions("topK", options, ["axis", "largest?"]);
   const { axis = -1, largest = true } = options;
   return ordered("topK", x, axis, largest, k);
 }

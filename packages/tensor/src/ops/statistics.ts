@@ -95,7 +95,7 @@ function reduceFloat<Attributes extends ReduceAttributes>(
   empty: number,
 ): Tensor {
   assertTensor(operation, x);
-  assertOptions(operation, options, ["axes", "keepDims", ...Object.keys(rest)]);
+  assertOptions(operation, options, ["axes", "keepDims?", ...Object.keys(rest)]);
   const { axes, keepDims = false } = options;
   const axis = normalizeAxes(operation, axes, x.shape.length);
   const shape = reducedShape(x.shape, axis, keepDims);

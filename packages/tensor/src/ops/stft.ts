@@ -43,7 +43,15 @@ export interface IstftOptions extends FrameOptions {
   readonly length?: number;
 }
 
-const FRAME_OPTIONS = ["fftSize", "hopLength", "windowLength", "window", "center", "normalized", "onesided"];
+const FRAME_OPTIONS = [
+  "fftSize",
+  "hopLength",
+  "windowLength",
+  "window",
+  "center?",
+  "normalized?",
+  "onesided?",
+] as const;
 /** Sum of squared windows below which a sample is not determined; as in PyTorch. */
 const LEAST_ENVELOPE = 1e-11;
 

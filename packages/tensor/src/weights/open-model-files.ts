@@ -108,7 +108,17 @@ export async function openModelFiles(
   model: ModelSource,
   options: OpenModelOptions = {},
 ): Promise<ModelFiles> {
-  assertOptions("openModelFiles", options, ["subfolder", "signal", "onProgress", ...HUB_ONLY]);
+  assertOptions("openModelFiles", options, [
+    "subfolder",
+    "signal",
+    "onProgress",
+    "revision",
+    "endpoint",
+    "token",
+    "offline?",
+    "cacheFolder",
+    "cache",
+  ]);
   const { subfolder = "", signal, onProgress } = options;
   signal?.throwIfAborted();
   if (subfolder !== "" && !isFileName(subfolder))

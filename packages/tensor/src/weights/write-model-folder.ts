@@ -28,7 +28,7 @@ export interface ModelFolder {
   readonly card?: ModelCard;
 }
 
-const OPTIONS = ["maxShardBytes", "metadata", "signal"];
+const OPTIONS = ["maxShardBytes", "metadata", "signal"] as const;
 
 /** @throws InputError for what JSON would change in silence. */
 function json(operation: string, name: string, value: unknown): string {

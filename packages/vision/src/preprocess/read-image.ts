@@ -49,7 +49,7 @@ export interface ReadImageOptions {
 export async function readImage(source: ImageSource, options: ReadImageOptions = {}): Promise<Picture> {
   assertOptionNames("readImage", options, [
     "channels",
-    "applyOrientation",
+    "applyOrientation?",
     "maxPixels",
     "maxBytes",
     "signal",

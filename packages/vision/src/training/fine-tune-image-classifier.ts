@@ -68,7 +68,7 @@ const OPTIONS = [
   "backboneLearningRate",
   "weightDecay",
   "labelSmoothing",
-  "updateBatchNorm",
+  "updateBatchNorm?",
   "augment",
   "seed",
   "callbacks",

@@ -56,7 +56,7 @@ export class TrainedImageClassifier {
    * @throws InputError in a browser, where `files` gives the content instead.
    */
   async save(folder: string, options: SaveClassifierOptions = {}): Promise<void> {
-    assertOptionNames("TrainedImageClassifier.save", options, ["float16", "card", "signal"]);
+    assertOptionNames("TrainedImageClassifier.save", options, ["float16?", "card", "signal"]);
     const { float16 = false, card, signal } = options;
     const files = await this.files({ float16, ...(card === undefined ? {} : { card }) });
     await saveModelFolder(folder, files, signal === undefined ? {} : { signal });
@@ -64,7 +64,7 @@ export class TrainedImageClassifier {
 
   /** What `save` writes, for `writeModelFolder` in a page. */
   async files(options: Omit<SaveClassifierOptions, "signal"> = {}): Promise<ModelFolder> {
-    assertOptionNames("TrainedImageClassifier.files", options, ["float16", "card"]);
+    assertOptionNames("TrainedImageClassifier.files", options, ["float16?", "card"]);
     const { float16 = false, card } = options;
     const own = await this.model.stateDict();
     const state =

@@ -102,7 +102,7 @@ export class TrainedObjectDetector {
    * signal's reason.
    */
   async save(folder: string, options: SaveDetectorOptions = {}): Promise<void> {
-    assertOptionNames("TrainedObjectDetector.save", options, ["float16", "card", "signal"]);
+    assertOptionNames("TrainedObjectDetector.save", options, ["float16?", "card", "signal"]);
     const { float16 = false, card, signal } = options;
     const files = await this.files({ float16, ...(card === undefined ? {} : { card }) });
     await saveModelFolder(folder, files, signal === undefined ? {} : { signal });
@@ -110,7 +110,7 @@ export class TrainedObjectDetector {
 
   /** What `save` writes, for `writeModelFolder` in a page. */
   async files(options: Omit<SaveDetectorOptions, "signal"> = {}): Promise<ModelFolder> {
-    assertOptionNames("TrainedObjectDetector.files", options, ["float16", "card"]);
+    assertOptionNames("TrainedObjectDetector.files", options, ["float16?", "card"]);
     const { float16 = false, card } = options;
     const state = await this.model.stateDict();
     return {

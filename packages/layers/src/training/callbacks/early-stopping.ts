@@ -49,7 +49,7 @@ export class EarlyStopping implements TrainingCallback {
   #bestModel: StateDict | undefined;
 
   constructor(options: EarlyStoppingOptions) {
-    assertOptionNames("earlyStopping", options, ["monitor", "mode", "patience", "minDelta", "restoreBest"]);
+    assertOptionNames("earlyStopping", options, ["monitor", "mode", "patience", "minDelta", "restoreBest?"]);
     const {
       monitor = "validation.loss",
       mode: givenMode,

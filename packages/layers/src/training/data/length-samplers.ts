@@ -113,7 +113,7 @@ export class TokenBatchSampler implements BatchSampler {
 
   /** @throws InputError for lengths that are no counts, sizes below 1, or an item longer than `maxTokens`. */
   constructor(lengths: ArrayLike<number>, options: TokenBatchSamplerOptions) {
-    assertOptionNames("TokenBatchSampler", options, ["maxTokens", "maxItems", "shuffle"]);
+    assertOptionNames("TokenBatchSampler", options, ["maxTokens", "maxItems", "shuffle?"]);
     const { maxTokens, maxItems = Number.MAX_SAFE_INTEGER, shuffle = true } = options;
     assertLengths("TokenBatchSampler", lengths);
     assertPositive("TokenBatchSampler", { maxTokens, maxItems });

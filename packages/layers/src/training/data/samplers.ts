@@ -44,7 +44,7 @@ export class RandomSampler implements Sampler {
 
   /** @throws InputError when more samples than items are asked for without replacement. */
   constructor(items: number, options: RandomSamplerOptions = {}) {
-    assertOptionNames("RandomSampler", options, ["replacement", "numSamples"]);
+    assertOptionNames("RandomSampler", options, ["replacement?", "numSamples"]);
     const { replacement = false, numSamples = items } = options;
     assertLength("RandomSampler", items);
     assertLength("RandomSampler", numSamples);
@@ -112,7 +112,7 @@ export class WeightedRandomSampler implements Sampler {
     numSamples: number = weights.length,
     options: WeightedRandomSamplerOptions = {},
   ) {
-    assertOptionNames("WeightedRandomSampler", options, ["replacement"]);
+    assertOptionNames("WeightedRandomSampler", options, ["replacement?"]);
     const { replacement = true } = options;
     assertLength("WeightedRandomSampler", numSamples);
     this.length = numSamples;

@@ -96,7 +96,7 @@ export interface KFoldSplitOptions {
  *   scores.push(await run(new SubsetDataset(data, training), new SubsetDataset(data, validation)));
  */
 export function kFoldSplit(length: number, options: KFoldSplitOptions = {}): Fold[] {
-  assertOptionNames("kFoldSplit", options, ["folds", "shuffle", "seed", "labels"]);
+  assertOptionNames("kFoldSplit", options, ["folds", "shuffle?", "seed", "labels"]);
   const { folds = 5, shuffle = true, seed = 0, labels } = options;
   if (!Number.isInteger(folds) || folds < 2)
     throw new InputError(`kFoldSplit: expected an integer of folds of at least 2, got ${folds}`);

@@ -11,7 +11,7 @@ export class CTCLoss {
 
   /** @throws InputError for options out of range. */
   constructor(options: Omit<CtcLossOptions, keyof CtcLengths> = {}) {
-    assertOptionNames("CTCLoss", options, ["blank", "reduction", "zeroInfinity"]);
+    assertOptionNames("CTCLoss", options, ["blank", "reduction", "zeroInfinity?"]);
     const { blank = 0, reduction = "mean", zeroInfinity = false } = options;
     assertReduction("CTCLoss", reduction);
     if (!Number.isInteger(blank) || blank < 0)

@@ -3,7 +3,7 @@ import { formatShape } from "../../checks.js";
 import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
 
-const OPTIONS = ["smooth", "squared", "reduction"] as const;
+const OPTIONS = ["smooth", "squared?", "reduction"] as const;
 
 /** Options of {@link diceLoss}. */
 export interface DiceLossOptions {

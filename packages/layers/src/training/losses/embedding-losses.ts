@@ -30,8 +30,8 @@ import {
 /** PyTorch's addend of squared lengths, so that a zero vector has cosine 0. */
 const SQUARED_LENGTH_EPSILON = 1e-12;
 const COSINE_OPTIONS = ["margin", "reduction"] as const;
-const DISTANCE_OPTIONS = ["distanceFunction", "margin", "swap", "reduction"] as const;
-const TRIPLET_OPTIONS = ["margin", "order", "epsilon", "swap", "reduction"] as const;
+const DISTANCE_OPTIONS = ["distanceFunction", "margin", "swap?", "reduction"] as const;
+const TRIPLET_OPTIONS = ["margin", "order", "epsilon", "swap?", "reduction"] as const;
 
 /** Options of {@link cosineEmbeddingLoss}. */
 export interface CosineEmbeddingLossOptions {

@@ -17,7 +17,7 @@ import { formatShape } from "../../checks.js";
 import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction } from "./reduction.js";
 
-const OPTIONS = ["temperature", "normalize", "symmetric", "reduction"] as const;
+const OPTIONS = ["temperature", "normalize?", "symmetric?", "reduction"] as const;
 /** PyTorch's bound of a length in `F.normalize`. */
 const SMALLEST_LENGTH = 1e-12;
 

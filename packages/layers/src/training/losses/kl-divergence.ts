@@ -2,7 +2,7 @@ import { div, equal, exp, InputError, log, mul, sub, sum, type Tensor, tidy, whe
 import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
 
-const OPTIONS = ["logTarget", "reduction"] as const;
+const OPTIONS = ["logTarget?", "reduction"] as const;
 
 /** Options of {@link klDivLoss}. */
 export interface KlDivLossOptions {

@@ -47,7 +47,7 @@ abstract class ClassScore extends ConfusionMetric<number> {
     assertOptionNames(new.target.name, options, [
       "average",
       "positiveClass",
-      "multiLabel",
+      "multiLabel?",
       "numClasses",
       "threshold",
       "ignoreIndex",

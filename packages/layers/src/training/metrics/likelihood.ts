@@ -57,7 +57,7 @@ export class ExpectedCalibrationError implements Metric<number> {
 
   /** @throws InputError for a number of bins that is not a positive integer. */
   constructor(options: ExpectedCalibrationErrorOptions = {}) {
-    assertOptionNames("ExpectedCalibrationError", options, ["bins", "probabilities", "ignoreIndex"]);
+    assertOptionNames("ExpectedCalibrationError", options, ["bins", "probabilities?", "ignoreIndex"]);
     const { bins = 15, probabilities = false, ignoreIndex } = options;
     if (!Number.isInteger(bins) || bins < 1)
       throw new InputError(

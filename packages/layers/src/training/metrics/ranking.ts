@@ -37,7 +37,7 @@ abstract class RankingMetric implements Metric<number> {
   #targets: number[] = [];
 
   constructor(options: RankingOptions = {}) {
-    assertOptionNames(new.target.name, options, ["average", "multiLabel"]);
+    assertOptionNames(new.target.name, options, ["average", "multiLabel?"]);
     const { average = "macro", multiLabel = false } = options;
     if (average !== "macro" && average !== "weighted" && average !== "micro")
       throw new InputError(

@@ -226,7 +226,7 @@ export class ExponentialMovingAverage extends WeightAverage {
   /** @throws InputError for a decay that is not in [0, 1]. */
   constructor(parameters: readonly Parameter[], options: ExponentialMovingAverageOptions = {}) {
     super(parameters, options);
-    assertOptionNames("ExponentialMovingAverage", options, ["decay", "warmUp", "buffers"]);
+    assertOptionNames("ExponentialMovingAverage", options, ["decay", "warmUp?", "buffers"]);
     const { decay = 0.999, warmUp = false } = options;
     if (!(decay >= 0 && decay <= 1))
       throw new InputError(`ExponentialMovingAverage: expected a decay in [0, 1], got ${decay}`);

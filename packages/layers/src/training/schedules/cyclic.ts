@@ -18,7 +18,7 @@ const OPTIONS = [
   "gamma",
   "scale",
   "scaleBy",
-  "cycleMomentum",
+  "cycleMomentum?",
   "baseMomentum",
   "maxMomentum",
 ] as const;

@@ -14,12 +14,12 @@ const OPTIONS = [
   "totalSteps",
   "increasingShare",
   "annealing",
-  "cycleMomentum",
+  "cycleMomentum?",
   "baseMomentum",
   "maxMomentum",
   "divisor",
   "finalDivisor",
-  "threePhase",
+  "threePhase?",
 ] as const;
 
 /** Options of {@link OneCycleLR}; the defaults are PyTorch's. */

@@ -34,7 +34,12 @@ export async function connectTraining<Methods extends TrainingMethods = Training
   worker: AnyWorker,
   options: ConnectTrainingOptions<Options> = {},
 ): Promise<RemoteTraining<Methods>> {
-  assertOptionNames("connectTraining", options, ["options", "resume", "onEvent", "signal"]);
+  assertOptionNames("connectTraining", options as ConnectTrainingOptions<unknown>, [
+    "options",
+    "resume?",
+    "onEvent",
+    "signal",
+  ]);
   if (typeof worker?.postMessage !== "function" || typeof worker.terminate !== "function")
     throw new InputError(
       `connectTraining: expected a worker, got ${worker === null ? "null" : typeof worker}; make one of the module that calls serveTraining`,

@@ -84,7 +84,7 @@ export class RemoteTraining<Methods extends TrainingMethods = TrainingMethods> {
    * InputError for options out of range or during a run; DeviceError when the worker has ended.
    */
   async fit(options: RemoteFitOptions): Promise<RemoteFitResult> {
-    assertOptionNames("RemoteTraining.fit", options, ["epochs", "maxSteps", "estimate", "signal"]);
+    assertOptionNames("RemoteTraining.fit", options, ["epochs", "maxSteps", "estimate?", "signal"]);
     if (this.#state !== "idle")
       throw new InputError("RemoteTraining.fit: expected one run at a time, got a second; await the first");
     const { signal, ...sent } = options;

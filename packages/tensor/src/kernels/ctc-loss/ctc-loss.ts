@@ -30,7 +30,7 @@ export interface CtcLossOptions {
   readonly zeroInfinity?: boolean;
 }
 
-const OPTION_NAMES = ["inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"];
+const OPTION_NAMES = ["inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity?"] as const;
 
 /**
  * Connectionist temporal classification, equal to `torch.nn.functional.ctc_loss`: `−ln Σ p(path)` over all paths of one

@@ -40,7 +40,7 @@ export interface LinearScanOptions {
  * const state = linearScan(decay, update); // both [batch, length, channels]
  */
 export function linearScan(factors: Tensor, increments: Tensor, options: LinearScanOptions = {}): Tensor {
-  assertOptions("linearScan", options, ["reverse"]);
+  assertOptions("linearScan", options, ["reverse?"]);
   for (const [name, value] of Object.entries({ factors, increments }))
     if (asDType("linearScan", value?.dtype) !== "float32")
       throw new DTypeError(`linearScan: expected float32 for ${name}, got ${value.dtype}; cast it first`);

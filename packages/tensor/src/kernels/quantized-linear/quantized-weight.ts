@@ -72,7 +72,7 @@ function wholeRow(inFeatures: number): number {
  * const y = quantizedLinear(x, small, { bias });
  */
 export function quantizeWeight(weight: Tensor, options: QuantizeOptions = {}): QuantizedWeight {
-  assertOptions("quantizeWeight", options, ["bits", "groupSize", "symmetric"]);
+  assertOptions("quantizeWeight", options, ["bits", "groupSize", "symmetric?"]);
   assertTensor("quantizeWeight", weight);
   if (weight.dtype !== "float32")
     throw new DTypeError(`quantizeWeight: expected a float32 weight, got ${weight.dtype}; cast it first`);

@@ -96,9 +96,9 @@ export async function pruneModelCache(options: PruneOptions): Promise<PrunedCach
     "cache",
     "models",
     "revisions",
-    "detached",
-    "incomplete",
-    "dryRun",
+    "detached?",
+    "incomplete?",
+    "dryRun?",
   ]);
   const { models, revisions, detached = false, incomplete = false, dryRun = false, ...place } = options;
   if (models !== undefined) assertList("pruneModelCache", "models", models);

@@ -164,7 +164,7 @@ async function* pieces(
 
 /** @throws InputError for what NumPy or an archive cannot hold. */
 function prepare(operation: string, tensors: SafetensorsInputs, options: NpzOptions): Map<string, Pending> {
-  assertOptions(operation, options, ["compress", "signal"]);
+  assertOptions(operation, options, ["compress?", "signal"]);
   options.signal?.throwIfAborted();
   const entries = prepareInputs(operation, tensors);
   let total = 0;
