@@ -2,12 +2,12 @@ import { Linear, ReLU, Sequential } from "@ai/layers";
 import {
   AdamW,
   CosineAnnealingLR,
-  clipGradNorm,
   crossEntropyLoss,
   DataLoader,
+  minimize,
   TensorDataset,
 } from "@ai/layers/training";
-import { dispose, item, manualSeed, tensor, useDevice, valueAndGrad } from "@ai/tensor";
+import { dispose, item, manualSeed, tensor, useDevice } from "@ai/tensor";
 
 await useDevice("wasm");
 manualSeed(1);
@@ -23,18 +23,17 @@ const loader = new DataLoader(new TensorDataset([x, y]), { batchSize: 2, shuffle
 const model = new Sequential(new Linear(2, 16), new ReLU(), new Linear(16, 2));
 const optimizer = new AdamW(model.parameters(), { learningRate: 0.05 });
 const schedule = new CosineAnnealingLR(optimizer, { totalIterations: 120 });
-const weights = optimizer.parameters.map((parameter) => parameter.value);
 
 model.train();
 for (let epoch = 1; epoch <= 60; epoch++) {
   let last = 0;
   for await (const [inputs, labels] of loader) {
-    const { value, grads } = valueAndGrad(() => crossEntropyLoss(model.call(inputs), labels), weights);
-    const { gradients, totalNorm } = clipGradNorm(grads, 1);
-    optimizer.step(gradients);
+    const loss = minimize(optimizer, () => crossEntropyLoss(model.call(inputs), labels), {
+      maxGradientNorm: 1,
+    });
     schedule.step();
-    last = await item(value);
-    dispose([inputs, labels, value, totalNorm, ...grads, ...gradients]);
+    last = await item(loss);
+    dispose([inputs, labels, loss]);
   }
   if (epoch % 30 === 0) console.log(`epoch ${epoch}, loss below 0.1:`, last < 0.1);
 }

@@ -19,6 +19,7 @@ export {
 } from "./clipping.js";
 export { LAMB, type LambOptions } from "./lamb.js";
 export { Lion, type LionOptions } from "./lion.js";
+export { type MinimizeOptions, minimize } from "./minimize.js";
 export { Muon, type MuonOptions } from "./muon.js";
 export {
   Optimizer,
