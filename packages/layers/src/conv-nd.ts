@@ -139,6 +139,20 @@ export class Conv1d extends ConvNd {
   }
 
   /**
+   * Steps that it makes of a sequence of so many, for the `lengths` of what follows:
+   * `⌊(length + padding − dilation · (kernelSize − 1) − 1) / stride⌋ + 1` with the padding of both sides, at least 0.
+   * @throws InputError for a length that is no integer of at least 0.
+   * @example
+   * const { output } = gru.call(conv.call(x), { lengths: lengths.map((length) => conv.outputLength(length)) });
+   */
+  outputLength(length: number): number {
+    assertIntegers(`${this.constructor.name}.outputLength`, { length }, 0);
+    const [[before, after]] = this.padding;
+    const last = length + before + after - this.dilation[0] * (this.kernelSize[0] - 1) - 1;
+    return Math.max(0, Math.floor(last / this.stride[0]) + 1);
+  }
+
+  /**
    * @param x `[batch, length, inChannels]`
    * @returns `[batch, outLength, outChannels]`
    * @throws ShapeError for another rank or number of channels.

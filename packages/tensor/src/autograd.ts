@@ -101,7 +101,7 @@ export function grad(
   return grads;
 }
 
-/** Runs `fn` without recording: its results are constants to every gradient around it. */
+/** Runs `fn` without recording: its results are constants to every gradient around it. It frees nothing: {@link tidy} does. */
 export function noGrad<T>(fn: () => T): T {
   assertFunction("noGrad", fn);
   const { state } = engine();

@@ -59,6 +59,28 @@ describeEachDevice("padSequence and unpadSequence", () => {
     });
   });
 
+  it("put arrays into one tensor of their kind", async () => {
+    await expectNoLeak(async () => {
+      const arrays = [Int32Array.of(4, 5), Int32Array.of(), Int32Array.of(6)];
+      const { padded, lengths } = padSequence(arrays, { paddingValue: -1, totalLength: 3 });
+      expect([padded.dtype, lengths, await toArray(padded)]).toEqual([
+        "int32",
+        [2, 0, 1],
+        [
+          [4, 5, -1],
+          [-1, -1, -1],
+          [6, -1, -1],
+        ],
+      ]);
+      padded.dispose();
+      expect(() => padSequence([arrays[0], Float32Array.of(1)])).toThrow(
+        /one kind, got Int32Array and others/,
+      );
+      expect(() => padSequence(arrays, { paddingValue: 0.5 })).toThrow(/integer paddingValue/);
+      expect(() => padSequence(arrays, { totalLength: 1 })).toThrow(/totalLength of at least 2/);
+    });
+  });
+
   it("refuse what does not fit", () => {
     const [first, , third] = sequences();
     const other = zeros([2, 3]);

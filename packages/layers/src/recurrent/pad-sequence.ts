@@ -1,4 +1,15 @@
-import { InputError, narrow, pad, ShapeError, squeeze, stack, type Tensor, tidy } from "@ai/tensor";
+import {
+  InputError,
+  narrow,
+  pad,
+  ShapeError,
+  squeeze,
+  stack,
+  type Tensor,
+  type TypedArray,
+  tensor,
+  tidy,
+} from "@ai/tensor";
 import { formatShape } from "../checks.js";
 import { assertOptionNames } from "../training/option-names.js";
 
@@ -20,18 +31,24 @@ export interface PaddedSequences {
 
 /**
  * Puts sequences of different lengths into one tensor (`torch.nn.utils.rnn.pad_sequence`), in any order, empty ones too.
- * @param sequences at least one, `[length_i, ...]`, alike but for their lengths
+ * @param sequences at least one, `[length_i, ...]`, alike but for their lengths; or typed arrays of one kind, `[length_i]`
  * @returns `padded` `[batch, length, ...]` and `lengths`
- * @throws InputError for no sequences or a total length that is too short. @throws ShapeError when other axes differ.
+ * @throws InputError for no sequences, arrays of several kinds or a total length that is too short. @throws ShapeError when
+ * other axes differ.
  * @example
  * const { padded, lengths } = padSequence([first, second]); // [5, 16] and [3, 16] give [2, 5, 16] and [5, 3]
  * const { output } = lstm.call(padded, { lengths });
  */
-export function padSequence(sequences: readonly Tensor[], options: PadSequenceOptions = {}): PaddedSequences {
+export function padSequence(
+  sequences: readonly Tensor[] | readonly TypedArray[],
+  options: PadSequenceOptions = {},
+): PaddedSequences {
   assertOptionNames("padSequence", options, ["paddingValue", "totalLength"]);
   if (!Array.isArray(sequences) || sequences.length === 0)
     throw new InputError("padSequence: expected an array of at least one tensor, got none");
   const { paddingValue: value = 0 } = options;
+  if (sequences.every((sequence) => ARRAYS.some((kind) => sequence instanceof kind)))
+    return padArrays(sequences, value, options.totalLength);
   for (const sequence of sequences as readonly Tensor[]) {
     if (sequence?.shape?.length > 0) continue;
     throw new ShapeError("padSequence: expected sequences [length, ...], got something else");
@@ -43,12 +60,7 @@ export function padSequence(sequences: readonly Tensor[], options: PadSequenceOp
       `padSequence: expected sequences [length, ${rest.join(", ")}], got ${formatShape(odd.shape)}`,
     );
   const lengths: number[] = sequences.map(({ shape }) => shape[0]);
-  const longest = Math.max(...lengths);
-  const { totalLength = longest } = options;
-  if (!Number.isInteger(totalLength) || totalLength < longest)
-    throw new InputError(
-      `padSequence: expected a totalLength of at least ${longest}, the longest sequence, got ${totalLength}`,
-    );
+  const totalLength = totalOf(lengths, options.totalLength);
   const padded = tidy(() =>
     stack(
       sequences.map((sequence: Tensor) => {
@@ -61,6 +73,40 @@ export function padSequence(sequences: readonly Tensor[], options: PadSequenceOp
     ),
   );
   return { padded, lengths };
+}
+
+const ARRAYS = [Float32Array, Int32Array, Uint8Array] as const;
+
+/** Arrays in one, which goes to the device at once. */
+function padArrays(
+  arrays: readonly TypedArray[],
+  value: number,
+  wanted: number | undefined,
+): PaddedSequences {
+  const kind = ARRAYS.find((each) => arrays[0] instanceof each)!;
+  if (!arrays.every((array) => array instanceof kind))
+    throw new InputError(
+      `padSequence: expected arrays of one kind, got ${kind.name} and others; convert one of them`,
+    );
+  if (kind !== Float32Array && !Number.isInteger(value))
+    throw new InputError(`padSequence: expected an integer paddingValue for ${kind.name}, got ${value}`);
+  const lengths = arrays.map(({ length }) => length);
+  const totalLength = totalOf(lengths, wanted);
+  const values = new kind(arrays.length * totalLength).fill(value);
+  arrays.forEach((array, row) => {
+    values.set(array, row * totalLength);
+  });
+  return { padded: tensor(values, [arrays.length, totalLength]), lengths };
+}
+
+/** @throws InputError for a total length below the longest. */
+function totalOf(lengths: readonly number[], wanted: number | undefined): number {
+  const longest = Math.max(...lengths);
+  const total = wanted ?? longest;
+  if (Number.isInteger(total) && total >= longest) return total;
+  throw new InputError(
+    `padSequence: expected a totalLength of at least ${longest}, the longest sequence, got ${total}`,
+  );
 }
 
 /**

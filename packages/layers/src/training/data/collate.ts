@@ -119,7 +119,7 @@ function stackTensors(items: readonly Tensor[], path: string): Tensor {
   const other = items.find((item) => item.shape.join(", ") !== shape);
   if (other !== undefined)
     throw new ShapeError(
-      `collate: expected shape [${shape}] at ${path} of every item, got [${other.shape.join(", ")}]; pad or crop them first`,
+      `collate: expected shape [${shape}] at ${path} of every item, got [${other.shape.join(", ")}]; pad or crop them first, or pass a collate with padSequence`,
     );
   return stack(items as Tensor[]); // [batch, ...]
 }
@@ -143,7 +143,7 @@ function stackHost(items: readonly HostTensor[], path: string): Tensor {
   items.forEach((item, index) => {
     if (item.values.length !== size || item.shape.some((length, axis) => length !== shape[axis]))
       throw new ShapeError(
-        `collate: expected shape [${shape.join(", ")}] at ${path} of every item, got [${item.shape.join(", ")}]; pad or crop them first`,
+        `collate: expected shape [${shape.join(", ")}] at ${path} of every item, got [${item.shape.join(", ")}]; pad or crop them first, or pass a collate with padSequence`,
       );
     values.set(item.values, index * size);
   });
