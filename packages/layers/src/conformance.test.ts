@@ -352,6 +352,12 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     refuses: () => [zeros([2, 5, 6, 3])],
   },
   AlphaDropout: { build: () => new layers.AlphaDropout(), ...any },
+  FeatureAlphaDropout: {
+    build: () => new layers.FeatureAlphaDropout(),
+    ...image,
+    outputShapes: [[2, 5, 6, 4]],
+    refuses: () => [zeros([2])],
+  },
   RReLU: { build: () => new layers.RReLU(), ...any },
   Softmax2d: {
     build: () => new layers.Softmax2d(),

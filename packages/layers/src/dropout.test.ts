@@ -1,7 +1,7 @@
 import { checkpoint, grad, InputError, manualSeed, mean, ones, read, sum, type Tensor } from "@ai/tensor";
 import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
 import { describe, expect, it } from "vitest";
-import { AlphaDropout, Dropout, Dropout2d } from "./index.js";
+import { AlphaDropout, Dropout, Dropout2d, FeatureAlphaDropout } from "./index.js";
 
 describeEachDevice("Dropout", () => {
   it("drops the given share, scales the rest and repeats under one seed", async () => {
@@ -54,6 +54,20 @@ describeEachDevice("Dropout", () => {
     const kept = values.filter((value) => Math.abs(value - high) < 1e-6).length;
     expect(values.filter((value) => Math.abs(value - low) < 1e-6).length).toBe(values.length - kept);
     expect(Math.abs(kept / values.length - 0.7)).toBeLessThan(0.042); // 4 standard deviations of 2000 draws
+    for (const owner of [x, y]) owner.dispose();
+  });
+
+  it("of SELU drops whole channels, to the same two values", async () => {
+    manualSeed(6);
+    const x = ones([100, 2, 2, 3]);
+    const y = new FeatureAlphaDropout(0.3).call(x);
+    const values = await read(y);
+    // a picture's 4 cells of 3 channels: every cell as the first
+    const whole = [...values].every((value, index) => value === values[index - (index % 12) + (index % 3)]);
+    expect(whole).toBe(true);
+    const kept = [...values].filter((value) => Math.abs(value - 1.3150447) < 1e-6).length;
+    expect([...values].filter((value) => Math.abs(value + 1.0595482) < 1e-6).length).toBe(1200 - kept);
+    expect(Math.abs(kept / 1200 - 0.7)).toBeLessThan(0.106); // 4 standard deviations of 300 draws
     for (const owner of [x, y]) owner.dispose();
   });
 

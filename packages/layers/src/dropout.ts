@@ -1,5 +1,5 @@
-import { add, bernoulli, mul, ones, type Tensor, zerosLike } from "@ai/tensor";
-import { assertProbability, assertShape, assertTensor } from "./checks.js";
+import { add, bernoulli, mul, ones, ShapeError, type Tensor, zerosLike } from "@ai/tensor";
+import { assertProbability, assertShape, assertTensor, formatShape } from "./checks.js";
 import { Module } from "./module.js";
 import { axesOf } from "./pooling.js";
 
@@ -98,15 +98,47 @@ export class AlphaDropout extends Module<[x: Tensor], Tensor> {
   /** @param x `[...]` @returns `[...]` */
   protected forward(x: Tensor): Tensor {
     assertTensor(x);
-    const { probability } = this;
-    if (!this.training || probability === 0) return x;
-    if (probability === 1) return mul(x, zerosLike(x));
-    const scale = 1 / Math.sqrt((SELU_FLOOR ** 2 * probability + 1) * (1 - probability));
-    const kept = bernoulli(x.shape, { probability: 1 - probability });
-    // a dropped number becomes the floor, then all are scaled and shifted
-    const shift = add(mul(kept, -scale * SELU_FLOOR), scale * SELU_FLOOR * (1 - probability));
-    return add(mul(x, mul(kept, scale)), shift);
+    return this.training ? alphaDropout(x, this.probability, x.shape) : x;
   }
+}
+
+/**
+ * {@link AlphaDropout} of whole channels of a sample.
+ * @see Klambauer et al. (2017), "Self-normalizing neural networks", https://arxiv.org/abs/1706.02515
+ */
+export class FeatureAlphaDropout extends Module<[x: Tensor], Tensor> {
+  readonly probability: number;
+
+  /** @throws InputError for a probability outside [0, 1]. */
+  constructor(probability = 0.5) {
+    super();
+    assertProbability("FeatureAlphaDropout", "probability", probability);
+    this.probability = probability;
+  }
+
+  /**
+   * @param x `[batch, ..., channels]`
+   * @returns the shape of `x`
+   * @throws ShapeError for fewer than two axes.
+   */
+  protected forward(x: Tensor): Tensor {
+    assertTensor(x);
+    if (x.shape.length < 2)
+      throw new ShapeError(`expected an input [batch, ..., channels], got ${formatShape(x.shape)}`);
+    const mask = x.shape.map((length, axis) => (axis === 0 || axis === x.shape.length - 1 ? length : 1));
+    return this.training ? alphaDropout(x, this.probability, mask) : x;
+  }
+}
+
+/** `x` `[...]` with numbers dropped where a mask of a shape that broadcasts says so. */
+function alphaDropout(x: Tensor, probability: number, maskShape: readonly number[]): Tensor {
+  if (probability === 0) return x;
+  if (probability === 1) return mul(x, zerosLike(x));
+  const scale = 1 / Math.sqrt((SELU_FLOOR ** 2 * probability + 1) * (1 - probability));
+  const kept = bernoulli(maskShape, { probability: 1 - probability });
+  // a dropped number becomes the floor, then all are scaled and shifted
+  const shift = add(mul(kept, -scale * SELU_FLOOR), scale * SELU_FLOOR * (1 - probability));
+  return add(mul(x, mul(kept, scale)), shift);
 }
 
 /** The op of {@link Dropout} in training. @param x `[...]` @returns `[...]`; `x` itself for probability 0. */

@@ -23,7 +23,7 @@ export {
 } from "./conv-transpose.js";
 export * from "./depthwise-separable.js";
 export * from "./distances.js";
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d } from "./dropout.js";
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from "./dropout.js";
 export { Embedding, type EmbeddingOptions } from "./embedding.js";
 export * from "./embedding-bag.js";
 export * from "./explain/index.js";

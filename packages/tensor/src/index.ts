@@ -90,6 +90,7 @@ export * from "./ops/distances.js";
 export { einsum } from "./ops/einsum.js";
 export type { FusedActivation } from "./ops/fused-activations.js";
 export * from "./ops/grid-sample.js";
+export * from "./ops/gumbel-softmax.js";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./ops/image.js";
 export {
   type AlongAxisOptions,

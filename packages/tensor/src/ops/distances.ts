@@ -3,13 +3,15 @@ import { assertOptions } from "../arguments.js";
 import { stopGradient } from "../autograd.js";
 import { InputError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
-import { broadcastShapes, normalizeAxis, type Shape } from "../shape.js";
+import { broadcastShapes, formatShape, normalizeAxis, type Shape } from "../shape.js";
 import { add, div, mul, sub } from "./arithmetic.js";
 import { assertTensor, expandTo, toDType } from "./broadcast.js";
-import { less, where } from "./compare.js";
+import { less, lessEqual, where } from "./compare.js";
+import { matMul } from "./matmul.js";
 import { sum } from "./reduce.js";
+import { expandDims } from "./shape-ops.js";
 import { norm } from "./statistics.js";
-import { clip } from "./unary.js";
+import { clip, sqrt, square } from "./unary.js";
 
 /** Options of {@link cosineSimilarity}. */
 export interface CosineSimilarityOptions {
@@ -115,6 +117,54 @@ export function pairwiseDistance(
     const [a, b] = [first, second].map((x) => toDType(x, "float32"));
     return norm(add(sub(a, b), epsilon), { order, axes: -1, keepDims }); // [...]
   });
+}
+
+/** Options of {@link cdist}. */
+export interface CdistOptions {
+  /** Order of the norm (PyTorch's `p`), at least 0. Default 2. */
+  readonly order?: number;
+}
+
+/** Rows above which PyTorch takes distances of order 2 from a matrix product. */
+const FEW_ROWS = 25;
+
+/**
+ * Distances of all pairs of rows: `y[i][j] = ‖aᵢ − bⱼ‖` (`torch.cdist`). Of order 2 and more than 25 rows, as there, by
+ * `‖a‖² + ‖b‖² − 2·a·b`, which needs no room for the differences and is less exact for rows that nearly agree.
+ * @param first `[..., rows, dim]` @param second `[..., otherRows, dim]`, batch axes broadcast; integers count as float32.
+ * @returns `[..., rows, otherRows]` float32
+ * @throws ShapeError for shapes that do not go together. @throws InputError for a negative order.
+ * @example
+ * const nearest = argMin(cdist(queries, prototypes), { axis: -1 }); // [queries]
+ */
+export function cdist(first: Tensor, second: Tensor, options: CdistOptions = {}): Tensor {
+  const operation = "cdist";
+  assertTensor(operation, first);
+  assertTensor(operation, second);
+  assertOptions(operation, options, ["order"]);
+  const { order = 2 } = options;
+  if (!(order >= 0)) throw new InputError(`${operation}: expected an order of at least 0, got ${order}`);
+  const [a, b] = [first.shape, second.shape];
+  if (a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-1))
+    throw new ShapeError(
+      `${operation}: expected rows [..., rows, dim] of one dim, got ${formatShape(a)} and ${formatShape(b)}`,
+    );
+  broadcastShapes(operation, a.slice(0, -2), b.slice(0, -2));
+  return tidy(() => {
+    const [rows, others] = [toDType(first, "float32"), toDType(second, "float32")];
+    return order === 2 && Math.max(a[a.length - 2], b[b.length - 2]) > FEW_ROWS
+      ? distancesByProduct(rows, others)
+      : norm(sub(expandDims(rows, -2), expandDims(others, -3)), { order, axes: -1 }); // [..., rows, otherRows]
+  });
+}
+
+function distancesByProduct(rows: Tensor, others: Tensor): Tensor {
+  const lengths = sum(square(rows), { axes: -1, keepDims: true }); // [..., rows, 1]
+  const otherLengths = expandDims(sum(square(others), { axes: -1 }), -2); // [..., 1, otherRows]
+  const squares = sub(add(lengths, otherLengths), mul(matMul(rows, others, { transposeB: true }), 2));
+  // rounding may leave less than nothing; the inner 1 keeps the root's slope finite there
+  const none = lessEqual(squares, 0);
+  return where(none, 0, sqrt(where(none, 1, squares)));
 }
 
 /**

@@ -1,17 +1,21 @@
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import {
+  cdist,
   cosineSimilarity,
   dispose,
   fold,
+  grad,
   normalize,
   ones,
   pairwiseDistance,
   read,
+  sum,
   tensor,
   tril,
   triu,
   type UnfoldOptions,
   unfold,
+  useDevice,
   zeros,
 } from "../index.js";
 import { describeFixtureCases } from "../testing/describe-fixture-cases.js";
@@ -38,6 +42,11 @@ const DISTANCES: Readonly<Record<string, object>> = {
   third: { order: 3, epsilon: 0.25 },
   equal: {},
 };
+const ALL_PAIRS: Readonly<Record<string, object>> = {
+  few: {},
+  many: {},
+  largest: { order: Number.POSITIVE_INFINITY },
+};
 const NORMALIZED: Readonly<Record<string, object>> = {
   last: {},
   axis: { order: 3, axis: 1 },
@@ -54,6 +63,7 @@ describeFixtureCases("triangles, distances and blocks equal PyTorch's", fixture,
   tril: ([x], kind) => tril(x, DIAGONALS[kind]),
   cosineSimilarity: ([a, b], kind) => cosineSimilarity(a, b, COSINES[kind]),
   pairwiseDistance: ([a, b], kind) => pairwiseDistance(a, b, DISTANCES[kind]),
+  cdist: ([a, b], kind) => cdist(a, b, ALL_PAIRS[kind]),
   normalize: ([x], kind) => normalize(x, NORMALIZED[kind]),
   unfold: ([x], kind) => unfold(x, BLOCKS[kind]),
   fold: ([x], kind) => fold(x, { outputSize: [5, 6], ...BLOCKS[kind] }),
@@ -104,6 +114,8 @@ describeEachDevice("triangles, distances and blocks", () => {
     expect(() => cosineSimilarity(x, x, { axis: 4 })).toThrow(/axis in \[-4, 4\)/);
     expect(() => pairwiseDistance(x, x, { epsilon: -1 })).toThrow(/epsilon of at least 0, got -1/);
     expect(() => pairwiseDistance(x, x, { order: "fro" as never })).toThrow(/number as order, got fro/);
+    expect(() => cdist(x, zeros([2, 3]))).toThrow(/cdist: expected rows .* got \[1, 3, 4, 2\] and \[2, 3\]/);
+    expect(() => cdist(x, x, { order: -1 })).toThrow(/cdist: expected an order of at least 0, got -1/);
     expect(() => normalize(zeros([]))).toThrow(/normalize: expected an axis/);
     expect(() => unfold(x, { kernelSize: 4 })).toThrow(
       /unfold: expected an image of at least one block, got \[3, 4\]/,
@@ -118,4 +130,16 @@ describeEachDevice("triangles, distances and blocks", () => {
     expect(() => fold(zeros([1, 5, 8]), size)).toThrow(/got \[1, 5, 8\]/);
     dispose(x);
   });
+});
+
+beforeAll(() => useDevice("cpu"));
+
+it("distances of many rows have no gradient where rows are equal, and keep NaN", async () => {
+  const rows = ones([27, 3]);
+  const [gradient] = grad((x) => sum(cdist(x, rows)), [rows]);
+  expect(new Set(await read(gradient))).toEqual(new Set([0]));
+  const broken = tensor([Number.NaN, 0, 0], [1, 3]);
+  const distances = cdist(broken, rows);
+  expect([...(await read(distances))].every(Number.isNaN)).toBe(true);
+  dispose([rows, gradient, broken, distances]);
 });
