@@ -35,14 +35,17 @@ export async function opfsStorage(): Promise<TrainingStorage> {
     return whole.length > 0 ? `${name}~v${Math.max(...whole)}` : plain ? name : undefined;
   };
 
+  /** @param trail Gets the real names on the way. */
   const open = async (
     segments: readonly string[],
     create: boolean,
+    trail: string[] = [],
   ): Promise<FileSystemDirectoryHandle | undefined> => {
     let folder = root;
     for (const segment of segments) {
       const real = await resolve(folder, segment);
       if (real === undefined && !create) return undefined;
+      trail.push(real ?? segment);
       folder = await folder.getDirectoryHandle(real ?? segment, { create });
     }
     return folder;
@@ -74,10 +77,12 @@ export async function opfsStorage(): Promise<TrainingStorage> {
 
   return {
     async list(path) {
-      const folder = await open(segmentsOf(path), false).catch(missing);
-      if (folder === undefined) return [];
+      const entries = await settled(async (trail) => {
+        const folder = await open(segmentsOf(path), false, trail);
+        return folder && entriesOf(folder);
+      });
       const names = new Set<string>();
-      for (const [name, { kind }] of await entriesOf(folder)) {
+      for (const [name, { kind }] of entries ?? []) {
         const marked = MARKER.exec(name);
         if (marked !== null) names.add(marked[1]);
         else if (kind === "directory" && !VERSION.test(name)) names.add(name);
@@ -86,11 +91,16 @@ export async function opfsStorage(): Promise<TrainingStorage> {
     },
     async read(path) {
       const segments = segmentsOf(path);
-      const folder = await open(segments.slice(0, -1), false).catch(missing);
-      const real = folder && (await resolve(folder, segments.at(-1)!));
-      const file = real && (await folder.getFileHandle(real).catch(missing));
-      if (!file) throw new InputError(`storage: expected a file at ${path}, got none`);
-      return new Uint8Array(await (await file.getFile()).arrayBuffer());
+      const bytes = await settled(async (trail) => {
+        const folder = await open(segments.slice(0, -1), false, trail);
+        const real = folder && (await resolve(folder, segments.at(-1)!));
+        if (real === undefined) return undefined;
+        trail.push(real);
+        const file = await (await folder!.getFileHandle(real)).getFile();
+        return new Uint8Array(await file.arrayBuffer());
+      });
+      if (bytes === undefined) throw new InputError(`storage: expected a file at ${path}, got none`);
+      return bytes;
     },
     write: (path, bytes) => changes(() => commit(path, (folder, real) => put(folder, real, bytes))),
     writeFolder: (path, files) =>
@@ -121,6 +131,28 @@ export async function opfsStorage(): Promise<TrainingStorage> {
           await clear(folder, segments.at(-1)!, await versionsOf(folder, segments.at(-1)!));
       }),
   };
+}
+
+/**
+ * What `look` finds, which notes the real names on its way: where it finds nothing it looks once more, until those stay
+ * the same. Readers hold no lock: a page or worker may replace a version while it is read.
+ */
+async function settled<Result>(
+  look: (trail: string[]) => Promise<Result | undefined>,
+): Promise<Result | undefined> {
+  let before: string | undefined;
+  for (;;) {
+    const trail: string[] = [];
+    let failure: unknown;
+    const found = await look(trail).catch((error) => {
+      failure = error;
+      return undefined;
+    });
+    if (found !== undefined) return found;
+    const names = trail.join("/");
+    if (names === before) return failure === undefined ? undefined : missing(failure);
+    before = names;
+  }
 }
 
 interface Versions {

@@ -84,6 +84,42 @@ describe("browserStorage", () => {
     await storage.remove(folder);
   });
 
+  it("reads the new version of a file or folder that is replaced meanwhile", async () => {
+    const [reader, writer] = [await browserStorage({ kind: "opfs" }), await browserStorage({ kind: "opfs" })];
+    const folder = `raced-${run.slice(5)}`;
+    const write = (name: string, value: string): Promise<void> =>
+      name === "m"
+        ? writer.write(`${folder}/m`, bytes(value))
+        : writer.writeFolder(`${folder}/step`, new Map([[value, bytes(value)]]));
+    for (const name of ["m", "step"]) await write(name, "old");
+    const [files, folders] = [FileSystemFileHandle.prototype, FileSystemDirectoryHandle.prototype];
+    const { getFile } = files;
+    const { getDirectoryHandle } = folders;
+    const beforeFile = (work: () => Promise<void>): void => {
+      files.getFile = async function () {
+        files.getFile = getFile;
+        await work();
+        return getFile.call(this);
+      };
+    };
+    beforeFile(() => write("m", "new"));
+    expect(text(await reader.read(`${folder}/m`))).toBe("new");
+    beforeFile(() => writer.remove(`${folder}/m`));
+    await expect(reader.read(`${folder}/m`)).rejects.toThrow(/expected a file at .*m, got none/);
+    beforeFile(() => writer.writeFolder(`${folder}/step`, new Map([["old", bytes("newer")]])));
+    expect(text(await reader.read(`${folder}/step/old`))).toBe("newer");
+    folders.getDirectoryHandle = async function (name, options) {
+      const handle = await getDirectoryHandle.call(this, name, options);
+      if (name.startsWith("step~")) {
+        folders.getDirectoryHandle = getDirectoryHandle;
+        await write("step", "new");
+      }
+      return handle;
+    };
+    expect(await reader.list(`${folder}/step`)).toEqual(["new"]);
+    await writer.remove(folder);
+  });
+
   it("refuses a kind that there is not", async () => {
     await expect(browserStorage({ kind: "disk" as never })).rejects.toThrow(
       /kind opfs or indexed-db, got disk/,
