@@ -103,6 +103,14 @@ const CASES: Readonly<Record<string, (target: ScheduledOptimizer) => LearningRat
       schedules: [cyclic(o, { stepsUp: 2 }), new ExponentialLR(o, { gamma: 0.9 })],
       milestones: [5],
     }),
+  sequential_multiplicative: (o) =>
+    new SequentialLR(o, {
+      schedules: [
+        new ExponentialLR(o, { gamma: 0.9 }),
+        new MultiplicativeLR(o, { factor: (step) => 0.8 + 0.1 * (step % 3) }),
+      ],
+      milestones: [4],
+    }),
   plateau: (o) => new ReduceLROnPlateau(o, { patience: 1 }),
   plateau_cooldown: (o) =>
     new ReduceLROnPlateau(o, { patience: 0, cooldown: 2, factor: 0.5, minLearningRate: 0.06 }),

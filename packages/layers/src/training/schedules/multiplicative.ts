@@ -9,7 +9,10 @@ import {
 
 /** Options of {@link MultiplicativeLR}. */
 export interface MultiplicativeLrOptions {
-  /** Factor of the rate in force at a step, from 1; a function of its arguments alone. */
+  /**
+   * Factor of the rate in force at a step, from 1 (from 0 where a `SequentialLR` lets it follow another one); a function of
+   * its arguments alone.
+   */
   readonly factor: (step: number, group: number) => number;
 }
 
@@ -46,7 +49,15 @@ export class MultiplicativeLR extends LearningRateSchedule {
   }
 
   override from(rate: number, step: number, _initial: number, group: number): number {
-    if (step === 0) return rate;
+    return step === 0 ? rate : this.#times(rate, step, group);
+  }
+
+  /** What it begins with after another schedule. @param rate The last one of that. @internal */
+  takeOver(rate: number, group: number): number {
+    return this.#times(rate, 0, group);
+  }
+
+  #times(rate: number, step: number, group: number): number {
     const factor = this.#factor(step, group);
     assertRate("MultiplicativeLR", "factor", factor);
     return rate * factor;

@@ -1,5 +1,6 @@
 import { InputError } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
+import { MultiplicativeLR } from "./multiplicative.js";
 import { OneCycleLR } from "./one-cycle.js";
 import { ReduceLROnPlateau } from "./plateau.js";
 import { LearningRateSchedule, type ScheduledOptimizer, type ScheduledValues } from "./schedule.js";
@@ -13,7 +14,8 @@ export interface SequentialLrOptions {
 }
 
 /**
- * Schedules one after another, as `torch.optim.lr_scheduler.SequentialLR`: for example warm-up, then cosine.
+ * Schedules one after another, as `torch.optim.lr_scheduler.SequentialLR`: for example warm-up, then cosine. Each begins
+ * with the initial rate, `MultiplicativeLR` with the one before it.
  * @example
  * const schedule = new SequentialLR(optimizer, {
  *   schedules: [new LinearLR(optimizer, { startFactor: 0.01, totalIterations: 100 }),
@@ -59,7 +61,11 @@ export class SequentialLR extends LearningRateSchedule {
   override at(step: number, initial: number, group: number): ScheduledValues {
     let index = 0;
     while (index < this.#milestones.length && step >= this.#milestones[index]) index++;
-    const start = index === 0 ? 0 : this.#milestones[index - 1];
-    return this.#schedules[index].at(step - start, initial, group);
+    const schedule = this.#schedules[index];
+    if (index === 0) return schedule.at(step, initial, group);
+    const start = this.#milestones[index - 1];
+    if (!(schedule instanceof MultiplicativeLR)) return schedule.at(step - start, initial, group);
+    const { learningRate } = this.at(start - 1, initial, group);
+    return schedule.at(step - start, schedule.takeOver(learningRate, group), group);
   }
 }
