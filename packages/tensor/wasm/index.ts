@@ -68,3 +68,6 @@ export { quantizedBytes } from "./quantized-activations";
 export { multiplyQuantized } from "./quantized-rows";
 export { bernoulli, randomIntegers, randomUniform } from "./philox";
 export { randomNormal } from "./random-normal";
+export { activate } from "./activation-forward";
+export { activationGradient } from "./activation-gradient";
+export { rotaryEmbedding } from "./rotary";

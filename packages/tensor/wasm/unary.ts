@@ -58,7 +58,7 @@ function positivePart(x: v128): v128 {
 /** ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|), with what rounding took from 1 + e put back. */
 // @ts-ignore: decorator
 @inline
-function softplus(x: v128): v128 {
+export function softplus(x: v128): v128 {
   const e = exponential(f32x4.neg(f32x4.abs(x)));
   const sum = f32x4.add(f32x4.splat(1), e);
   const lost = f32x4.sub(e, f32x4.sub(sum, f32x4.splat(1)));
@@ -68,7 +68,7 @@ function softplus(x: v128): v128 {
 /** e^x − 1; near 0 by its series: the difference would lose the digits. */
 // @ts-ignore: decorator
 @inline
-function exponentialMinusOne(x: v128): v128 {
+export function exponentialMinusOne(x: v128): v128 {
   let series = f32x4.add(f32x4.mul(x, f32x4.splat(1.0 / 120.0)), f32x4.splat(1.0 / 24.0));
   series = f32x4.add(f32x4.mul(series, x), f32x4.splat(1.0 / 6.0));
   series = f32x4.add(f32x4.mul(series, x), f32x4.splat(0.5));

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { activationWasm } from "../backends/wasm/ops/activations.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
 import * as gradients from "../gradients/activations.js";
@@ -38,7 +39,10 @@ const relu6Kernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const eluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { alpha: number; scale: number }>({
   name: "Elu",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Elu") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "Elu", call.attrs.alpha, call.attrs.scale),
+    webgpu: (call) => elementwiseWebgpu(call, "Elu"),
+  },
   reference: ({ x }, { alpha, scale }) => {
     const curve = where(greater(x, 0), x, mul(expm1(minimum(x, 0)), alpha));
     return scale === 1 ? curve : mul(curve, scale);
@@ -57,7 +61,10 @@ const leakyReluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { negativeSlop
 
 const softplusKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { beta: number; threshold: number }>({
   name: "Softplus",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Softplus") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "Softplus", call.attrs.beta, call.attrs.threshold),
+    webgpu: (call) => elementwiseWebgpu(call, "Softplus"),
+  },
   reference: ({ x }, { beta, threshold }) => {
     const scaled = beta === 1 ? x : mul(x, beta);
     const curve = add(maximum(scaled, 0), log1p(exp(neg(abs(scaled)))));
@@ -69,7 +76,10 @@ const softplusKernel = /* @__PURE__ */ defineKernel<UnaryInputs, { beta: number;
 
 const logSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "LogSigmoid",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "LogSigmoid") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "LogSigmoid"),
+    webgpu: (call) => elementwiseWebgpu(call, "LogSigmoid"),
+  },
   reference: ({ x }) => sub(minimum(x, 0), log1p(exp(neg(abs(x))))),
   saves: ["x"],
   gradient: gradients.logSigmoidGradient,
@@ -77,7 +87,10 @@ const logSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>
 
 const siluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Silu",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Silu") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "Silu"),
+    webgpu: (call) => elementwiseWebgpu(call, "Silu"),
+  },
   reference: ({ x }) => mul(x, sigmoid(x)),
   saves: ["x"],
   gradient: gradients.siluGradient,
@@ -85,7 +98,10 @@ const siluKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const mishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "Mish",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "Mish") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "Mish"),
+    webgpu: (call) => elementwiseWebgpu(call, "Mish"),
+  },
   reference: ({ x }) => mul(x, tanh(softplus(x))),
   saves: ["x"],
   gradient: gradients.mishGradient,
@@ -93,7 +109,10 @@ const mishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
 
 const hardSwishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "HardSwish",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "HardSwish") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "HardSwish"),
+    webgpu: (call) => elementwiseWebgpu(call, "HardSwish"),
+  },
   reference: ({ x }) => div(mul(x, clip(add(x, 3), { min: 0, max: 6 })), 6),
   saves: ["x"],
   gradient: gradients.hardSwishGradient,
@@ -101,7 +120,10 @@ const hardSwishKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>(
 
 const hardSigmoidKernel = /* @__PURE__ */ defineKernel<UnaryInputs, NoAttributes>({
   name: "HardSigmoid",
-  implementations: { webgpu: (call) => elementwiseWebgpu(call, "HardSigmoid") },
+  implementations: {
+    wasm: (call) => activationWasm(call, "HardSigmoid"),
+    webgpu: (call) => elementwiseWebgpu(call, "HardSigmoid"),
+  },
   reference: ({ x }) => div(clip(add(x, 3), { min: 0, max: 6 }), 6),
   saves: ["x"],
   gradient: gradients.hardSigmoidGradient,

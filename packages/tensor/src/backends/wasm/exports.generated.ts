@@ -129,4 +129,7 @@ export interface WasmExports {
   randomIntegers(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, lowest: number, span: number, limit: number): number;
   randomUniform(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, minimum: number, maximum: number): void;
   randomNormal(output: number, count: number, counterLow: number, counterHigh: number, streamLow: number, streamHigh: number, keyLow: number, keyHigh: number, mean: number, deviation: number): void;
+  activate(operation: number, x: number, output: number, count: number, first: number, second: number): void;
+  activationGradient(operation: number, dy: number, x: number, output: number, count: number, first: number, second: number): void;
+  rotaryEmbedding(x: number, cosine: number, sine: number, output: number, rows: number, dim: number, half: number, interleaved: number, axes: number): void;
 }

@@ -2,7 +2,19 @@ import { expect, it } from "vitest";
 import { grad } from "../../autograd.js";
 import { useDevice } from "../../device.js";
 import type { TypedArray } from "../../dtype.js";
+import { rotaryEmbedding } from "../../kernels/rotary-embedding/rotary-embedding.js";
 import { dispose, tidy } from "../../memory.js";
+import {
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu6,
+  selu,
+  silu,
+  softplus,
+} from "../../ops/activations.js";
 import { add, atan2, floorDivide, maximum, mul, pow, remainder } from "../../ops/arithmetic.js";
 import { cast } from "../../ops/cast.js";
 import { equal, greater, less, where } from "../../ops/compare.js";
@@ -60,6 +72,27 @@ it("elementwise ops, broadcasting and choosing give the same bits on any number 
       equal(greater(x, 0), greater(column, 0)),
       where(greater(rows, 0), greater(x, 0), greater(middle, 0)),
     ]),
+  );
+});
+
+it("activations, their gradients and rotary positions do", async () => {
+  await useDevice("wasm");
+  const activations = [silu, mish, hardSwish, hardSigmoid, logSigmoid, selu, softplus, relu6, leakyRelu];
+  await expectSameOnThreads(() =>
+    results(
+      [
+        [15, 67],
+        [2, 3, 5, 22],
+        [5, 9],
+        [2, 1, 5, 9],
+      ],
+      (x, heads, table, tables) => [
+        ...activations.map((activation) => activation(mul(x, 7))),
+        ...activations.map((activation) => grad((y) => sum(activation(mul(y, 7))), [x])[0]),
+        rotaryEmbedding(heads, { cosine: table, sine: table }),
+        rotaryEmbedding(heads, { cosine: tables, sine: tables, interleaved: true }),
+      ],
+    ),
   );
 });
 

@@ -6,6 +6,7 @@ import { tensor } from "../../tensor.js";
 import { defineKernel } from "../define-kernel.js";
 import { rotaryEmbeddingGradient } from "./rotary-embedding.gradient.js";
 import { rotaryEmbeddingReference } from "./rotary-embedding.reference.js";
+import { rotaryEmbeddingWasm } from "./rotary-embedding.wasm.js";
 import { rotaryEmbeddingWebgpu } from "./rotary-embedding.webgpu.js";
 
 export type RotaryEmbeddingInputs = { x: Tensor; cosine: Tensor; sine: Tensor };
@@ -17,7 +18,7 @@ export const rotaryEmbeddingKernel = /* @__PURE__ */ defineKernel<
 >({
   name: "RotaryEmbedding",
   reference: rotaryEmbeddingReference,
-  implementations: { webgpu: rotaryEmbeddingWebgpu },
+  implementations: { wasm: rotaryEmbeddingWasm, webgpu: rotaryEmbeddingWebgpu },
   saves: ["x", "cosine", "sine"],
   gradient: rotaryEmbeddingGradient,
 });
