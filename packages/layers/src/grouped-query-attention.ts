@@ -1,11 +1,9 @@
 import {
-  expandDims,
   InputError,
   reshape,
   ShapeError,
   scaledDotProductAttention,
   type Tensor,
-  tile,
   transpose,
 } from "@ai/tensor";
 import { type AttentionMasks, visibility } from "./attention-masks.js";
@@ -139,12 +137,13 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
       key: turn(this.#splitHeads(this.keyProjection.call(x), this.numKeyValueHeads)),
       value: this.#splitHeads(this.valueProjection.call(x), this.numKeyValueHeads),
     });
-    const attended = scaledDotProductAttention(query, this.#repeat(all.key), this.#repeat(all.value), {
+    const attended = scaledDotProductAttention(query, all.key, all.value, {
       ...visibility(
         { isCausal, keyPaddingMask, attentionMask },
         { batch, heads: this.numHeads, queries: length, keys: past + length, past },
       ),
       dropoutProbability: this.training ? this.dropout : 0,
+      groupedQueries: true,
     }); // [batch, heads, length, headDim]
     const joined = reshape(transpose(attended, [0, 2, 1, 3]), [batch, length, this.numHeads * this.headDim]);
     return { output: this.outProjection.call(joined), cache: all };
@@ -153,15 +152,6 @@ export class GroupedQueryAttention extends Module<Inputs, GroupedQueryAttentionR
   #splitHeads(x: Tensor, heads: number): Tensor {
     const [batch, length] = x.shape;
     return transpose(reshape(x, [batch, length, heads, this.headDim]), [0, 2, 1, 3]); // [batch, heads, length, headDim]
-  }
-
-  /** Gives every head of queries its keys or values. @param x `[batch, keyValueHeads, length, headDim]` */
-  #repeat(x: Tensor): Tensor {
-    const group = this.numHeads / this.numKeyValueHeads;
-    if (group === 1) return x;
-    const [batch, , length, headDim] = x.shape;
-    const repeated = tile(expandDims(x, 2), [1, 1, group, 1, 1]); // [batch, keyValueHeads, group, length, headDim]
-    return reshape(repeated, [batch, this.numHeads, length, headDim]);
   }
 
   override multiplyAdds([x]: Inputs): number {
