@@ -136,7 +136,7 @@ describe("pnpm new", () => {
       "tooling",
     ]);
     await makeDomainPackage(copy);
-  }, 60_000);
+  });
 
   it("says clearly what it cannot do", async () => {
     expect(await generate("model", "nowhere", "resnet")).toMatchObject({

@@ -36,7 +36,7 @@ function serve(folder) {
  * Opens a folder's `index.html` in headless Chromium and waits until the page sets `globalThis.result`.
  * @returns `result`, and what went wrong in the page.
  */
-export async function resultOfPage(folder, timeoutSeconds = 60) {
+export async function resultOfPage(folder, timeoutSeconds = 240) {
   const executablePath = findChromium();
   if (executablePath === undefined)
     throw new SkippedCheck("no Chromium was found; install it or name it with AI_CHROMIUM");
@@ -52,9 +52,10 @@ export async function resultOfPage(folder, timeoutSeconds = 60) {
         message.type() === "error" && !/favicon/.test(message.location().url) && errors.push(message.text()),
     );
     page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
+    page.setDefaultTimeout(timeoutSeconds * 1000);
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     const result = await page
-      .waitForFunction(() => globalThis.result, undefined, { timeout: timeoutSeconds * 1000 })
+      .waitForFunction(() => globalThis.result)
       .then((handle) => handle.jsonValue())
       .catch((error) => {
         errors.push(String(error));

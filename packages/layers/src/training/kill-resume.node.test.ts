@@ -124,7 +124,7 @@ function comparable({ json, ...rest }: TrainingState): unknown {
 
 describe("a run killed by SIGKILL", () => {
   it(`at ${KILLS} random moments leaves whole checkpoints and ends bit-identical to one that was not`, {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     await useDevice("wasm");
     const storage = memoryStorage();
