@@ -19,12 +19,20 @@ export function describeTree(module: AnyModule): string {
   return lines(module, "", 0).join("\n");
 }
 
-/** @throws InputError for a Map or Set in a field that holds a layer or parameter which is nowhere else: no walk finds it there. */
+/**
+ * @throws InputError for a Map or Set in a field that holds a layer or parameter which is nowhere else: no walk finds it there;
+ * and for a field in place of a method, such as `train`.
+ */
 export function assertFindable(module: AnyModule): void {
   const named = module.namedModules();
   const found = new Set<unknown>(named.flatMap(([, each]) => [each, ...each.ownParameters()]));
   for (const [path, each] of named)
     for (const [field, value] of Object.entries(each)) {
+      const method: unknown = (Object.getPrototypeOf(each) as Readonly<Record<string, unknown>>)[field];
+      if (typeof method === "function" && typeof value !== "function")
+        throw new InputError(
+          `${module.constructor.name}: expected fields that are no methods of a module, got ${join(path, field)}; name the field otherwise and list its name in checkpoints in checkpointNames`,
+        );
       if (!(value instanceof Map || value instanceof Set)) continue;
       for (const member of value.values())
         if ((isModule(member) || member instanceof Parameter) && !found.has(member))

@@ -103,6 +103,8 @@ describeEachDevice("Module", () => {
     expect(() => new Lost(new Map([["a", new Linear(2, 2)]])).parameters()).toThrow(
       /^Lost: expected .* got Linear in a Map at layers; use an object/,
     );
+    const hidden = Object.assign(new Linear(2, 2), { train: new Linear(2, 2) });
+    expect(() => new Lost([hidden]).parameters()).toThrow(/no methods of a module, got layers\.0\.train/);
     const x = zeros([1]);
     expect(() => new Lost([new Lost(new Set([new Linear(2, 2)]))]).call(x)).toThrow(
       /in a Set at layers\.0\.layers/,

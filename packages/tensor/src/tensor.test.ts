@@ -100,6 +100,9 @@ describeEachDevice("making and reading tensors", (device) => {
       expect(() => tensor([1, 2, 3], [2])).toThrow(/expected 2 values for shape \[2\], got 3/);
       expect(() => zeros([-1])).toThrow(/non-negative integer sizes/);
       expect(() => arange(0, 1, 0)).toThrow(/finite range/);
+      expect(() => (arange as (stop: number) => unknown)(5)).toThrow(/write arange\(0, 5\)/);
+      for (const value of ["1", undefined, null, {}])
+        expect(() => tensor([0, value] as number[])).toThrow(/tensor: expected numbers or booleans, got/);
       expect(() => tensor(new Float64Array(1) as never)).toThrow(/Float64Array/);
       const two = zeros([2]);
       await expect(item(two)).rejects.toThrow(/expected one element/);

@@ -57,6 +57,10 @@ export function tensor(
     }
     if (depth !== inferred.length)
       throw new ShapeError("tensor: expected rows of one depth, got numbers beside arrays");
+    if (!NUMBERS.has(typeof value))
+      throw new InputError(
+        `tensor: expected numbers or booleans, got ${value === null ? "null" : typeof value}; convert it first`,
+      );
     if (typeof value !== "boolean") type = "float32";
     flat.push(Number(value));
   };
@@ -64,6 +68,9 @@ export function tensor(
   if (flat.length === 0) type = "float32";
   return filled(flat, shape ?? inferred, dtype ?? type);
 }
+
+/** What an element may be; a bigint, as int64 values of a file are, is rounded. */
+const NUMBERS: ReadonlySet<string> = new Set(["number", "boolean", "bigint"]);
 
 function dtypeOf(values: ArrayBufferView): DType {
   if (values instanceof Float32Array) return "float32";
@@ -132,12 +139,16 @@ export function onesLike(like: Tensor): Tensor {
 }
 
 /**
- * The numbers `start, start + step, …` below `stop`. @returns `[length]`
+ * The numbers `start, start + step, …` below `stop`, int32 unless `dtype` says otherwise. @returns `[length]`
  * @throws InputError for a step of 0 or one that leads away from `stop`.
  */
 export function arange(start: number, stop: number, step = 1, dtype: DType = "int32"): Tensor {
   assertReady("arange");
   asDType("arange", dtype);
+  if (stop === undefined)
+    throw new InputError(
+      `arange: expected a start and a stop, got ${start} alone; write arange(0, ${start})`,
+    );
   if ((stop - start) * step < 0)
     throw new InputError(
       `arange: expected a step that leads from ${start} to ${stop}, got ${step}; turn its sign`,

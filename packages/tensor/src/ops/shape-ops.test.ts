@@ -152,7 +152,7 @@ describeEachDevice("shape ops", () => {
     const bad: [() => unknown, RegExp][] = [
       [() => ai.reshape(x, [4]), /reshape: expected a shape of 6 elements, got \[4\] for \[2, 3\]/],
       [() => ai.reshape(x, [-1, -1]), /reshape: expected at most one size of −1/],
-      [() => ai.reshape(x, [-1, 4]), /reshape: expected a shape of 6 elements/],
+      [() => ai.reshape(x, [-1, 4]), /reshape: expected a shape of 6 elements, got \[-1, 4\] for \[2, 3\]/],
       [() => ai.transpose(x, [0]), /transpose: expected each of the 2 axes once, got \[0\]/],
       [() => ai.transpose(x, [0, 0]), /transpose: expected each of the 2 axes once/],
       [() => ai.transpose(x, [0, 2]), /transpose: expected an axis in \[-2, 2\), got 2/],

@@ -58,10 +58,10 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return reshapeKernel({ x }, { shape: shape.includes(-1) ? withHole(x, shape) : [...checked(x, shape)] });
 }
 
-function checked(x: Tensor, shape: Shape): Shape {
+function checked(x: Tensor, shape: Shape, asked = shape): Shape {
   if (shape.some((length) => !Number.isInteger(length) || length < 0) || sizeOf(shape) !== x.size)
     throw new ShapeError(
-      `reshape: expected a shape of ${x.size} elements, got ${formatShape(shape)} for ${formatShape(x.shape)}`,
+      `reshape: expected a shape of ${x.size} elements, got ${formatShape(asked)} for ${formatShape(x.shape)}`,
     );
   return shape;
 }
@@ -71,7 +71,7 @@ function withHole(x: Tensor, shape: Shape): number[] {
   const resolved = shape.map((length) => (length === -1 ? (known === 0 ? 0 : x.size / known) : length));
   if (shape.filter((length) => length === -1).length > 1)
     throw new ShapeError(`reshape: expected at most one size of −1, got ${formatShape(shape)}`);
-  return [...checked(x, resolved)];
+  return [...checked(x, resolved, shape)];
 }
 
 /**
