@@ -358,7 +358,8 @@ export class Hardtanh extends Module<[x: Tensor], Tensor> {
     super();
     assertOptionNames(new.target.name, options, ["min", "max"]);
     const { min = -1, max = 1 } = options;
-    if (!(min < max)) throw new InputError(`Hardtanh: expected min below max, got ${min} and ${max}`);
+    if (typeof min !== "number" || typeof max !== "number" || !(min < max))
+      throw new InputError(`Hardtanh: expected min below max, got ${min} and ${max}`);
     this.min = min;
     this.max = max;
   }

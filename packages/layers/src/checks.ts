@@ -10,7 +10,7 @@ export function assertIntegers(layer: string, values: Readonly<Record<string, nu
   for (const [name, value] of Object.entries(values))
     if (!Number.isInteger(value) || value < minimum)
       throw new InputError(
-        `${layer}: expected an integer ${name} of at least ${minimum}, got ${typeof value === "string" ? `"${value}"` : value}`,
+        `${layer}: expected an integer ${name}${minimum > Number.NEGATIVE_INFINITY ? ` of at least ${minimum}` : ""}, got ${typeof value === "string" ? `"${value}"` : value}`,
       );
 }
 
@@ -22,7 +22,8 @@ export function assertNothing(layer: string, given: readonly unknown[]): void {
 
 /** @throws InputError unless `value` is a probability in [0, 1]. */
 export function assertProbability(layer: string, name: string, value: number): void {
-  if (!(value >= 0 && value <= 1)) throw new InputError(`${layer}: expected ${name} in [0, 1], got ${value}`);
+  if (!(typeof value === "number" && value >= 0 && value <= 1))
+    throw new InputError(`${layer}: expected ${name} in [0, 1], got ${value}`);
 }
 
 /** @throws InputError unless `value` is one of `known`. */

@@ -120,7 +120,11 @@ export function normLimit(
       throw new InputError(`${layer}: expected normType only with maxNorm, got ${normType} alone`);
     return undefined;
   }
-  if (!(maxNorm > 0 && Number.isFinite(maxNorm)) || Number.isNaN(normType))
+  if (
+    !(maxNorm > 0 && Number.isFinite(maxNorm)) ||
+    Number.isNaN(normType) ||
+    typeof (normType ?? 2) !== "number"
+  )
     throw new InputError(
       `${layer}: expected a finite maxNorm above 0 and a normType, got ${maxNorm} and ${normType}`,
     );

@@ -22,10 +22,12 @@ export class Flatten extends Module<[x: Tensor], Tensor> {
   readonly startAxis: number;
   readonly endAxis: number;
 
+  /** @throws InputError for an axis that is not an integer. */
   constructor(options: FlattenOptions = {}) {
     super();
     assertOptionNames(new.target.name, options, ["startAxis", "endAxis"]);
     const { startAxis = 1, endAxis = -1 } = options;
+    assertIntegers("Flatten", { startAxis, endAxis }, Number.NEGATIVE_INFINITY);
     this.startAxis = startAxis;
     this.endAxis = endAxis;
   }

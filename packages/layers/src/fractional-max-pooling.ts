@@ -171,7 +171,7 @@ function ratiosOf(layer: string, value: number | readonly number[], axes: number
 
 function samplesOf(layer: string, values: ArrayLike<number>): Float32Array {
   const samples = typeof values === "object" && values !== null ? Float32Array.from(values) : undefined;
-  const wrong = samples?.find((sample) => !(sample >= 0 && sample < 1));
+  const wrong = samples?.find((sample) => !(typeof sample === "number" && sample >= 0 && sample < 1));
   if (samples === undefined || wrong !== undefined)
     throw new InputError(
       `${layer}: expected randomSamples as an array of numbers in [0, 1), got ${samples === undefined ? typeof values : wrong}`,

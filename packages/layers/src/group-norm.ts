@@ -45,7 +45,8 @@ export interface InstanceNormOptions {
 }
 
 function assertEpsilon(layer: string, epsilon: number): void {
-  if (!(epsilon >= 0)) throw new InputError(`${layer}: expected an epsilon of at least 0, got ${epsilon}`);
+  if (!(typeof epsilon === "number" && epsilon >= 0))
+    throw new InputError(`${layer}: expected an epsilon of at least 0, got ${epsilon}`);
 }
 
 /**

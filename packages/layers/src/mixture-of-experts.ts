@@ -139,7 +139,7 @@ export class MixtureOfExperts extends Module<Inputs, MixtureOfExpertsResult> {
     assertIntegers("MixtureOfExperts", { dim, numExperts, topK: count, hiddenDim });
     if (count > numExperts)
       throw new InputError(`MixtureOfExperts: expected topK of at most ${numExperts} experts, got ${count}`);
-    if (capacityFactor !== undefined && !(capacityFactor > 0))
+    if (capacityFactor !== undefined && !(typeof capacityFactor === "number" && capacityFactor > 0))
       throw new InputError(`MixtureOfExperts: expected a capacityFactor above 0, got ${capacityFactor}`);
     this.dim = dim;
     this.numExperts = numExperts;

@@ -153,7 +153,7 @@ export interface SparseOptions {
 export function sparse(options: SparseOptions): Initializer {
   assertOptionNames("sparse", options, ["sparsity", "standardDeviation"]);
   const { sparsity, standardDeviation = 0.01 } = options;
-  if (!(sparsity >= 0 && sparsity <= 1 && standardDeviation >= 0))
+  if (!(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1 && standardDeviation >= 0))
     throw new InputError(
       `sparse: expected a sparsity in [0, 1] and a deviation of at least 0, got ${sparsity} and ${standardDeviation}`,
     );

@@ -58,8 +58,9 @@ abstract class BatchNorm extends Module<[x: Tensor], Tensor> {
     const { epsilon = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     const layer = new.target.name;
     assertIntegers(layer, { numFeatures });
-    if (!(epsilon >= 0)) throw new InputError(`${layer}: expected an epsilon of at least 0, got ${epsilon}`);
-    if (momentum !== null && !(momentum >= 0 && momentum <= 1))
+    if (!(typeof epsilon === "number" && epsilon >= 0))
+      throw new InputError(`${layer}: expected an epsilon of at least 0, got ${epsilon}`);
+    if (momentum !== null && !(typeof momentum === "number" && momentum >= 0 && momentum <= 1))
       throw new InputError(`${layer}: expected a momentum in [0, 1] or null, got ${momentum}`);
     this.numFeatures = numFeatures;
     this.epsilon = epsilon;
@@ -221,7 +222,8 @@ export class LayerNorm extends Module<[x: Tensor], Tensor> {
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     assertIntegers("LayerNorm", { axes: this.normalizedShape.length });
     for (const length of this.normalizedShape) assertIntegers("LayerNorm", { length });
-    if (!(epsilon >= 0)) throw new InputError(`LayerNorm: expected an epsilon of at least 0, got ${epsilon}`);
+    if (!(typeof epsilon === "number" && epsilon >= 0))
+      throw new InputError(`LayerNorm: expected an epsilon of at least 0, got ${epsilon}`);
     this.epsilon = epsilon;
     const shape = this.normalizedShape;
     this.weight = elementwiseAffine ? new Parameter(shape, { initializer: constant(1) }) : undefined;

@@ -1,4 +1,4 @@
-import { type Tensor, useDevice, zeros } from "@ai/tensor";
+import { InputError, type Tensor, useDevice, zeros } from "@ai/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as layers from "./index.js";
 import type { AnyModule } from "./module.js";
@@ -250,6 +250,21 @@ describe("an option that a layer does not have is refused by name", () => {
     expect(() => construct(name, wrong)).toThrow(/expected options \{.*\}, got one named noSuchOption/);
     // PyTorch's positional form
     if (!(name in REQUIRED)) expect(() => construct(name, 0.3)).toThrow(/expected options \{.*\}, got 0\.3/);
+  });
+
+  it.each(Object.keys(BEFORE_OPTIONS))("and text for a value, as forms give it: new %s", (name) => {
+    let message = "";
+    try {
+      construct(name, { ...REQUIRED[name], noSuchOption: 1 });
+    } catch (error) {
+      ({ message } = error as Error);
+    }
+    const names = /expected options \{ (.*?) \}/.exec(message)![1].split(", ");
+    for (const option of names.filter((each) => each !== "axis"))
+      for (const value of ["0.5", "false", ""]) {
+        const wrong = { ...REQUIRED[name], [option]: value };
+        expect(() => construct(name, wrong), `${name} ${option} "${value}"`).toThrow(InputError);
+      }
   });
 
   it.each(FROM_NOTHING)("new %s", (name) => {

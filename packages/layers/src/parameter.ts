@@ -74,6 +74,10 @@ export abstract class StoredTensor {
       throw new ShapeError(
         `${new.target.name}: expected non-negative integer sizes, got [${shape.join(", ")}]`,
       );
+    if (typeof initializer !== "function")
+      throw new InputError(
+        `${new.target.name}: expected a function as initializer, got ${typeof initializer}; constant(0) makes one`,
+      );
     this.shape = [...shape];
     this.dtype = dtype;
     this.initializer = initializer;

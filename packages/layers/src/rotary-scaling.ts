@@ -97,7 +97,8 @@ export function assertScaling(scaling: RotaryScaling, { dim, base }: Omit<Rotary
     assertAscending("betaSlow", betaSlow, "betaFast", betaFast);
     if (typeof truncate !== "boolean")
       throw new InputError(`${OPERATION}: expected truncate true or false, got ${String(truncate)}`);
-    if (!(base > 1)) throw new InputError(`${OPERATION}: expected a base above 1 for "yarn", got ${base}`);
+    if (!(typeof base === "number" && base > 1))
+      throw new InputError(`${OPERATION}: expected a base above 1 for "yarn", got ${base}`);
   }
   if (scaling.type === "longrope") {
     assertFactors("shortFactors", scaling.shortFactors, dim / 2);
@@ -145,7 +146,7 @@ function assertNames(scaling: RotaryScaling): void {
 }
 
 function assertAscending(lowName: string, low: number, highName: string, high: number): void {
-  if (!(low > 0 && high > low && Number.isFinite(high)))
+  if (!(typeof low === "number" && low > 0 && high > low && Number.isFinite(high)))
     throw new InputError(
       `${OPERATION}: expected ${lowName} above 0 and below ${highName}, got ${String(low)} and ${String(high)}; take those of the model's config`,
     );

@@ -6,6 +6,7 @@ import {
   exp,
   expandDims,
   expm1,
+  InputError,
   linearScan,
   log,
   mul,
@@ -134,6 +135,8 @@ export class Mamba extends Module<[x: Tensor], Tensor> {
     ]);
     const { stateSize = 16, expand = 2, convKernel = 4, timeStepRank = Math.ceil(dim / 16) } = options;
     const { bias = false, convBias = true } = options;
+    if (typeof expand !== "number")
+      throw new InputError(`Mamba: expected expand as a number, got ${typeof expand}`);
     const innerDim = expand * dim;
     assertIntegers("Mamba", { dim, stateSize, convKernel, timeStepRank, innerDim });
     this.dim = dim;

@@ -140,7 +140,8 @@ export function spectralNorm<Layer extends AnyModule>(
   const transposed = layer instanceof ConvTranspose;
   const { name = "weight", numPowerIterations = 1, epsilon = 1e-12, dim = transposed ? 1 : 0 } = options;
   assertIntegers("spectralNorm", { numPowerIterations });
-  if (!(epsilon >= 0)) throw new InputError(`spectralNorm: expected epsilon of at least 0, got ${epsilon}`);
+  if (!(typeof epsilon === "number" && epsilon >= 0))
+    throw new InputError(`spectralNorm: expected epsilon of at least 0, got ${epsilon}`);
   parametrize("spectralNorm", layer, name, (weight) => {
     const rank = weight.shape.length;
     if (!(Number.isInteger(dim) && dim >= -rank && dim < rank))

@@ -207,7 +207,7 @@ function assertArguments<Batch, Model extends AnyModule>(
   for (const [name, value] of Object.entries({ epochs, maxSteps, checkpointSteps }))
     if (value !== undefined && !(Number.isInteger(value) && value >= 1))
       throw new InputError(`compareVariants: expected an integer ${name} of at least 1, got ${value}`);
-  if (maxSeconds !== undefined && !(maxSeconds > 0))
+  if (maxSeconds !== undefined && !(typeof maxSeconds === "number" && maxSeconds > 0))
     throw new InputError(`compareVariants: expected maxSeconds above 0, got ${maxSeconds}`);
   if (seeds !== undefined && (!Array.isArray(seeds) || seeds.length === 0))
     throw new InputError("compareVariants: expected an array of at least one seed, got none");

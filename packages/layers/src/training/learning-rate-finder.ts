@@ -185,14 +185,21 @@ function assertOptions(options: FindLearningRateOptions): void {
   assertOptionNames("findLearningRate", options, OPTIONS);
   const { minLearningRate = 1e-7, maxLearningRate = 10, steps = 100 } = options;
   const { smoothing = 0.9, divergence = 4 } = options;
-  if (!(minLearningRate > 0 && minLearningRate < maxLearningRate && Number.isFinite(maxLearningRate)))
+  if (
+    !(
+      typeof minLearningRate === "number" &&
+      minLearningRate > 0 &&
+      minLearningRate < maxLearningRate &&
+      Number.isFinite(maxLearningRate)
+    )
+  )
     throw new InputError(
       `findLearningRate: expected 0 < minLearningRate < maxLearningRate, got ${minLearningRate} and ${maxLearningRate}`,
     );
   if (!Number.isInteger(steps) || steps < 1)
     throw new InputError(`findLearningRate: expected an integer of steps of at least 1, got ${steps}`);
-  if (!(smoothing >= 0 && smoothing < 1))
+  if (!(typeof smoothing === "number" && smoothing >= 0 && smoothing < 1))
     throw new InputError(`findLearningRate: expected a smoothing in [0, 1), got ${smoothing}`);
-  if (!(divergence > 1))
+  if (!(typeof divergence === "number" && divergence > 1))
     throw new InputError(`findLearningRate: expected a divergence above 1, got ${divergence}`);
 }

@@ -1,4 +1,4 @@
-import { type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
+import { InputError, type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Linear } from "../linear.js";
 import * as training from "./index.js";
@@ -117,6 +117,7 @@ function argumentsOf(name: string): readonly unknown[] {
     tripletMarginWithDistanceLoss: [x, x, x],
     clipGradNorm: [[x], 1],
     gradientNorm: [[x]],
+    LBFGS: [model.parameters()],
     ExponentialMovingAverage: [model.parameters()],
     weightAveraging: [new training.StochasticWeightAverage(model.parameters())],
     pruneChannels: [model],
@@ -131,6 +132,13 @@ function argumentsOf(name: string): readonly unknown[] {
 const NAMES = Object.entries(training).flatMap(([name, value]) =>
   typeof value === "function" && ![...WITHOUT_OPTIONS, ...ABSTRACT].includes(name) ? [name] : [],
 );
+
+/** Options that text may be right for, or that are used when a run begins: functions, objects and lists. */
+const ANY_TEXT: readonly string[] = [
+  ...["folder", "path", "name", "title", "monitored", "seed"],
+  ...["storage", "output", "signal", "sampler", "batchSampler", "weight", "posWeight"],
+  ...["collate", "compute", "computeLoss", "match", "onProgress", "onStatistics"],
+];
 
 async function give(name: string, options: unknown): Promise<unknown> {
   const value = (training as Record<string, unknown>)[name] as new (...given: unknown[]) => unknown;
@@ -147,6 +155,19 @@ describe("an option that does not exist is refused by name", () => {
       /expected options \{.*\}, got one named noSuchOption/,
     );
     await expect(give(name, 0.3)).rejects.toThrow(/expected options \{.*\}, got 0\.3/);
+  });
+
+  it.each(NAMES)("and text for a number or a switch, as forms give it: %s", async (name) => {
+    const refusal = (options: object): Promise<unknown> =>
+      give(name, options).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    const { message } = (await refusal({ noSuchOption: 1 })) as Error;
+    for (const option of /expected options \{ (.*?) \}/.exec(message)![1].split(", "))
+      if (!ANY_TEXT.includes(option))
+        for (const value of ["0.5", ""])
+          expect(await refusal({ [option]: value }), `${option} "${value}"`).toBeInstanceOf(InputError);
   });
 
   it("in the methods of a trainer", async () => {

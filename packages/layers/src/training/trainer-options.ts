@@ -133,7 +133,7 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
   if (options.batchWeight !== undefined && typeof options.batchWeight !== "function")
     throw new InputError(`Trainer: expected a function as batchWeight, got ${typeof options.batchWeight}`);
   for (const [name, value] of Object.entries({ maxGradientNorm, maxGradientValue }))
-    if (value !== undefined && !(value > 0))
+    if (value !== undefined && !(typeof value === "number" && value > 0))
       throw new InputError(`Trainer: expected a ${name} above 0, got ${value}`);
   const { nonFinite = "stop", scheduleInterval = "step" } = options;
   if (nonFinite !== "stop" && nonFinite !== "skip")

@@ -60,7 +60,7 @@ export class EarlyStopping implements TrainingCallback {
     const mode = monitorMode("earlyStopping", monitor, givenMode);
     if (!Number.isInteger(patience) || patience < 1)
       throw new InputError(`earlyStopping: expected an integer patience of at least 1, got ${patience}`);
-    if (!(minDelta >= 0))
+    if (!(typeof minDelta === "number" && minDelta >= 0))
       throw new InputError(`earlyStopping: expected a minDelta of at least 0, got ${minDelta}`);
     this.#monitor = monitor;
     this.#sign = mode === "min" ? -1 : 1;

@@ -50,7 +50,11 @@ export function randomSplit<Item>(
     throw new InputError(
       `randomSplit: expected a dataset, got ${typeof data}; wrap an array in ArrayDataset`,
     );
-  if (!Array.isArray(parts) || parts.length === 0 || parts.some((part) => !(part > 0)))
+  if (
+    !Array.isArray(parts) ||
+    parts.length === 0 ||
+    parts.some((part) => !(typeof part === "number" && part > 0))
+  )
     throw new InputError("randomSplit: expected an array of parts above 0, got something else");
   if (labels !== undefined && labels?.length !== data.length)
     throw new InputError(

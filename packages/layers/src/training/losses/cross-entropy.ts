@@ -13,7 +13,14 @@ import {
   tidy,
 } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
-import { assertFloat, assertReduction, assertWeights, type Reduction, weightTensor } from "./reduction.js";
+import {
+  assertFloat,
+  assertIgnoreIndex,
+  assertReduction,
+  assertWeights,
+  type Reduction,
+  weightTensor,
+} from "./reduction.js";
 
 const OPTIONS = ["weight", "ignoreIndex", "labelSmoothing", "reduction"] as const;
 /** PyTorch's default for a class index that does not count. */
@@ -47,6 +54,7 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
   const { weight, labelSmoothing = 0, ignoreIndex = IGNORE_INDEX, reduction = "mean" } = options;
   assertOptionNames("crossEntropyLoss", options, OPTIONS);
   assertReduction("crossEntropyLoss", reduction);
+  assertIgnoreIndex("crossEntropyLoss", ignoreIndex);
   assertFloat("crossEntropyLoss", "logits", logits);
   const targetType: string | undefined = targets?.dtype;
   if (targetType !== "int32" && targetType !== "float32")
@@ -81,7 +89,7 @@ export function crossEntropyLoss(logits: Tensor, targets: Tensor, options: Cross
 }
 
 function assertSmoothing(operation: string, labelSmoothing: number): void {
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+  if (!(typeof labelSmoothing === "number" && labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new InputError(`${operation}: expected labelSmoothing in [0, 1], got ${labelSmoothing}`);
 }
 
@@ -124,6 +132,7 @@ export class CrossEntropyLoss {
   constructor(options: CrossEntropyOptions = {}) {
     assertOptionNames("CrossEntropyLoss", options, OPTIONS);
     assertReduction("CrossEntropyLoss", options.reduction ?? "mean");
+    assertIgnoreIndex("CrossEntropyLoss", options.ignoreIndex);
     assertSmoothing("CrossEntropyLoss", options.labelSmoothing ?? 0);
     this.#options = { ...options };
   }

@@ -20,8 +20,8 @@ import { formatShape } from "../../checks.js";
 import { assertOptionNames } from "../option-names.js";
 import { assertFloat, assertReduction, assertSameShape, type Reduction, reduceLoss } from "./reduction.js";
 
-const POISSON_OPTIONS = ["logInput", "full", "epsilon", "reduction"] as const;
-const GAUSSIAN_OPTIONS = ["full", "epsilon", "reduction"] as const;
+const POISSON_OPTIONS = ["logInput?", "full?", "epsilon", "reduction"] as const;
+const GAUSSIAN_OPTIONS = ["full?", "epsilon", "reduction"] as const;
 
 /** Options of {@link poissonNllLoss}. */
 export interface PoissonNllLossOptions {

@@ -194,13 +194,13 @@ function assertDistanceOptions(operation: string, options: TripletMarginWithDist
 }
 
 function assertMargin(operation: string, margin: number): void {
-  if (!(margin >= -1 && margin <= 1))
+  if (!(typeof margin === "number" && margin >= -1 && margin <= 1))
     throw new InputError(`${operation}: expected a margin in [−1, 1], got ${margin}`);
 }
 
 function assertTripletOptions(operation: string, values: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(values))
-    if (!(value > 0 && (Number.isFinite(value) || name === "order")))
+    if (!(typeof value === "number" && value > 0 && (Number.isFinite(value) || name === "order")))
       throw new InputError(`${operation}: expected a ${name} above 0, got ${value}`);
 }
 

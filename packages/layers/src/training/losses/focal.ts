@@ -115,7 +115,7 @@ function assertFocalOptions(
   assertReduction(operation, reduction);
   if (!(gamma >= 0 && Number.isFinite(gamma)))
     throw new InputError(`${operation}: expected a finite gamma of at least 0, got ${gamma}`);
-  if (alpha !== -1 && !(alpha >= 0 && alpha <= 1))
+  if (alpha !== -1 && !(typeof alpha === "number" && alpha >= 0 && alpha <= 1))
     throw new InputError(`${operation}: expected alpha in [0, 1] or −1, got ${alpha}`);
 }
 

@@ -3,7 +3,6 @@ import {
   div,
   expandDims,
   gather,
-  InputError,
   mul,
   neg,
   notEqual,
@@ -20,6 +19,7 @@ import { assertOptionNames } from "../option-names.js";
 import {
   assertClasses,
   assertFloat,
+  assertIgnoreIndex,
   assertReduction,
   assertWeights,
   type Reduction,
@@ -53,8 +53,7 @@ export function nllLoss(logProbabilities: Tensor, targets: Tensor, options: NllL
   const { weight, ignoreIndex = IGNORE_INDEX, reduction = "mean" } = options;
   assertReduction("nllLoss", reduction);
   assertFloat("nllLoss", "logProbabilities", logProbabilities);
-  if (!Number.isInteger(ignoreIndex))
-    throw new InputError(`nllLoss: expected an integer ignoreIndex, got ${ignoreIndex}`);
+  assertIgnoreIndex("nllLoss", ignoreIndex);
   if (logProbabilities.shape.length === 0)
     throw new ShapeError("nllLoss: expected logProbabilities of shape [..., classes], got []");
   assertClasses("nllLoss", targets, logProbabilities.shape.slice(0, -1));
@@ -83,6 +82,7 @@ export class NLLLoss {
   constructor(options: NllLossOptions = {}) {
     assertOptionNames("NLLLoss", options, OPTIONS);
     assertReduction("NLLLoss", options.reduction ?? "mean");
+    assertIgnoreIndex("NLLLoss", options.ignoreIndex);
     this.#options = { ...options };
   }
 

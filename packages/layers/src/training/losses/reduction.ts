@@ -69,6 +69,14 @@ export function assertClasses(operation: string, targets: Tensor, lead: readonly
     );
 }
 
+/** @throws InputError unless the class that does not count is an integer, or there is none. */
+export function assertIgnoreIndex(operation: string, ignoreIndex: number | undefined): void {
+  if (ignoreIndex !== undefined && !Number.isInteger(ignoreIndex))
+    throw new InputError(
+      `${operation}: expected an integer ignoreIndex, got ${typeof ignoreIndex === "string" ? `"${ignoreIndex}"` : ignoreIndex}`,
+    );
+}
+
 /** @throws ShapeError unless there is one weight a class. */
 export function assertWeights(operation: string, weights: Tensor, classes: number): void {
   if (weights.shape.length !== 1 || weights.shape[0] !== classes)

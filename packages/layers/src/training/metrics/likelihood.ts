@@ -12,6 +12,7 @@ import {
   type Tensor,
   tidy,
 } from "@ai/tensor";
+import { assertIgnoreIndex } from "../losses/reduction.js";
 import { assertOptionNames } from "../option-names.js";
 import { ValueReader } from "../value-reader.js";
 import { alias, assertClasses, assertTensors, type Metric } from "./metric.js";
@@ -63,6 +64,7 @@ export class ExpectedCalibrationError implements Metric<number> {
       throw new InputError(
         `ExpectedCalibrationError: expected an integer of bins of at least 1, got ${bins}`,
       );
+    assertIgnoreIndex("ExpectedCalibrationError", ignoreIndex);
     this.#bins = bins;
     this.#probabilities = probabilities;
     this.#ignoreIndex = ignoreIndex;
@@ -151,8 +153,7 @@ export class Perplexity implements Metric<number> {
   constructor(options: PerplexityOptions = {}) {
     assertOptionNames("Perplexity", options, ["ignoreIndex"]);
     const { ignoreIndex = -100 } = options;
-    if (!Number.isInteger(ignoreIndex))
-      throw new InputError(`Perplexity: expected an integer ignoreIndex, got ${ignoreIndex}`);
+    assertIgnoreIndex("Perplexity", ignoreIndex);
     this.#ignoreIndex = ignoreIndex;
   }
 

@@ -1,5 +1,6 @@
 import { argMax, cast, greater, InputError, reshape, ShapeError, type Tensor, tidy } from "@ai/tensor";
 import { isTensor } from "../data/host-tensor.js";
+import { assertIgnoreIndex } from "../losses/reduction.js";
 import { assertOptionNames } from "../option-names.js";
 import { ValueReader } from "../value-reader.js";
 
@@ -36,9 +37,13 @@ export abstract class ClassMetric<Value> implements Metric<Value> {
   readonly #ignoreIndex: number | undefined;
   readonly #reader = new ValueReader();
 
+  /** @throws InputError for a threshold that is not a number, or a class that is not an integer. */
   constructor(options: ClassMetricOptions = {}) {
     assertOptionNames("metric", options, ["threshold", "ignoreIndex"]);
     const { threshold, ignoreIndex } = options;
+    assertIgnoreIndex(new.target.name, ignoreIndex);
+    if (threshold !== undefined && !(typeof threshold === "number" && !Number.isNaN(threshold)))
+      throw new InputError(`${new.target.name}: expected threshold as a number, got ${String(threshold)}`);
     this.#threshold = threshold;
     this.#ignoreIndex = ignoreIndex;
   }

@@ -72,9 +72,9 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
     assertNotNegative("Adafactor", { learningRate, weightDecay });
     if (!Array.isArray(epsilons) || epsilons.length !== 2 || !epsilons.every((each) => each >= 0))
       throw new InputError(`Adafactor: expected two epsilons of at least 0, got ${String(epsilons)}`);
-    if (!(beta2Decay <= 0))
+    if (!(typeof beta2Decay === "number" && beta2Decay <= 0))
       throw new InputError(`Adafactor: expected beta2Decay of at most 0, got ${beta2Decay}`);
-    if (!(clipThreshold >= 1))
+    if (!(typeof clipThreshold === "number" && clipThreshold >= 1))
       throw new InputError(`Adafactor: expected clipThreshold of at least 1, got ${clipThreshold}`);
   }
 

@@ -30,7 +30,8 @@ export function gradientNorm(
 ): Tensor {
   assertOptionNames("gradientNorm", options, ["order"]);
   const { order = 2 } = options;
-  if (!(order > 0)) throw new InputError(`gradientNorm: expected an order above 0, got ${order}`);
+  if (!(typeof order === "number" && order > 0))
+    throw new InputError(`gradientNorm: expected an order above 0, got ${order}`);
   assertGradients("gradientNorm", gradients);
   return tidy(() => {
     const norms = gradients.flatMap((gradient) => (gradient === null ? [] : [norm(gradient, { order })]));
@@ -74,7 +75,8 @@ export function clipGradNorm(
 ): { gradients: (Tensor | null)[]; totalNorm: Tensor } {
   assertOptionNames("clipGradNorm", options, ["order"]);
   const { order = 2 } = options;
-  if (!(maxNorm > 0)) throw new InputError(`clipGradNorm: expected a maxNorm above 0, got ${maxNorm}`);
+  if (!(typeof maxNorm === "number" && maxNorm > 0))
+    throw new InputError(`clipGradNorm: expected a maxNorm above 0, got ${maxNorm}`);
   assertGradients("clipGradNorm", gradients);
   return tidy(() => {
     const totalNorm = gradientNorm(gradients, { order });
@@ -94,7 +96,8 @@ export function clipGradNorm(
  * @throws InputError for a limit that is not above 0, or what is no gradient.
  */
 export function clipGradValue(gradients: readonly (Tensor | null)[], limit: number): (Tensor | null)[] {
-  if (!(limit > 0)) throw new InputError(`clipGradValue: expected a limit above 0, got ${limit}`);
+  if (!(typeof limit === "number" && limit > 0))
+    throw new InputError(`clipGradValue: expected a limit above 0, got ${limit}`);
   assertGradients("clipGradValue", gradients);
   return tidy(() =>
     gradients.map((gradient) => (gradient === null ? null : clip(gradient, { min: -limit, max: limit }))),

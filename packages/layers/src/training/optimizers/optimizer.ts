@@ -100,7 +100,10 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     options: Partial<Options>,
   ) {
     const { name } = new.target;
-    if (options !== undefined) assertOptionNames(name, options, Object.keys(defaults));
+    const names = Object.entries(defaults).map(([key, value]) =>
+      typeof value === "boolean" ? `${key}?` : key,
+    );
+    if (options !== undefined) assertOptionNames(name, options, names);
     assertInputs(name, parameters);
     const inputs = [...parameters];
     if (inputs.length === 0)
@@ -382,6 +385,6 @@ export function assertBetas(operation: string, betas: readonly [number, number])
 
 /** @throws InputError for a share that is not in [0, 1). */
 export function assertShare(operation: string, name: string, value: number): void {
-  if (!(value >= 0 && value < 1))
+  if (!(typeof value === "number" && value >= 0 && value < 1))
     throw new InputError(`${operation}: expected ${name} in [0, 1), got ${value}`);
 }

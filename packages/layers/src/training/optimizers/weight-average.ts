@@ -228,7 +228,7 @@ export class ExponentialMovingAverage extends WeightAverage {
     super(parameters, options);
     assertOptionNames("ExponentialMovingAverage", options, ["decay", "warmUp?", "buffers"]);
     const { decay = 0.999, warmUp = false } = options;
-    if (!(decay >= 0 && decay <= 1))
+    if (!(typeof decay === "number" && decay >= 0 && decay <= 1))
       throw new InputError(`ExponentialMovingAverage: expected a decay in [0, 1], got ${decay}`);
     this.#decay = decay;
     this.#warmUp = warmUp;

@@ -129,7 +129,7 @@ function checkedRates(
   const { baseMomentum = 0.8, maxMomentum = 0.9 } = options;
   for (const [name, given] of Object.entries({ baseMomentum, maxMomentum }))
     for (const momentum of perGroup("CyclicLR", name, given, optimizer))
-      if (!(momentum >= 0 && momentum < 1))
+      if (!(typeof momentum === "number" && momentum >= 0 && momentum < 1))
         throw new InputError(`CyclicLR: expected a ${name} in [0, 1), got ${momentum}`);
   if (cycleMomentum) assertMomentum("CyclicLR", optimizer);
   const base = perGroup("CyclicLR", "baseLearningRate", baseLearningRate, optimizer);

@@ -85,14 +85,17 @@ export class OneCycleLR extends LearningRateSchedule {
       threePhase = false,
     } = options;
     assertCount("OneCycleLR", "totalSteps", totalSteps);
-    if (!(increasingShare >= 0 && increasingShare <= 1))
+    if (!(typeof increasingShare === "number" && increasingShare >= 0 && increasingShare <= 1))
       throw new InputError(`OneCycleLR: expected an increasingShare in [0, 1], got ${increasingShare}`);
     if (annealing !== "cosine" && annealing !== "linear")
       throw new InputError(`OneCycleLR: expected annealing cosine or linear, got ${String(annealing)}`);
     for (const [name, momentum] of Object.entries({ baseMomentum, maxMomentum }))
-      if (!(momentum >= 0 && momentum < 1))
+      if (!(typeof momentum === "number" && momentum >= 0 && momentum < 1))
         throw new InputError(`OneCycleLR: expected a ${name} in [0, 1), got ${momentum}`);
-    if (!(divisor > 0) || !(finalDivisor > 0))
+    if (
+      !(typeof divisor === "number" && divisor > 0) ||
+      !(typeof finalDivisor === "number" && finalDivisor > 0)
+    )
       throw new InputError(`OneCycleLR: expected divisors above 0, got ${divisor} and ${finalDivisor}`);
     this.#max =
       typeof maxLearningRate === "number"

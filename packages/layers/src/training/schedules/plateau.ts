@@ -93,7 +93,7 @@ export class ReduceLROnPlateau extends LearningRateSchedule {
       throw new InputError(
         `ReduceLROnPlateau: expected thresholdMode relative or absolute, got ${String(thresholdMode)}`,
       );
-    if (!(factor >= 0 && factor < 1))
+    if (!(typeof factor === "number" && factor >= 0 && factor < 1))
       throw new InputError(`ReduceLROnPlateau: expected a factor in [0, 1), got ${factor}`);
     for (const [name, value] of Object.entries({ patience, cooldown }))
       if (!Number.isInteger(value) || value < 0)
