@@ -100,6 +100,7 @@ export {
   indexAdd,
   type OneHotOptions,
   oneHot,
+  scatter,
   scatterAdd,
   scatterNd,
   takeAlongAxis,
@@ -127,6 +128,7 @@ export {
   maxPool3d,
   type PoolOptions,
 } from "./ops/pool.js";
+export * from "./ops/rearrange.js";
 export {
   type ArgOptions,
   all,

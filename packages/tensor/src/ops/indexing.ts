@@ -5,8 +5,10 @@ import { asDType, type DType } from "../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { formatShape, normalizeAxis, type Shape, sizeOf } from "../shape.js";
-import { add } from "./arithmetic.js";
+import { full, onesLike, type TensorLike, zerosLike } from "../tensor.js";
+import { add, div, floorDivide, maximum } from "./arithmetic.js";
 import { assertTensor } from "./broadcast.js";
+import { greater, where } from "./compare.js";
 import {
   flattenIndicesKernel,
   gatherRows,
@@ -185,6 +187,32 @@ export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }
     if (formatShape(region) === formatShape(x.shape)) return add(x, added);
     const corner = { begin: region.map(() => 0), strides: region.map(() => 1) };
     return add(x, place(added, { shape: x.shape, ...corner, value: 0 }));
+  });
+}
+
+/**
+ * `x` with an update in place of an element for each index: for axis 1 of a matrix `y[i][indices[i][j]] = updates[i][j]`
+ * (`torch.scatter`). An element that several indices name, which PyTorch leaves undefined, gets their mean.
+ * @param x `[...]` float32 or int32.
+ * @param indices the rank of `x`, int32 in `[0, x.shape[axis])`; on other axes at most as long as `x`.
+ * @param updates at least as long as `indices` on every axis, dtype of `x`; or one number for all.
+ * @returns the shape of `x`.
+ * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
+ * @example
+ * const kept = scatter(zerosLike(scores), topK(scores, 2).indices, 1, { axis: -1 }); // 1 for the best two
+ */
+export function scatter(x: Tensor, indices: Tensor, updates: TensorLike, { axis }: AlongAxisOptions): Tensor {
+  assertIndices("scatter", indices);
+  assertTensor("scatter", x);
+  return tidy(() => {
+    const given = typeof updates === "number" ? full(indices.shape, updates, x.dtype as DType) : updates;
+    assertSummable("scatter", x, given);
+    const none = zerosLike(x);
+    const sums = scatterAdd(none, indices, given, { axis });
+    const counts = scatterAdd(none, indices, onesLike(given), { axis });
+    const several = maximum(counts, 1);
+    const means = x.dtype === "int32" ? floorDivide(sums, several) : div(sums, several);
+    return where(greater(counts, 0), means, x);
   });
 }
 

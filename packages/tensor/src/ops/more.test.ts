@@ -2,13 +2,19 @@ import { beforeAll, expect, it } from "vitest";
 import {
   cdist,
   cosineSimilarity,
+  type DiagonalOptions,
+  diagEmbed,
+  diagonal,
   dispose,
   fold,
   grad,
+  meshgrid,
   normalize,
   ones,
   pairwiseDistance,
   read,
+  repeatInterleave,
+  scatter,
   sum,
   tensor,
   tril,
@@ -47,6 +53,19 @@ const ALL_PAIRS: Readonly<Record<string, object>> = {
   many: {},
   largest: { order: Number.POSITIVE_INFINITY },
 };
+const REPEATS: Readonly<Record<string, [repeats: number | number[], options?: { axis: number }]>> = {
+  all: [2],
+  axis: [3, { axis: 1 }],
+  each: [[2, 0, 1, 3], { axis: 1 }],
+  none: [0, { axis: 0 }],
+};
+const DIAGONALS_OF: Readonly<Record<string, DiagonalOptions>> = {
+  main: {},
+  right: { offset: 2, axes: [-2, -1] },
+  left: { offset: -1, axes: [2, 0] },
+  outside: { offset: 9 },
+};
+const EMBEDDED: Readonly<Record<string, object>> = { main: {}, right: { offset: 2 }, left: { offset: -1 } };
 const NORMALIZED: Readonly<Record<string, object>> = {
   last: {},
   axis: { order: 3, axis: 1 },
@@ -65,6 +84,14 @@ describeFixtureCases("triangles, distances and blocks equal PyTorch's", fixture,
   pairwiseDistance: ([a, b], kind) => pairwiseDistance(a, b, DISTANCES[kind]),
   cdist: ([a, b], kind) => cdist(a, b, ALL_PAIRS[kind]),
   normalize: ([x], kind) => normalize(x, NORMALIZED[kind]),
+  repeatInterleave: ([x], kind) => repeatInterleave(x, ...REPEATS[kind]),
+  diagonal: ([x], kind) => diagonal(x, DIAGONALS_OF[kind]),
+  diagEmbed: ([x], kind) => diagEmbed(x, EMBEDDED[kind]),
+  meshgrid: (vectors, kind) => meshgrid(vectors, { indexing: kind as "ij" | "xy" }),
+  scatter: ([x, indices, updates], kind) =>
+    scatter(x, indices, kind === "number" ? 2.5 : updates, {
+      axis: { updates: 1, rows: 0, number: -1 }[kind] as number,
+    }),
   unfold: ([x], kind) => unfold(x, BLOCKS[kind]),
   fold: ([x], kind) => fold(x, { outputSize: [5, 6], ...BLOCKS[kind] }),
 });
@@ -102,6 +129,16 @@ describeEachDevice("triangles, distances and blocks", () => {
     dispose([huge, cosine, distance]);
   });
 
+  it("scatter gives the mean of several, whole numbers as they are, and hides nothing of the rest", async () => {
+    const x = tensor([Number.NaN, 1, 2]);
+    const indices = tensor([1, 1, 2], [3], "int32");
+    const whole = scatter(zeros([3], "int32"), indices, tensor(Int32Array.of(2, 5, 16777217)), { axis: 0 });
+    const mixed = scatter(x, indices, tensor([1, 2, 4]), { axis: 0 });
+    expect([...(await read(whole))]).toEqual([0, 3, 16777217]);
+    expect([...(await read(mixed))]).toEqual([Number.NaN, 1.5, 4]);
+    dispose([x, indices, whole, mixed]);
+  });
+
   it("leak nothing and refuse what does not fit", async () => {
     const x = ones([1, 3, 4, 2]);
     await expectNoLeak(() =>
@@ -116,6 +153,17 @@ describeEachDevice("triangles, distances and blocks", () => {
     expect(() => pairwiseDistance(x, x, { order: "fro" as never })).toThrow(/number as order, got fro/);
     expect(() => cdist(x, zeros([2, 3]))).toThrow(/cdist: expected rows .* got \[1, 3, 4, 2\] and \[2, 3\]/);
     expect(() => cdist(x, x, { order: -1 })).toThrow(/cdist: expected an order of at least 0, got -1/);
+    expect(() => repeatInterleave(x, [1, 2], { axis: 1 })).toThrow(/repeats, or 3 of them, got \[1,2\]/);
+    expect(() => repeatInterleave(x, -1)).toThrow(/whole number of repeats/);
+    expect(() => diagonal(x, { axes: [1, -3] })).toThrow(/diagonal: expected two axes, got 1 twice/);
+    expect(() => diagonal(zeros([3]))).toThrow(/diagonal: expected an axis in \[-1, 1\), got 1/);
+    expect(() => diagEmbed(zeros([]))).toThrow(/diagEmbed: expected vectors/);
+    expect(() => meshgrid([])).toThrow(/meshgrid: expected at least one vector/);
+    expect(() => meshgrid([x])).toThrow(/expected vectors \[length\], got \[1, 3, 4, 2\]/);
+    expect(() => scatter(x, zeros([1], "int32"), 1, { axis: 0 })).toThrow(/indices of the/);
+    expect(() => scatter(x, zeros([1, 1, 1, 1], "int32"), zeros([1, 1, 1, 1], "int32"), { axis: 0 })).toThrow(
+      /scatter: expected two float32/,
+    );
     expect(() => normalize(zeros([]))).toThrow(/normalize: expected an axis/);
     expect(() => unfold(x, { kernelSize: 4 })).toThrow(
       /unfold: expected an image of at least one block, got \[3, 4\]/,
