@@ -5,6 +5,7 @@ import { type Dataset, type IterableSource, itemContext } from "./dataset.js";
 import { tensorsIn } from "./host-tensor.js";
 import type { BatchSampler } from "./length-samplers.js";
 import { RandomSampler, type Sampler, SequentialSampler } from "./samplers.js";
+import { settle } from "./settle.js";
 
 /** Where a {@link DataLoader} stands: plain JSON, saved with every checkpoint. */
 export interface DataLoaderState {
@@ -286,16 +287,6 @@ function isIterable<Item>(source: Dataset<Item> | IterableSource<Item>): source 
   throw new InputError(
     "DataLoader: expected a dataset with get and length, or a source with iterate, got neither",
   );
-}
-
-/** Waits for every item; when one fails the others' tensors are freed. */
-async function settle<Item>(pending: readonly (Item | Promise<Item>)[]): Promise<Item[]> {
-  if (!pending.some((item) => item instanceof Promise)) return pending as Item[];
-  const results = await Promise.allSettled(pending);
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure === undefined) return results.map((result) => (result as PromiseFulfilledResult<Item>).value);
-  for (const result of results) if (result.status === "fulfilled") dispose(result.value);
-  throw failure.reason;
 }
 
 /** Frees batches that nobody will take. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { padSequence } from "../../recurrent/pad-sequence.js";
 import {
   ArrayDataset,
+  ConcatDataset,
   createCollate,
   DataLoader,
   type DataLoaderOptions,
@@ -48,6 +49,36 @@ describeEachDevice("datasets", () => {
       await expect(item[0]).toBeCloseToTensor({ shape: [2], dtype: "float32", values: [4, 5] });
       await expect(item[2]).toBeCloseToTensor({ shape: [], dtype: "float32", values: [7] });
       dispose([device, host, bytes, onDevice, item]);
+    });
+  });
+
+  it("gives a batch of several datasets at once, a call a dataset", async () => {
+    await expectNoLeak(async () => {
+      const asked: number[][] = [];
+      const part = (first: number): Dataset<unknown> => ({
+        length: 3,
+        get: () => expect.unreachable("item by item"),
+        async getBatch(indices: Int32Array) {
+          asked.push([...indices]);
+          const ids = indices.map((index) => first + index);
+          return { x: tensor(Float32Array.from(ids), [ids.length, 1]), names: Array.from(ids, String) };
+        },
+      });
+      const data = new ConcatDataset([part(0), new ArrayDataset<unknown>([]), part(10), part(20)]);
+      const mixed = (await data.getBatch!(Int32Array.of(7, 0, 4, 2, 3))) as { x: Tensor; names: string[] };
+      expect(asked).toEqual([[0, 2], [1, 0], [1]]);
+      expect(mixed.names).toEqual(["21", "0", "11", "2", "10"]);
+      await expect(mixed.x).toBeCloseToTensor({
+        shape: [5, 1],
+        dtype: "float32",
+        values: [21, 0, 11, 2, 10],
+      });
+      const inOrder = (await data.getBatch!(Int32Array.of(2, 3))) as { x: Tensor };
+      await expect(inOrder.x).toBeCloseToTensor({ shape: [2, 1], dtype: "float32", values: [2, 10] });
+      const other = new ConcatDataset([part(0), new TensorDataset([inOrder.x])]);
+      await expect(other.getBatch!(Int32Array.of(0, 3))).rejects.toThrow(/one structure.*pass collate/s);
+      expect(new ConcatDataset([part(0), counting(2)]).getBatch).toBeUndefined();
+      dispose([mixed, inOrder]);
     });
   });
 
