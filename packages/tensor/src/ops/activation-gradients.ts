@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { activationGradientWasm } from "../backends/wasm/ops/activations.js";
+import { activationWasm } from "../backends/wasm/ops/activations.js";
 import { outputGradientWasm } from "../backends/wasm/ops/elementwise.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { reluGradGradient } from "../gradients/activations.js";
@@ -50,7 +50,7 @@ export const siluGradKernel = /* @__PURE__ */ defineKernel<{ dy: Tensor; x: Tens
     return mul(mul(dy, gate), add(mul(x, sub(1, gate)), 1));
   },
   implementations: {
-    wasm: (call) => activationGradientWasm(call, "Silu"),
+    wasm: (call) => activationWasm(call, "Silu"),
     webgpu: (call) => elementwiseWebgpu(call, "SiluGrad"),
   },
 });
@@ -61,7 +61,7 @@ type ByInput = { dy: Tensor; x: Tensor };
 export const relu6GradKernel = /* @__PURE__ */ defineKernel<ByInput, NoAttributes>({
   name: "Relu6Grad",
   reference: ({ dy, x }) => where(logicalOr(lessEqual(x, 0), greaterEqual(x, 6)), 0, dy),
-  implementations: { wasm: (call) => activationGradientWasm(call, "Relu6") },
+  implementations: { wasm: (call) => activationWasm(call, "Relu6") },
 });
 
 /** `dy` through an ELU of `x`. */
@@ -74,7 +74,7 @@ export const eluGradKernel = /* @__PURE__ */ defineKernel<ByInput, { alpha: numb
     return where(below, mul(mul(dy, exp(where(below, x, 0))), alpha * scale), upper);
   },
   implementations: {
-    wasm: (call) => activationGradientWasm(call, "Elu", call.attrs.alpha, call.attrs.scale),
+    wasm: (call) => activationWasm(call, "Elu", call.attrs.alpha, call.attrs.scale),
   },
 });
 
@@ -82,7 +82,7 @@ export const eluGradKernel = /* @__PURE__ */ defineKernel<ByInput, { alpha: numb
 export const leakyReluGradKernel = /* @__PURE__ */ defineKernel<ByInput, { negativeSlope: number }>({
   name: "LeakyReluGrad",
   reference: ({ dy, x }, { negativeSlope }) => where(greater(x, 0), dy, mul(dy, negativeSlope)),
-  implementations: { wasm: (call) => activationGradientWasm(call, "LeakyRelu", call.attrs.negativeSlope) },
+  implementations: { wasm: (call) => activationWasm(call, "LeakyRelu", call.attrs.negativeSlope) },
 });
 
 /** `dy` through a softplus of `x`. */
@@ -93,7 +93,7 @@ export const softplusGradKernel = /* @__PURE__ */ defineKernel<ByInput, { beta: 
     return where(greater(scaled, threshold), dy, mul(dy, sigmoid(scaled)));
   },
   implementations: {
-    wasm: (call) => activationGradientWasm(call, "Softplus", call.attrs.beta, call.attrs.threshold),
+    wasm: (call) => activationWasm(call, "Softplus", call.attrs.beta, call.attrs.threshold),
   },
 });
 
@@ -104,7 +104,7 @@ export const mishGradKernel = /* @__PURE__ */ defineKernel<ByInput, NoAttributes
     const bend = tanh(softplus(x));
     return mul(dy, add(bend, mul(mul(x, sigmoid(x)), sub(1, square(bend)))));
   },
-  implementations: { wasm: (call) => activationGradientWasm(call, "Mish") },
+  implementations: { wasm: (call) => activationWasm(call, "Mish") },
 });
 
 /** `dy` through a hard swish of `x`. */
@@ -114,12 +114,12 @@ export const hardSwishGradKernel = /* @__PURE__ */ defineKernel<ByInput, NoAttri
     const inside = mul(dy, add(div(x, 3), 0.5));
     return where(lessEqual(x, -3), 0, where(less(x, 3), inside, dy));
   },
-  implementations: { wasm: (call) => activationGradientWasm(call, "HardSwish") },
+  implementations: { wasm: (call) => activationWasm(call, "HardSwish") },
 });
 
 /** `dy` through a hard sigmoid of `x`. */
 export const hardSigmoidGradKernel = /* @__PURE__ */ defineKernel<ByInput, NoAttributes>({
   name: "HardSigmoidGrad",
   reference: ({ dy, x }) => where(logicalAnd(greater(x, -3), less(x, 3)), div(dy, 6), 0),
-  implementations: { wasm: (call) => activationGradientWasm(call, "HardSigmoid") },
+  implementations: { wasm: (call) => activationWasm(call, "HardSigmoid") },
 });

@@ -3,8 +3,8 @@ import type { DType } from "../../../dtype.js";
 import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { BINARY, binary, choose, isInt32, walked } from "./elementwise.js";
-import { compareTruth } from "./integers.js";
 import type { WasmCall, WasmKernel, WasmKernels } from "./kernel.js";
+import { compareTruth } from "./truth.js";
 
 /** Numbers of wasm/unary.ts. */
 const UNARY = {

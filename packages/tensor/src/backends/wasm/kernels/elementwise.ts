@@ -3,7 +3,7 @@ import type { DType } from "../../../dtype.js";
 import { sameShape, sizeOf } from "../../../shape.js";
 import type { WasmBackend } from "../backend.js";
 import { broadcastWalk, setAxes } from "./broadcast.js";
-import { chooseTruth } from "./integers.js";
+import { chooseTruth } from "./truth.js";
 
 /** Numbers of wasm/binary.ts. */
 export const BINARY = {
