@@ -18,6 +18,7 @@ export {
   gradientNorm,
 } from "./clipping.js";
 export { LAMB, type LambOptions } from "./lamb.js";
+export { LBFGS, type LbfgsOptions, type LbfgsState, type LbfgsStepOptions } from "./lbfgs.js";
 export { Lion, type LionOptions } from "./lion.js";
 export { type MinimizeOptions, minimize } from "./minimize.js";
 export { Muon, type MuonOptions } from "./muon.js";
