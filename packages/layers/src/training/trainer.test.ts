@@ -183,6 +183,38 @@ describe("Trainer", () => {
     run.dispose();
   });
 
+  it("keeps the last weights when something else stops it, so that it can go on, and restores the best at the end", async () => {
+    const whole = makeRun();
+    await whole.trainer.fit(whole.loader, { epochs: 2 });
+    const part = makeRun();
+    const scored: TrainingCallback = {
+      name: "scored",
+      onEpochEnd: ({ epoch, values }) => {
+        (values as Record<string, number>)["validation.loss"] = [1, 2, 3, 4][epoch - 1];
+      },
+    };
+    let first: number[] = [];
+    const button: TrainingCallback = {
+      name: "button",
+      onEpochEnd: async ({ epoch }, run) => {
+        if (epoch === 1) first = await weights(part.model);
+        if (epoch === 2) run.stop("the button");
+      },
+    };
+    const stopping = earlyStopping({ patience: 9 });
+    expect(() => stopping.restore(part.model)).toThrow(/expected a finished epoch/);
+    const callbacks = [scored, stopping];
+    const { reason } = await part.trainer.fit(part.loader, { epochs: 4, callbacks: [...callbacks, button] });
+    expect(reason).toBe("the button");
+    expect(await weights(part.model)).toEqual(await weights(whole.model));
+    stopping.restore(part.model);
+    expect(await weights(part.model)).toEqual(first);
+    await part.trainer.fit(part.loader, { epochs: 4, maxSteps: part.trainer.step + 2, callbacks });
+    expect(await weights(part.model)).toEqual(first);
+    whole.dispose();
+    part.dispose();
+  });
+
   it("times a few steps without leaving a trace", async () => {
     const before = memory().numTensors;
     const plain = makeRun();

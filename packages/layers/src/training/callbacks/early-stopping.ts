@@ -3,6 +3,7 @@ import type { StateDict } from "../../state-dict.js";
 import type { EpochRecord } from "../history.js";
 import { monitorMode } from "../monitor-mode.js";
 import { assertOptionNames } from "../option-names.js";
+import type { TrainableModel } from "../trainer-options.js";
 import type { CallbackState, FitEnd, TrainingCallback, TrainingRun } from "./callback.js";
 
 /** Options of {@link earlyStopping}. */
@@ -15,7 +16,11 @@ export interface EarlyStoppingOptions {
   readonly patience?: number;
   /** Only more than this is an improvement. Default 0. */
   readonly minDelta?: number;
-  /** Put the weights of the best epoch back at the end of the run, stopped or finished. Default true. */
+  /**
+   * Put the weights of the best epoch back when this ends the run, or all its epochs or steps are done. After any other
+   * stop, such as a button's, they stay: the run may go on from there, and {@link EarlyStopping.restore} gives the best.
+   * Default true.
+   */
   readonly restoreBest?: boolean;
 }
 
@@ -47,6 +52,8 @@ export class EarlyStopping implements TrainingCallback {
   #bestEpoch = 0;
   #waited = 0;
   #bestModel: StateDict | undefined;
+  /** Why this ended the run. */
+  #reason: string | undefined;
 
   constructor(options: EarlyStoppingOptions) {
     assertOptionNames("earlyStopping", options, ["monitor", "mode", "patience", "minDelta", "restoreBest?"]);
@@ -82,6 +89,7 @@ export class EarlyStopping implements TrainingCallback {
       throw new InputError(
         `earlyStopping: expected one of ${known.join(", ")}, got monitor ${this.#monitor}${known.includes(meant) ? `; did you mean ${meant}?` : ""}`,
       );
+    this.#reason = undefined;
     this.#stopWhenDone(run);
   }
 
@@ -105,14 +113,26 @@ export class EarlyStopping implements TrainingCallback {
 
   #stopWhenDone(run: TrainingRun): void {
     if (this.#waited < this.#patience) return;
-    run.stop(
-      `${this.#monitor} did not improve for ${this.#waited} epochs; best ${this.#best} in epoch ${this.#bestEpoch}`,
-    );
+    this.#reason = `${this.#monitor} did not improve for ${this.#waited} epochs; best ${this.#best} in epoch ${this.#bestEpoch}`;
+    run.stop(this.#reason);
   }
 
-  onFitEnd({ outcome }: FitEnd, run: TrainingRun): void {
-    if (this.#bestModel === undefined || outcome === "aborted" || outcome === "failed") return;
-    run.trainer.model.loadStateDict(this.#bestModel);
+  onFitEnd({ outcome, reason }: FitEnd, { trainer, totalSteps }: TrainingRun): void {
+    const isDone = totalSteps !== undefined && trainer.step >= totalSteps;
+    const isOwn = outcome === "stopped" && (reason === this.#reason || isDone);
+    if (this.#bestModel !== undefined && (outcome === "finished" || isOwn)) this.restore(trainer.model);
+  }
+
+  /**
+   * Gives a model the weights of the best epoch so far, for example after a run that a button ended.
+   * @throws InputError before the first epoch, or with `restoreBest: false`.
+   */
+  restore(model: Pick<TrainableModel, "loadStateDict">): void {
+    if (this.#bestModel === undefined)
+      throw new InputError(
+        "earlyStopping: expected a finished epoch whose weights were kept, got none; train an epoch with restoreBest first",
+      );
+    model.loadStateDict(this.#bestModel);
   }
 
   state(): CallbackState {
