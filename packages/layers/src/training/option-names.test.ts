@@ -1,4 +1,4 @@
-import { InputError, type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
+import { InputError, sum, type Tensor, tensor, useDevice, zeros } from "@ai/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Linear } from "../linear.js";
 import * as training from "./index.js";
@@ -117,6 +117,7 @@ function argumentsOf(name: string): readonly unknown[] {
     tripletMarginWithDistanceLoss: [x, x, x],
     clipGradNorm: [[x], 1],
     gradientNorm: [[x]],
+    minimize: [optimizer, () => sum(model.call(x))],
     LBFGS: [model.parameters()],
     ExponentialMovingAverage: [model.parameters()],
     weightAveraging: [new training.StochasticWeightAverage(model.parameters())],
