@@ -112,7 +112,7 @@ export abstract class StoredTensor {
     if (this.#tensor === undefined)
       throw new WeightsError(
         this.#disposed
-          ? `${this.constructor.name}: expected live values, got disposed ones; build the module again`
+          ? `${this.constructor.name}: expected live values, got disposed ones; build the module again, or the optimizer if the module was exchanged by replaceModules`
           : `${this.constructor.name}: expected values, got none yet; call initialize() or parameters() of the module first`,
       );
     return this.#tensor;

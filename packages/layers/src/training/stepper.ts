@@ -72,7 +72,7 @@ export class Stepper<Batch, Model extends TrainableModel> {
       const trained = this.#options.optimizer.parameters.filter((parameter) => parameter.requiresGrad);
       if (trained.length === 0)
         throw new InputError(
-          "Trainer: expected a parameter with requiresGrad in the optimizer, got none; thaw some",
+          "Trainer: expected a parameter with requiresGrad in the optimizer, got none; thaw some, or make the optimizer after applyLora",
         );
       this.#trained = trained;
       this.#gradients = new GradientSum(trained.length);

@@ -204,6 +204,7 @@ describe("kFoldSplit", () => {
 
   it("refuses what makes no sense", () => {
     expect(() => kFoldSplit(3)).toThrow(/at least 5 items for 5 folds, got 3/);
+    expect(() => kFoldSplit({ length: 9 } as never)).toThrow(/pass data\.length/);
     expect(() => kFoldSplit(9, { folds: 1 })).toThrow(/folds of at least 2, got 1/);
     expect(() => kFoldSplit(4, { folds: 2, labels: [1] })).toThrow(/expected 4 labels, got 1/);
     expect(() => kFoldSplit(4, { folds: 2, labels: [0, 0, 0, 1] })).toThrow(

@@ -101,7 +101,9 @@ export function kFoldSplit(length: number, options: KFoldSplitOptions = {}): Fol
   if (!Number.isInteger(folds) || folds < 2)
     throw new InputError(`kFoldSplit: expected an integer of folds of at least 2, got ${folds}`);
   if (!Number.isInteger(length) || length < folds)
-    throw new InputError(`kFoldSplit: expected at least ${folds} items for ${folds} folds, got ${length}`);
+    throw new InputError(
+      `kFoldSplit: expected at least ${folds} items for ${folds} folds, got ${typeof length === "number" ? length : "no number; pass data.length"}`,
+    );
   if (labels !== undefined && labels?.length !== length)
     throw new InputError(`kFoldSplit: expected ${length} labels, got ${labels?.length ?? typeof labels}`);
   const groups =

@@ -59,6 +59,7 @@ describeEachDevice("minimize", () => {
       expect(() => minimize(optimizer, compute, { maxGradientNorm: 0 })).toThrow(/above 0/);
       expect(() => minimize(optimizer, compute, { clip: 1 } as never)).toThrow(/maxGradientNorm/);
       expect(() => minimize(optimizer, mine as never)).toThrow(/write \(\) =>/);
+      expect(() => minimize(optimizer, (async () => undefined) as never)).toThrow(/got a promise/);
       expect(() => minimize(compute as never, optimizer as never)).toThrow(/an optimizer first/);
       expect([...(await read(mine.value))]).toEqual([1, 2]);
       for (const each of [optimizer, mine, other]) each.dispose();

@@ -37,7 +37,13 @@ export function minimize<Options extends OptimizerOptions>(
     );
   const trained = optimizer.parameters.filter(({ requiresGrad }) => requiresGrad);
   const values = trained.map(({ value }) => value);
-  const { value, grads } = valueAndGrad(() => loss(), values, { allowUnused: true });
+  const compute = (): Tensor => {
+    const result: unknown = loss();
+    if (result instanceof Promise)
+      throw new InputError("minimize: expected a scalar loss, got a promise; compute what is awaited before");
+    return result as Tensor;
+  };
+  const { value, grads } = valueAndGrad(compute, values, { allowUnused: true });
   const made: unknown[] = [grads];
   let done = false;
   try {
