@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { openModelFiles, WeightsError } from "../index.js";
+import { listModelCache, openModelFiles, WeightsError } from "../index.js";
 import { downloadsOf, putRepository, TEST_COMMIT, testHubUrl, trueBytes } from "../testing/test-hub.js";
 import { PIECE_BYTES } from "./cache/browser-store.js";
 import { cacheStorageShelf, opfsShelf } from "./cache/shelf.js";
@@ -50,6 +50,10 @@ describe.each([
     for (const name of odd) expect(await files.readText(`x${name}`)).toBe(name);
     const offline = await openModelFiles(id, { ...place, cache, offline: true, revision: TEST_COMMIT });
     for (const name of odd) expect(await offline.readText(`x${name}`)).toBe(name);
+    const model = (await listModelCache({ cache })).find((cached) => cached.id === id)!;
+    expect(model.revisions[0].files.map(({ path }) => path).sort()).toEqual(
+      odd.map((name) => `x${name}`).sort(),
+    );
   });
 
   it("serves two tabs from one download", async () => {
@@ -62,6 +66,45 @@ describe.each([
     await Promise.all([first.open("m"), second.open("m")]);
     expect(await downloadsOf(id)).toHaveLength(1);
   });
+});
+
+it("goes on reading a file that a new commit of another tab has too", async () => {
+  const options = { ...place, cache: "opfs" } as const;
+  const files = { a: { text: "shared" } };
+  const id = await putRepository({ files });
+  const source = await (await openModelFiles(id, options)).open("a");
+  await putRepository({ commit: "e".repeat(40), files }, id);
+  await (await openModelFiles(id, options)).open("a");
+  expect(await source.read(0, 6)).toEqual(new TextEncoder().encode("shared"));
+});
+
+it("reads a name in the cache that another tab writes anew meanwhile", async () => {
+  const options = { ...place, cache: "opfs" } as const;
+  const id = await putRepository({ files: { a: { text: "kept" } } });
+  await (await openModelFiles(id, options)).open("a");
+  const { prototype } = FileSystemFileHandle;
+  const { getFile } = prototype;
+  const rewritten: string[] = [];
+  prototype.getFile = async function () {
+    const file = await getFile.call(this);
+    // the pieces of a file are never written anew
+    if (this.name !== "000000" && !rewritten.includes(this.name)) {
+      rewritten.push(this.name);
+      const writable = await this.createWritable();
+      await writable.write(await file.arrayBuffer());
+      await writable.close();
+    }
+    return file;
+  };
+  try {
+    const offline = await openModelFiles(id, { ...options, offline: true });
+    expect(await offline.list()).toEqual([expect.objectContaining({ path: "a", sizeBytes: 4 })]);
+    expect(await offline.readText("a")).toBe("kept");
+    expect(rewritten).toEqual(["main", `${TEST_COMMIT}.json`, "a"]);
+    expect((await listModelCache({ cache: "opfs" })).map((model) => model.id)).toContain(id);
+  } finally {
+    prototype.getFile = getFile;
+  }
 });
 
 describe("openModelFiles of a folder in a browser", () => {

@@ -1,6 +1,6 @@
 import { isFileName } from "../file-names.js";
 import { isRepositoryId } from "../hub/repository.js";
-import { fromKeySegment, parsePointer, withTabLock } from "./browser-store.js";
+import { fromKeySegment, parsePointer, textAt, withTabLock } from "./browser-store.js";
 import type { CachedModel, CacheKeeper } from "./manage.js";
 import type { Shelf } from "./shelf.js";
 import { repositoryFolder } from "./store.js";
@@ -18,7 +18,6 @@ interface Snapshot {
 /** Lists and prunes what a browser's storage holds. */
 export function browserKeeper(shelf: Shelf): CacheKeeper {
   const sizeAt = async (key: string): Promise<number> => (await shelf.get(key))?.size ?? 0;
-  const textAt = async (key: string): Promise<string | undefined> => (await shelf.get(key))?.text();
 
   /** All files of all snapshots of a model. */
   async function snapshotsOf(id: string): Promise<Snapshot[]> {
@@ -26,7 +25,7 @@ export function browserKeeper(shelf: Shelf): CacheKeeper {
     const found: Snapshot[] = [];
     for (const key of await shelf.keys(start)) {
       const [commit, segment] = key.slice(start.length).split("/");
-      const pointer = parsePointer(await textAt(key));
+      const pointer = parsePointer(await textAt(shelf, key));
       const path = fromKeySegment(segment);
       if (pointer !== undefined && isFileName(path)) found.push({ key, commit, path, ...pointer });
     }
@@ -40,7 +39,7 @@ export function browserKeeper(shelf: Shelf): CacheKeeper {
       (await shelf.keys(start)).map(async (key) => ({
         key,
         name: fromKeySegment(key.slice(start.length)),
-        commit: await textAt(key),
+        commit: await textAt(shelf, key),
       })),
     );
   }

@@ -16,16 +16,32 @@ export function pieceKey(folder: string, hex: string, index: number): string {
 
 /** A file name as one segment of a key. */
 export function keySegment(name: string): string {
-  return encodeURIComponent(name).replaceAll("%", "~");
+  return encodeURIComponent(name).replaceAll("~", "%7E").replaceAll("%", "~");
 }
 
-/** What {@link keySegment} was made of. */
+/** What {@link keySegment} was made of; a segment that it did not make is taken as it is. */
 export function fromKeySegment(segment: string): string {
-  return decodeURIComponent(segment.replaceAll("~", "%"));
+  try {
+    return decodeURIComponent(segment.replaceAll("~", "%"));
+  } catch {
+    return segment;
+  }
 }
 
-async function textAt(shelf: Shelf, key: string): Promise<string | undefined> {
-  return (await shelf.get(key))?.text();
+/** Tabs that write the same small file one after the other at the very moment of reading. */
+const MOST_REWRITES = 20;
+
+/** A small file as text. One that another tab has written anew since it was opened is read again. */
+export async function textAt(shelf: Shelf, key: string): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const blob = await shelf.get(key);
+    try {
+      return await blob?.text();
+    } catch (error) {
+      const isChanged = ["NotReadableError", "NotFoundError"].includes((error as DOMException).name);
+      if (!isChanged || attempt === MOST_REWRITES) throw error;
+    }
+  }
 }
 
 /** What a snapshot says of a file: `<size> <checksum>`. */
@@ -64,8 +80,11 @@ async function openPartial(shelf: Shelf, folder: string, hex: string): Promise<S
     buffer.set(new Uint8Array(await last.arrayBuffer()));
     filled = last.size;
   }
+  // another tab may read what is there already
+  let isNew = false;
   const flush = async (): Promise<void> => {
-    if (filled > 0) await shelf.put(pieceKey(folder, hex, count), buffer.slice(0, filled));
+    if (isNew && filled > 0) await shelf.put(pieceKey(folder, hex, count), buffer.slice(0, filled));
+    isNew = false;
   };
   return {
     get length() {
@@ -80,6 +99,7 @@ async function openPartial(shelf: Shelf, folder: string, hex: string): Promise<S
       for (let start = 0; start < chunk.byteLength; ) {
         const end = Math.min(chunk.byteLength, start + PIECE_BYTES - filled);
         buffer.set(chunk.subarray(start, end), filled);
+        isNew = true;
         filled += end - start;
         start = end;
         if (filled === PIECE_BYTES) {
