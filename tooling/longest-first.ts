@@ -8,10 +8,11 @@ const LONGEST = [
   "packages/tensor/src/weights/fuzz.node.test.ts",
   "packages/tensor/src/backends/wasm/soak.node.test.ts",
   "apps/demo-vision/src/demo.node.test.ts",
-  "packages/vision/src/models/published-scores.node.test.ts",
+  "packages/tensor/src/backends/wasm/conformance.node.test.ts",
   "tooling/generators/new.test.ts",
   "packages/vision/src/cli/cli.node.test.ts",
-  "packages/tensor/src/backends/wasm/conformance.node.test.ts",
+  "packages/vision/src/training/fine-tune-image-classifier.node.test.ts",
+  "packages/vision/src/models/published-scores.node.test.ts",
 ];
 
 const rank = ({ moduleId }: TestSpecification): number => {
