@@ -15,7 +15,6 @@ import {
   type TrainingRun,
 } from "./callbacks/callback.js";
 import { loadLastCheckpoint } from "./checkpoint.js";
-import type { DataLoaderState } from "./data/index.js";
 import { estimateRun } from "./estimate.js";
 import {
   currentMetrics,
@@ -29,6 +28,7 @@ import { breathe } from "./event-loop.js";
 import { type EpochRecord, TrainingHistory } from "./history.js";
 import { rememberModes } from "./modes.js";
 import { Occupancy } from "./occupancy.js";
+import { RunPosition } from "./run-position.js";
 import { Stepper } from "./stepper.js";
 import {
   assertFitNames,
@@ -60,13 +60,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
   readonly history = new TrainingHistory();
   readonly #options: TrainerOptions<Batch, Model>;
   readonly #stepper: Stepper<Batch, Model>;
-  #epoch = 0;
-  #data: DataLoaderState | undefined;
-  #evaluationData: DataLoaderState | undefined;
-  /** An epoch is in progress. */
-  #continues = false;
-  /** A state was loaded that no run continued yet. */
-  #restored = false;
+  readonly #position = new RunPosition();
   #callbacks: readonly TrainingCallback[] = [];
   /** States of callbacks that are not part of a run yet. */
   #loadedCallbacks = new Map<string, CallbackState>();
@@ -87,7 +81,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
 
   /** Finished epochs. */
   get epoch(): number {
-    return this.#epoch;
+    return this.#position.epoch;
   }
 
   /** Steps that were left out because a gradient was not finite. */
@@ -117,7 +111,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
           if (saved !== undefined) this.#load(saved);
         }
         this.#useCallbacks(options.callbacks ?? []);
-        if (this.#restored || this.#continues) this.#moveLoaders(loader, options.validation);
+        this.#position.moveLoaders(loader, options.validation);
         return await this.#run(loader, options);
       } finally {
         this.model.eval();
@@ -150,7 +144,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     let failure: { readonly error: unknown } | undefined;
     try {
       for (const callback of this.#callbacks) await callback.onFitStart?.(run);
-      while (this.#epoch < epochs && !isStopped()) await this.#trainEpoch(loader, options, run, isStopped);
+      while (this.epoch < epochs && !isStopped()) await this.#trainEpoch(loader, options, run, isStopped);
       if (stopReason !== undefined) end = { outcome: "stopped", reason: stopReason };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -176,23 +170,23 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     run: TrainingRun,
     isStopped: () => boolean,
   ): Promise<void> {
-    const [stepper, started] = [this.#stepper, performance.now()];
+    const [stepper, position, started] = [this.#stepper, this.#position, performance.now()];
     const { gradientAccumulation = 1, schedule, scheduleInterval } = this.#options;
     this.model.train();
-    if (!this.#continues) this.#resetRunning();
-    let isEmpty = !this.#continues;
-    this.#continues = true;
+    if (!position.continues) this.#resetRunning();
+    let isEmpty = !position.continues;
+    position.continues = true;
     for (const callback of this.#callbacks) await callback.onEpochStart?.(run);
     // a run that ends before its first update begins with the same batch again
-    this.#data ??= loader.state();
-    let position: DataLoaderState = this.#data;
+    position.data ??= loader.state();
+    let { data } = position;
     const onValues = (values: StepValues): void => {
       for (const callback of this.#callbacks) callback.onStepValues?.(values, run);
     };
     const onGradients = gradientListener(this.#callbacks, this.#options.optimizer.parameters, run);
     const update = async (): Promise<void> => {
-      const isDone = await stepper.update(this.#epoch, onValues, onGradients);
-      this.#data = position;
+      const isDone = await stepper.update(this.epoch, onValues, onGradients);
+      position.data = data;
       if (isDone) for (const callback of this.#callbacks) await callback.onStepEnd?.(run);
       await stepper.reader.atMost(MAX_PENDING);
     };
@@ -204,7 +198,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
         dispose(batch);
       }
       isEmpty = false;
-      position = loader.state();
+      data = loader.state();
       if (stepper.batches < gradientAccumulation) continue;
       await update();
       await breathe();
@@ -215,13 +209,11 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     await stepper.reader.drain();
     await stepper.assertFiniteWeights();
     signal?.throwIfAborted();
-    if (isStopped() && this.#data?.position !== loader.length) return;
+    if (isStopped() && position.data?.position !== loader.length) return;
     const record = await this.#recordEpoch(validation, signal, run, started);
     if (scheduleInterval === "epoch") schedule?.step(monitoredValue(schedule, record));
     this.history.epochs.push(record);
-    this.#data = loader.state();
-    this.#epoch++;
-    this.#continues = false;
+    position.endEpoch(loader.state());
     this.#resetRunning();
     for (const callback of this.#callbacks) await callback.onEpochEnd?.(record, run);
   }
@@ -241,13 +233,13 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
         for (const callback of this.#callbacks)
           callback.onEvaluationStep?.({ done, total: validation.length }, run);
       };
-      this.#evaluationData ??= validation.state();
+      this.#position.evaluationData ??= validation.state();
       const evaluated = await this.evaluate(validation, { signal, onStep });
-      this.#evaluationData = validation.state();
+      this.#position.evaluationData = validation.state();
       for (const [name, value] of Object.entries(evaluated)) values[`validation.${name}`] = value;
     }
     const seconds = (performance.now() - started) / 1000;
-    return { epoch: this.#epoch + 1, step: this.step, seconds, learningRate: this.learningRate, values };
+    return { epoch: this.epoch + 1, step: this.step, seconds, learningRate: this.learningRate, values };
   }
 
   /**
@@ -279,13 +271,13 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     return estimateRun(loader, validation, {
       perEpoch: this.#stepsPerEpoch(loader),
       batchesPerStep: this.#options.gradientAccumulation ?? 1,
-      done: { steps: this.step, epochs: this.#epoch },
+      done: { steps: this.step, epochs: this.epoch },
       wanted: { steps: maxSteps, epochs },
       signal,
       rehearse: (work) => this.#rehearse(sources, work),
       train: async (batch, isLast) => {
         this.#stepper.accumulate(batch);
-        if (isLast) await this.#stepper.update(this.#epoch, () => undefined);
+        if (isLast) await this.#stepper.update(this.epoch, () => undefined);
         await this.#stepper.reader.drain();
       },
       evaluate: (part) => this.#evaluate(part, { signal }, true),
@@ -326,12 +318,6 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     }
   }
 
-  #moveLoaders(loader: BatchSource<Batch>, validation: BatchSource<Batch> | undefined): void {
-    if (this.#data !== undefined) loader.loadState(this.#data);
-    if (this.#evaluationData !== undefined) validation?.loadState(this.#evaluationData);
-    this.#restored = false;
-  }
-
   #stepsPerEpoch(loader: BatchSource<Batch>): number | undefined {
     return loader.length === undefined
       ? undefined
@@ -357,10 +343,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     await this.#stepper.reader.drain();
     return captureState(this.#options, {
       step: this.step,
-      epoch: this.#epoch,
-      continues: this.#continues,
-      ...(this.#data === undefined ? {} : { data: this.#data }),
-      ...(this.#evaluationData === undefined ? {} : { evaluationData: this.#evaluationData }),
+      ...this.#position.saved(),
       running: { lossSum: this.#stepper.lossSum, items: this.#stepper.items },
       skippedSteps: this.skippedSteps,
       history: this.history,
@@ -379,7 +362,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
 
   #load(state: TrainingState): void {
     this.#restore(state);
-    this.#restored = true;
+    this.#position.isRestored = true;
     this.#loadedCallbacks = callbackStates(state);
   }
 
@@ -391,10 +374,7 @@ export class Trainer<Batch = readonly Tensor[], Model extends TrainableModel = T
     stepper.skipped = json.skippedSteps;
     stepper.lossSum = json.running.lossSum;
     stepper.items = json.running.items;
-    this.#epoch = json.epoch;
-    this.#data = json.data;
-    this.#evaluationData = json.evaluationData;
-    this.#continues = json.continues;
+    this.#position.restore(json);
     this.history.restore(json.epochs, state.losses, state.learningRates);
   }
 }
