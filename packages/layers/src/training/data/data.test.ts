@@ -277,6 +277,9 @@ describe("samplers", () => {
     expect([...new RandomSampler(5).sample(generator)].sort()).toEqual([0, 1, 2, 3, 4]);
     expect(new Set(new RandomSampler(5, { numSamples: 3 }).sample(generator)).size).toBe(3);
     expect(new RandomSampler(2, { replacement: true, numSamples: 40 }).sample(generator)).toHaveLength(40);
+    const more = [...new RandomSampler(3, { numSamples: 8 }).sample(generator)];
+    for (const begin of [0, 3]) expect(more.slice(begin, begin + 3).sort()).toEqual([0, 1, 2]);
+    expect(new Set(more.slice(6)).size).toBe(2);
     expect([...new SubsetRandomSampler([7, 9]).sample(generator)].sort()).toEqual([7, 9]);
     const drawn = new WeightedRandomSampler([1, 0, 3], 4000).sample(generator);
     const share = drawn.filter((index) => index === 2).length / 4000;
@@ -309,7 +312,6 @@ describe("samplers", () => {
   });
 
   it("refuse what cannot be drawn", () => {
-    expect(() => new RandomSampler(3, { numSamples: 4 })).toThrow(/at most 3 samples without replacement/);
     expect(() => new RandomSampler(0, { replacement: true, numSamples: 2 })).toThrow(/items to draw from/);
     expect(() => new WeightedRandomSampler([1, -1])).toThrow(/got -1 at 1/);
     expect(() => new WeightedRandomSampler([0, 0])).toThrow(/a sum of 0/);

@@ -30,7 +30,7 @@ export class SequentialSampler implements Sampler {
 
 /** Options of {@link RandomSampler}. */
 export interface RandomSamplerOptions {
-  /** Draw each item from all of them, so that some repeat. Default false: every item at most once. */
+  /** Draw each item from all of them, so that some repeat. Default false: all items, in a new order, before one comes again. */
   readonly replacement?: boolean;
   /** Items an epoch visits. Default: as many as there are. */
   readonly numSamples?: number;
@@ -42,16 +42,12 @@ export class RandomSampler implements Sampler {
   readonly #items: number;
   readonly #replacement: boolean;
 
-  /** @throws InputError when more samples than items are asked for without replacement. */
+  /** @throws InputError when there is nothing to draw from. */
   constructor(items: number, options: RandomSamplerOptions = {}) {
     assertOptionNames("RandomSampler", options, ["replacement?", "numSamples"]);
     const { replacement = false, numSamples = items } = options;
     assertLength("RandomSampler", items);
     assertLength("RandomSampler", numSamples);
-    if (!replacement && numSamples > items)
-      throw new InputError(
-        `RandomSampler: expected at most ${items} samples without replacement, got ${numSamples}; set replacement`,
-      );
     if (items === 0 && numSamples > 0)
       throw new InputError("RandomSampler: expected items to draw from, got none");
     this.length = numSamples;
@@ -62,7 +58,10 @@ export class RandomSampler implements Sampler {
   sample(generator: RandomGenerator): Int32Array {
     if (this.#replacement)
       return Int32Array.from({ length: this.length }, () => generator.integer(0, this.#items));
-    return generator.permutation(this.#items).slice(0, this.length);
+    const result = new Int32Array(this.length);
+    for (let begin = 0; begin < this.length; begin += this.#items)
+      result.set(generator.permutation(this.#items).subarray(0, this.length - begin), begin);
+    return result;
   }
 }
 
