@@ -39,6 +39,12 @@ const PUT_BACK_BY_ANOTHER: readonly string[] = ["ENOENT", "ENOTEMPTY", "EEXIST",
 const TEMPORARY = ".tmp-";
 /** Behind the prefix and its numbers: what a new version is about to replace. */
 const REPLACED = /^\.tmp-(\d+)-\d+\.old-(.+)$/;
+/** A writer puts the new version in the place of the moved one at once; what lies longer was left. */
+const MOVE_MILLISECONDS = 500;
+/** Drafts that nobody touched for so long were left, whoever has their process's number by now. */
+const DRAFT_MILLISECONDS = 24 * 3600 * 1000;
+/** Numbers of drafts begin anywhere: threads share a process number, containers have the same ones. */
+let serial = Math.floor(Math.random() * 2 ** 40);
 
 /**
  * The file system of Node. Contents are flushed to the disk before a rename puts them in place, so that a killed
@@ -50,12 +56,10 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     throw new InputError(
       "storage: expected Node for writing files, got another environment; pass { storage }",
     );
-  const { mkdir, open, readdir, readFile, rename, rm } = await import(
+  const { mkdir, open, readdir, readFile, rename, rm, stat } = await import(
     /* webpackIgnore: true */ "node:fs/promises"
   );
   const { basename, dirname, join } = await import(/* webpackIgnore: true */ "node:path");
-  let serial = 0;
-
   const temporary = (path: string, mark = ""): string =>
     join(dirname(path), `${TEMPORARY}${process.pid}-${serial++}${mark}-${basename(path)}`);
 
@@ -69,22 +73,49 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     }
   };
 
-  /** Puts back what a process that was killed had moved away for a version that is not there. */
-  const putBack = async (folder: string, names: readonly string[]): Promise<void> => {
+  /** Milliseconds since something was touched last, or moved; 0 when it is gone. */
+  const age = async (path: string, time: "mtimeMs" | "ctimeMs"): Promise<number> =>
+    stat(path).then(
+      (found) => Date.now() - found[time],
+      () => 0,
+    );
+
+  /**
+   * Puts back what a process had moved away for a version that never came: it was killed. Its number may live again, in a
+   * container as a rule, so what lies there for a while counts as left too.
+   * @returns whether a writer may still be at work.
+   */
+  const putBack = async (folder: string, names: readonly string[], waited: number): Promise<boolean> => {
+    let isMoving = false;
     for (const name of names) {
       const [, owner, original] = REPLACED.exec(name) ?? [];
-      if (original === undefined || names.includes(original) || isAlive(Number(owner))) continue;
-      await rename(join(folder, name), join(folder, original)).catch((error: NodeJS.ErrnoException) => {
-        if (!PUT_BACK_BY_ANOTHER.includes(error.code ?? "")) throw error;
-      });
+      if (original === undefined || names.includes(original)) continue;
+      const path = join(folder, name);
+      const since = Math.max(waited, await age(path, "ctimeMs"));
+      if (isAlive(Number(owner)) && since < MOVE_MILLISECONDS) isMoving = true;
+      else
+        await rename(path, join(folder, original)).catch((error: NodeJS.ErrnoException) => {
+          if (!PUT_BACK_BY_ANOTHER.includes(error.code ?? "")) throw error;
+        });
     }
+    return isMoving;
   };
 
   const namesIn = async (folder: string): Promise<string[]> => {
-    const names = await readdir(folder);
-    if (!names.some((name) => REPLACED.test(name))) return names;
-    await putBack(folder, names);
-    return readdir(folder);
+    const began = Date.now();
+    for (;;) {
+      const names = await readdir(folder);
+      if (!names.some((name) => REPLACED.test(name))) return names;
+      if (!(await putBack(folder, names, Date.now() - began))) return readdir(folder);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+
+  /** Whether a name is what a killed process left half-written. */
+  const isLeftover = async (parent: string, name: string): Promise<boolean> => {
+    if (!name.startsWith(TEMPORARY)) return false;
+    const owner = Number(name.slice(TEMPORARY.length).split("-")[0]);
+    return !isAlive(owner) || (await age(join(parent, name), "mtimeMs")) > DRAFT_MILLISECONDS;
   };
 
   const writeFlushed = async (path: string, bytes: Uint8Array): Promise<void> => {
@@ -130,7 +161,8 @@ export async function nodeStorage(): Promise<TrainingStorage> {
     async writeFolder(folder, files) {
       const parent = dirname(folder);
       await mkdir(parent, { recursive: true });
-      await removeLeftovers(parent, await namesIn(parent), rm, join);
+      for (const name of await namesIn(parent))
+        if (await isLeftover(parent, name)) await rm(join(parent, name), { recursive: true, force: true });
       const draft = temporary(folder);
       const old = temporary(folder, ".old");
       let replaced = false;
@@ -176,20 +208,6 @@ export async function nodeStorage(): Promise<TrainingStorage> {
       await rm(hidden, { recursive: true, force: true });
     },
   };
-}
-
-/** Removes what killed processes left half-written. */
-async function removeLeftovers(
-  parent: string,
-  names: readonly string[],
-  remove: (path: string, options: { recursive: boolean; force: boolean }) => Promise<void>,
-  join: (...parts: string[]) => string,
-): Promise<void> {
-  for (const name of names) {
-    const owner = name.startsWith(TEMPORARY) ? Number(name.slice(TEMPORARY.length).split("-")[0]) : undefined;
-    if (owner === undefined || owner === process.pid || isAlive(owner)) continue;
-    await remove(join(parent, name), { recursive: true, force: true });
-  }
 }
 
 function isAlive(processId: number): boolean {
