@@ -189,7 +189,7 @@ describe("pnpm new", () => {
     }
 
     process.env.AI_TEST_DEVICES = "cpu";
-    const tests = await tool("vitest/vitest.mjs", "run", "--project", "node", "sample");
+    const tests = await tool("vitest/vitest.mjs", "run", "--project", "node", "/sample-");
     expect(tests.output).toMatch(/Test Files\s+4 passed/);
     expect(tests.code).toBe(0);
   }, 900_000);
