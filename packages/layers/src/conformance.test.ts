@@ -358,6 +358,12 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     outputShapes: [[2, 5, 6, 4]],
     refuses: () => [zeros([2])],
   },
+  AdaptiveLogSoftmaxWithLoss: {
+    build: () => new layers.AdaptiveLogSoftmaxWithLoss(4, 6, { cutoffs: [2, 4], divValue: 2 }),
+    inputs: () => [normal(2, 4), tensor(Int32Array.of(5, 1))],
+    outputShapes: [[2], []],
+    refuses: () => [zeros([2, 4]), zeros([3], "int32")],
+  },
   RReLU: { build: () => new layers.RReLU(), ...any },
   Softmax2d: {
     build: () => new layers.Softmax2d(),

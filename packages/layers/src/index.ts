@@ -1,5 +1,6 @@
 export * from "./activations.js";
 export * from "./adapters/index.js";
+export * from "./adaptive-log-softmax.js";
 export * from "./adaptive-pooling.js";
 export * from "./attention.js";
 export type { AttentionMasks } from "./attention-masks.js";

@@ -32,6 +32,7 @@ const BEFORE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   LocalResponseNorm: [3],
   FractionalMaxPool2d: [2],
   FractionalMaxPool3d: [2],
+  AdaptiveLogSoftmaxWithLoss: [4, 6],
   Unfold: [2],
   Fold: [4, 2],
   CosineSimilarity: [],
@@ -96,6 +97,7 @@ const BEFORE_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
 
 /** Options that a class requires beside the wrong one. */
 const REQUIRED: Readonly<Record<string, object>> = {
+  AdaptiveLogSoftmaxWithLoss: { cutoffs: [2] },
   Threshold: { threshold: 0, value: 1 },
   TransformerEncoder: { numLayers: 1 },
   TransformerDecoder: { numLayers: 1 },

@@ -143,7 +143,8 @@ export function cdist(first: Tensor, second: Tensor, options: CdistOptions = {})
   assertTensor(operation, second);
   assertOptions(operation, options, ["order"]);
   const { order = 2 } = options;
-  if (!(order >= 0)) throw new InputError(`${operation}: expected an order of at least 0, got ${order}`);
+  if (!(typeof order === "number" && order >= 0))
+    throw new InputError(`${operation}: expected an order of at least 0, got ${String(order)}`);
   const [a, b] = [first.shape, second.shape];
   if (a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-1))
     throw new ShapeError(

@@ -1,4 +1,4 @@
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   broadcastTo,
   dispose,
@@ -48,26 +48,28 @@ describeEachDevice("gumbelSoftmax", () => {
   });
 });
 
-beforeAll(() => useDevice("cpu"));
+describe("on one device", () => {
+  beforeAll(() => useDevice("cpu"));
 
-it("chooses each class with its probability, hard and soft alike", async () => {
-  const logits = log(tensor([0.1, 0.2, 0.7]));
-  const many = broadcastTo(logits, [2000, 3]);
-  const [soft, hard] = [false, true].map((each) =>
-    gumbelSoftmax(many, { temperature: 0.5, hard: each, generator: new RandomGenerator(5) }),
-  );
-  const [parts, choices] = await Promise.all([read(soft), read(hard)]);
-  const counts = [0, 0, 0];
-  for (let row = 0; row < 2000; row++) {
-    const [a, b, c] = parts.subarray(3 * row, 3 * row + 3);
-    const largest = [a, b, c].indexOf(Math.max(a, b, c));
-    if (Math.abs(a + b + c - 1) > 1e-6) throw new Error(`a choice of sum ${a + b + c}`);
-    if (Math.abs(choices[3 * row + largest] - 1) > 1e-6) throw new Error(`row ${row} chose another class`);
-    counts[largest]++;
-  }
-  // four standard deviations of 2000 draws are at most 82
-  [200, 400, 1400].forEach((expected, index) => {
-    expect(Math.abs(counts[index] - expected)).toBeLessThan(82);
+  it("chooses each class with its probability, hard and soft alike", async () => {
+    const logits = log(tensor([0.1, 0.2, 0.7]));
+    const many = broadcastTo(logits, [2000, 3]);
+    const [soft, hard] = [false, true].map((each) =>
+      gumbelSoftmax(many, { temperature: 0.5, hard: each, generator: new RandomGenerator(5) }),
+    );
+    const [parts, choices] = await Promise.all([read(soft), read(hard)]);
+    const counts = [0, 0, 0];
+    for (let row = 0; row < 2000; row++) {
+      const [a, b, c] = parts.subarray(3 * row, 3 * row + 3);
+      const largest = [a, b, c].indexOf(Math.max(a, b, c));
+      if (Math.abs(a + b + c - 1) > 1e-6) throw new Error(`a choice of sum ${a + b + c}`);
+      if (Math.abs(choices[3 * row + largest] - 1) > 1e-6) throw new Error(`row ${row} chose another class`);
+      counts[largest]++;
+    }
+    // four standard deviations of 2000 draws are at most 82
+    [200, 400, 1400].forEach((expected, index) => {
+      expect(Math.abs(counts[index] - expected)).toBeLessThan(82);
+    });
+    dispose([logits, many, soft, hard]);
   });
-  dispose([logits, many, soft, hard]);
 });
