@@ -1,5 +1,5 @@
-import { DataLoader, MappedDataset } from "@ai/layers/training";
-import { dispose, type Tensor, useDevice } from "@ai/tensor";
+import { createCollate, DataLoader, MappedDataset } from "@ai/layers/training";
+import { dispose, toArray, useDevice } from "@ai/tensor";
 import {
   colorJitter,
   compose,
@@ -37,8 +37,8 @@ const items = new MappedDataset(pictures, (sample, context) => {
   return { image: imageToHostTensor(picture, { mean: 0.5, standardDeviation: 0.5 }), label };
 });
 console.log(pictures.classes, pictures.length);
-for await (const batch of new DataLoader(items, { batchSize: 6, seed: 1 })) {
-  const { image, label } = batch as unknown as Record<"image" | "label", Tensor>;
-  console.log(image.shape, Array.from(await label.data()));
-  dispose(batch);
+const collate = createCollate({ numberDtype: "int32" }); // labels as cross-entropy takes them
+for await (const { image, label } of new DataLoader(items, { batchSize: 6, seed: 1, collate })) {
+  console.log(image.shape, await toArray(label));
+  dispose([image, label]);
 }

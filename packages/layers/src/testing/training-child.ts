@@ -63,7 +63,7 @@ export async function trainTinyNet({ folder, keepLast, storage, onStep }: TinyRu
     const values = image.values.map((value) => value + 0.1 * noise.normal());
     return [{ ...image, values }, label] as const;
   });
-  const collate = createCollate<(typeof items)[number]>({ numberDtype: "int32" });
+  const collate = createCollate({ numberDtype: "int32" });
   const loader = new DataLoader(noisy, { batchSize: BATCH, shuffle: true, seed: 3, collate, prefetch: 2 });
   const validation = new DataLoader(noisy, { batchSize: 20, seed: 4, collate });
   const model = new TinyNet();

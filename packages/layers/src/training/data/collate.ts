@@ -29,15 +29,18 @@ export interface CollateOptions {
  * booleans, typed arrays, host tensors and tensors get a leading batch axis, lists and plain objects keep their
  * form, strings become a list of strings.
  * @returns a function from items to a batch whose tensors are `[batch, ...]`.
+ * @example
+ * const collate = createCollate({ numberDtype: "int32" });
+ * for await (const { image, label } of new DataLoader(data, { batchSize: 8, collate })) { … }
  */
-export function createCollate<Item>(
+export function createCollate(
   options: CollateOptions = {},
-): (items: readonly Item[]) => Collated<Item> {
+): <Item>(items: readonly Item[]) => Collated<Item> {
   assertOptionNames("createCollate", options, ["numberDtype"]);
   const { numberDtype = "float32" } = options;
   if (numberDtype !== "float32" && numberDtype !== "int32")
     throw new InputError(`createCollate: expected numberDtype float32 or int32, got ${String(numberDtype)}`);
-  return (items) => {
+  return <Item>(items: readonly Item[]) => {
     if (items.length === 0) throw new InputError("collate: expected at least one item, got none");
     return tidy(() => stackItems(items, numberDtype, "item") as Collated<Item>);
   };

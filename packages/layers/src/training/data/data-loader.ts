@@ -242,7 +242,7 @@ export class DataLoader<Item = unknown, Batch = Collated<Item>> implements Async
   async #finish(items: readonly Item[]): Promise<unknown> {
     const spent = tensorsIn(items);
     try {
-      const collate = this.#collate ?? createCollate<Item>();
+      const collate = this.#collate ?? createCollate();
       const batch = await tidyUnlessAsync<unknown>(() => collate(items), tensorsIn);
       for (const tensor of tensorsIn(batch)) spent.delete(tensor);
       return batch;

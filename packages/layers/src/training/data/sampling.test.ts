@@ -310,7 +310,7 @@ describe("streams", () => {
 describe("collate", () => {
   it("refuses to mix kinds and dtypes, and frees what it made", async () => {
     await expectNoLeak(async () => {
-      const collate = createCollate<unknown>();
+      const collate = createCollate();
       const [floats, integers, wide] = [tensor([1]), tensor(Int32Array.of(1)), tensor([1, 2])];
       for (const [items, message] of [
         [[Int32Array.of(1), Float32Array.of(0.5)], /int32 at item of every item, got float32; convert/],
