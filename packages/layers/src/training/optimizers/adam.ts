@@ -46,18 +46,24 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
   protected override update(
     target: { value: Tensor },
     gradient: Tensor,
-    { amsgrad, ...options }: AdamOptions,
+    { learningRate, betas, epsilon, weightDecay, amsgrad, maximize }: AdamOptions,
     buffer: (name: string) => OptimizerBuffer,
     { steps }: UpdateContext,
   ): void {
-    adamwUpdate(target, gradient, {
-      ...options,
+    // written out: copying options by rest and spread took as long as the update of a small parameter
+    const options = {
+      learningRate,
+      betas,
+      epsilon,
+      weightDecay,
+      maximize,
       step: steps,
       firstMoment: buffer("firstMoment"),
       secondMoment: buffer("secondMoment"),
       decoupledWeightDecay: this.decoupledWeightDecay,
-      ...(amsgrad ? { maxSecondMoment: buffer("maxSecondMoment") } : {}),
-    });
+    };
+    const all = amsgrad ? { ...options, maxSecondMoment: buffer("maxSecondMoment") } : options;
+    adamwUpdate(target, gradient, all);
   }
 }
 

@@ -58,10 +58,11 @@ export class SGD extends Optimizer<SgdOptions> {
   protected override update(
     target: { value: Tensor },
     gradient: Tensor,
-    options: SgdOptions,
+    { learningRate, momentum, dampening, weightDecay, nesterov, maximize }: SgdOptions,
     buffer: (name: string) => OptimizerBuffer,
   ): void {
-    const momentum = options.momentum === 0 ? {} : { momentumBuffer: buffer("momentumBuffer") };
-    sgdUpdate(target, gradient, { ...options, ...momentum });
+    const options = { learningRate, momentum, dampening, weightDecay, nesterov, maximize };
+    const all = momentum === 0 ? options : { ...options, momentumBuffer: buffer("momentumBuffer") };
+    sgdUpdate(target, gradient, all);
   }
 }

@@ -78,9 +78,9 @@ export function adamwUpdate(parameter: InPlaceTarget, gradient: Tensor, options:
     decoupledWeightDecay = true,
     maximize = false,
   } = options;
-  for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay }))
-    if (!(value >= 0 && Number.isFinite(value)))
-      throw new InputError(`adamwUpdate: expected a finite ${name} of at least 0, got ${value}`);
+  assertAtLeastZero("learningRate", learningRate);
+  assertAtLeastZero("epsilon", epsilon);
+  assertAtLeastZero("weightDecay", weightDecay);
   if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1))
     throw new InputError(`adamwUpdate: expected betas in [0, 1), got ${beta1} and ${beta2}`);
   if (!Number.isInteger(step) || step < 1)
@@ -109,4 +109,9 @@ export function adamwUpdate(parameter: InPlaceTarget, gradient: Tensor, options:
   buffers.forEach((buffer, index) => {
     buffer.value = targets[index].value;
   });
+}
+
+function assertAtLeastZero(name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value)))
+    throw new InputError(`adamwUpdate: expected a finite ${name} of at least 0, got ${value}`);
 }
