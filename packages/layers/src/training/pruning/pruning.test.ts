@@ -16,6 +16,7 @@ import {
   Conv2d,
   Embedding,
   Flatten,
+  Hardtanh,
   Linear,
   MaxPool2d,
   quantizeModel,
@@ -173,6 +174,13 @@ describeEachDevice("pruning", () => {
     await expect(removePrunedChannels(new Sequential(new Linear(2, 2), new Softmax()))).rejects.toThrow(
       /got Softmax at 1/,
     );
+    // a channel of zeros that becomes one of 0.5, and a sequence, whose channels come last after Flatten
+    const raised = new Sequential(new Linear(4, 8), new Hardtanh({ min: 0.5, max: 2 }), new Linear(8, 3));
+    await expect(removePrunedChannels(raised)).rejects.toThrow(/keep channels of zeros, got Hardtanh at 1/);
+    const sequence = new Sequential(new Linear(4, 8), new Flatten(), new Linear(24, 3));
+    await pruneChannels(sequence, { amount: 0.5, predicate: (path) => path === "0" });
+    await expect(removePrunedChannels(sequence)).rejects.toThrow(/Flatten of images, got one at 1/);
+    for (const each of [raised, sequence]) each.dispose();
     const quantized = new Sequential(new Conv2d(8, 8, 3));
     quantizeModel(quantized);
     await expect(removePrunedChannels(quantized)).rejects.toThrow(/got a quantized or parametrized one at 0/);

@@ -43,6 +43,9 @@ const TRANSPARENT = [
   Flatten,
 ] as const;
 
+/** Layers that only images go into. */
+const OF_IMAGES = [Conv2d, BatchNorm2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d] as const;
+
 const isProducer = (layer: unknown): layer is Linear | Conv2d =>
   layer instanceof Linear || (layer instanceof Conv2d && layer.groups === 1);
 
@@ -93,7 +96,17 @@ export async function removePrunedChannels(model: Sequential): Promise<Sequentia
   const last = model.layers.findLastIndex(isProducer);
   let kept: readonly number[] | undefined;
   let channels = 0;
+  let isImage = false;
   const layers = model.layers.map((layer, index): TensorModule => {
+    if (OF_IMAGES.some((Kind) => layer instanceof Kind)) isImage = true;
+    if (layer instanceof Flatten) {
+      // images come out with the channels first, sequences do not: only shapes tell which they are
+      if (kept !== undefined && !isImage && followedByOther(model, index, channels))
+        throw new InputError(
+          `removePrunedChannels: expected a Flatten of images, got one at ${index} behind linear layers alone; prune the part behind it`,
+        );
+      isImage = false;
+    }
     if (isProducer(layer)) {
       if (layer.weight.derived)
         throw new InputError(
@@ -111,13 +124,20 @@ export async function removePrunedChannels(model: Sequential): Promise<Sequentia
     }
     if (layer instanceof BatchNorm1d || layer instanceof BatchNorm2d)
       return kept === undefined ? layer : smallerNorm(layer, states[index], { index, kept });
-    if (!TRANSPARENT.some((Kind) => layer instanceof Kind))
+    const keepsZero = !(layer instanceof Hardtanh) || (layer.min <= 0 && layer.max >= 0);
+    if (!keepsZero || !TRANSPARENT.some((Kind) => layer instanceof Kind))
       throw new InputError(
         `removePrunedChannels: expected layers that keep channels of zeros, got ${layer.constructor.name} at ${index}; prune the part before it alone`,
       );
     return layer;
   });
   return new Sequential(...layers).train(model.training);
+}
+
+/** Whether the next layer with weights takes another number of inputs than there are channels. */
+function followedByOther(model: Sequential, index: number, channels: number): boolean {
+  const next = model.layers.slice(index).find(isProducer);
+  return next instanceof Linear && next.inFeatures !== channels;
 }
 
 /** Inputs that are left: after Flatten each channel is as many as there are cells, one after the other. */
