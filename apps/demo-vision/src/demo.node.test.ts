@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -9,7 +10,6 @@ import { type Browser, chromium, type Page } from "playwright";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CHROMIUM_FLAGS, findChromium } from "../../../tooling/chromium.mjs";
-import { Newest } from "./newest.js";
 import { TrainPage } from "./testing/train-page.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -28,27 +28,6 @@ interface AxeResults {
     readonly nodes: readonly { readonly html: string }[];
   }[];
 }
-
-describe("what was begun last", () => {
-  it("counts, whichever ends first", async () => {
-    const newest = new Newest();
-    let end: (value: string) => void = () => undefined;
-    const slow = newest.of(
-      () =>
-        new Promise<string>((resolve) => {
-          end = resolve;
-        }),
-    );
-    const broken = newest.of(() => Promise.reject(new Error("late")));
-    expect(await newest.of(async () => "quick")).toBe("quick");
-    end("slow");
-    expect([await slow, await broken]).toEqual([undefined, undefined]);
-    await expect(newest.of(() => Promise.reject(new Error("last")))).rejects.toThrow("last");
-    const forgotten = newest.of(async () => 1);
-    newest.forget();
-    expect(await forgotten).toBeUndefined();
-  });
-});
 
 describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () => {
   let folder: string;
@@ -285,24 +264,16 @@ describe.skipIf(executablePath === undefined)("demo of vision in Chromium", () =
     }));
 
   it("starts no training before it is known what is saved", () => {
-    let release: () => void = () => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const gate = new EventTarget();
+    const isOpen = once(gate, "open");
     return open(
       "train",
       async (page) => {
         expect(await page.isDisabled("#train-start")).toBe(true);
-        release();
+        gate.dispatchEvent(new Event("open"));
         await page.waitForSelector('#train-start:enabled:has-text("Train")');
       },
-      {
-        prepare: (page) =>
-          page.route(/train-view-.*\.js$/, async (route) => {
-            await released;
-            await route.continue();
-          }),
-      },
+      { prepare: (page) => page.route(/train-view-.*\.js$/, (route) => isOpen.then(() => route.continue())) },
     );
   });
 
