@@ -172,7 +172,7 @@ export function setActiveAdapters(
  * Puts the active adapters into the weights of their layers, `W + ΔW`: the model runs as fast as without them, and
  * {@link unmergeLora} gives the very same weights back from a copy on the host. Take the adapters away afterwards to
  * keep the sum.
- * @throws InputError when none are active, they are merged already, or a layer shares its weight with another.
+ * @throws InputError when none are active, they are merged already, or a layer is pruned or shares its weight with another.
  * @example
  * await mergeLora(model);
  * removeLora(model); // a plain model with the new weights
@@ -280,6 +280,12 @@ function activeLayers(operation: string, model: AnyModule): MergeableEntry[] {
   if (rounded !== undefined)
     throw new InputError(
       `${operation}: expected float32 weights, got quantized ones at ${rounded[0]}; leave the adapters beside them`,
+    );
+  // the next step of an optimizer would set what a mask leaves out to 0 again
+  const masked = adapted.find(([, { weight }]) => weight.mask !== undefined);
+  if (masked !== undefined)
+    throw new InputError(
+      `${operation}: expected weights without masks, got a pruned one at ${masked[0]}; call makePruningPermanent first`,
     );
   return adapted as MergeableEntry[];
 }

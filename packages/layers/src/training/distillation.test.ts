@@ -63,6 +63,7 @@ describeEachDevice("distillation", () => {
       expect(memory().numTensors).toBe(before);
     };
     fails({ teacher: {} }, /module as teacher/);
+    fails({ features: { student: "0", teacher: "0" } }, /features as an array, got object/);
     fails({ temperature: 0 }, /temperature above 0/);
     fails({ softShare: 2 }, /softShare in \[0, 1\]/);
     fails({ alpha: 1 }, /one named alpha/);

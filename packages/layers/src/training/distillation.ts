@@ -117,6 +117,11 @@ export function distillation(
   assertProbability("distillation", "softShare", softShare);
   if (typeof hardLoss !== "function" && typeof hardLoss?.call !== "function")
     throw new InputError(`distillation: expected a function or a loss as hardLoss, got ${typeof hardLoss}`);
+  const isList: boolean = Array.isArray(features);
+  if (!isList)
+    throw new InputError(
+      `distillation: expected features as an array, got ${typeof features}; put it into []`,
+    );
   for (const match of features) {
     assertOptionNames("distillation: a feature", match, ["student", "teacher", "weight", "project"]);
     const { weight = 1 } = match;

@@ -1,5 +1,7 @@
 import { InputError, mul, noGrad, read, tensor } from "@ai/tensor";
+import { LoraAdapter } from "../../adapters/lora-adapter.js";
 import { Embedding } from "../../embedding.js";
+import { EmbeddingBag } from "../../embedding-bag.js";
 import { type AnyModule, Module } from "../../module.js";
 import { type Parameter, StateTensor } from "../../parameter.js";
 
@@ -31,9 +33,12 @@ export function ownedParameters(operation: string, model: AnyModule): OwnedParam
   );
 }
 
-/** Weights that are pruned unless a predicate says otherwise: those of two axes or more, tables excepted. */
+/** What is no weight to prune unless a predicate says so: tables, and adapters, which start as zeros. */
+const LEFT = [Embedding, EmbeddingBag, LoraAdapter] as const;
+
+/** Weights that are pruned unless a predicate says otherwise: those of two axes or more, tables and adapters excepted. */
 function isWeight({ module, parameter }: OwnedParameter): boolean {
-  return parameter.shape.length >= 2 && !(module instanceof Embedding);
+  return parameter.shape.length >= 2 && !LEFT.some((Kind) => (module as unknown) instanceof Kind);
 }
 
 /** The parameters that a predicate picks. @throws InputError when there are none. */

@@ -25,7 +25,7 @@ export interface PruneWeightsOptions {
   readonly amount: number;
   /** The smallest of each parameter (default), or of all together. */
   readonly scope?: "layer" | "global";
-  /** Which parameters. Default those with two axes or more, tables excepted. */
+  /** Which parameters. Default those with two axes or more, tables and adapters excepted. */
   readonly predicate?: (path: string, parameter: Parameter) => boolean;
 }
 

@@ -12,13 +12,16 @@ import {
 import { describeEachDevice, type HostTensor } from "@ai/tensor/testing";
 import { expect, it } from "vitest";
 import {
+  applyLora,
   BatchNorm2d,
   Conv2d,
   Embedding,
+  EmbeddingBag,
   Flatten,
   Hardtanh,
   Linear,
   MaxPool2d,
+  mergeLora,
   quantizeModel,
   ReLU,
   Sequential,
@@ -181,6 +184,15 @@ describeEachDevice("pruning", () => {
     await pruneChannels(sequence, { amount: 0.5, predicate: (path) => path === "0" });
     await expect(removePrunedChannels(sequence)).rejects.toThrow(/Flatten of images, got one at 1/);
     for (const each of [raised, sequence]) each.dispose();
+    // of itself neither tables nor adapters, and what a mask leaves out is not merged over
+    await expect(pruneWeights(new EmbeddingBag(5, 4), { amount: 0.5 })).rejects.toThrow(/got none/);
+    const adapted = new Sequential(new Linear(4, 4));
+    applyLora(adapted, { targetModules: ["0"], rank: 1 });
+    await pruneWeights(adapted, { amount: 0.5 });
+    const masked = (await sparsityReport(adapted)).rows.filter((row) => row.masked);
+    expect(masked.map(({ path }) => path)).toEqual(["0.weight"]);
+    await expect(mergeLora(adapted)).rejects.toThrow(/without masks, got a pruned one at 0/);
+    adapted.dispose();
     const quantized = new Sequential(new Conv2d(8, 8, 3));
     quantizeModel(quantized);
     await expect(removePrunedChannels(quantized)).rejects.toThrow(/got a quantized or parametrized one at 0/);
