@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   cdist,
+  concat,
   cosineSimilarity,
   type DiagonalOptions,
   diagEmbed,
@@ -9,19 +10,25 @@ import {
   fold,
   grad,
   meshgrid,
+  mul,
+  narrow,
   normalize,
   ones,
   pairwiseDistance,
+  RandomGenerator,
+  randomNormal,
   read,
   repeatInterleave,
   scatter,
   sum,
+  type Tensor,
   tensor,
   tril,
   triu,
   type UnfoldOptions,
   unfold,
   useDevice,
+  valueAndGrad,
   zeros,
 } from "../index.js";
 import { describeFixtureCases } from "../testing/describe-fixture-cases.js";
@@ -50,7 +57,6 @@ const DISTANCES: Readonly<Record<string, object>> = {
 };
 const ALL_PAIRS: Readonly<Record<string, object>> = {
   few: {},
-  many: {},
   largest: { order: Number.POSITIVE_INFINITY },
 };
 const REPEATS: Readonly<Record<string, [repeats: number | number[], options?: { axis: number }]>> = {
@@ -180,8 +186,32 @@ describeEachDevice("triangles, distances and blocks", () => {
   });
 });
 
+/** Distances to the first and the last 15 rows. */
+function parts(rows: Tensor, others: Tensor): Tensor {
+  const half = (start: number): Tensor => cdist(rows, narrow(others, { axis: 0, start, length: 15 }));
+  return concat([half(0), half(15)], { axis: 1 });
+}
+
 describe("on one device", () => {
   beforeAll(() => useDevice("cpu"));
+
+  it("distances of many rows, by a product, are those of few, with their gradient", async () => {
+    const a = randomNormal([26, 8], { generator: new RandomGenerator(1) });
+    const b = randomNormal([30, 8], { generator: new RandomGenerator(2) });
+    const weights = randomNormal([26, 30], { generator: new RandomGenerator(3) });
+    const [byProduct, byParts] = [
+      () => cdist(a, b),
+      () =>
+        concat(
+          [13, 13].map((count, half) => parts(narrow(a, { axis: 0, start: 13 * half, length: count }), b)),
+          { axis: 0 },
+        ),
+    ].map((distances) => valueAndGrad(() => sum(mul(distances(), weights)), [a, b]));
+    await expect(byProduct.value).toBeCloseToTensor(byParts.value);
+    for (const [index, gradient] of byProduct.grads.entries())
+      await expect(gradient).toBeCloseToTensor(byParts.grads[index]);
+    dispose([a, b, weights, byProduct, byParts]);
+  });
 
   it("distances of many rows have no gradient where rows are equal, and keep NaN", async () => {
     const rows = ones([27, 3]);
