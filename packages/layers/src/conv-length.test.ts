@@ -1,9 +1,11 @@
-import { dispose, zeros } from "@ai/tensor";
-import { describeEachDevice, expectNoLeak } from "@ai/tensor/testing";
-import { expect, it } from "vitest";
+import { dispose, useDevice, zeros } from "@ai/tensor";
+import { expectNoLeak } from "@ai/tensor/testing";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Conv1d } from "./index.js";
 
-describeEachDevice("Conv1d.outputLength", () => {
+beforeAll(() => useDevice("cpu"));
+
+describe("Conv1d.outputLength", () => {
   it("is how many steps a call gives, for any stride, padding and dilation", async () => {
     await expectNoLeak(() => {
       for (const [kernelSize, options] of [
@@ -27,4 +29,4 @@ describeEachDevice("Conv1d.outputLength", () => {
     expect(() => layer.outputLength(-1)).toThrow(/outputLength/);
     expect(() => layer.outputLength(1.5)).toThrow(/outputLength/);
   });
-}, ["cpu"]);
+});
