@@ -317,6 +317,7 @@ describe("an option that a layer does not have is refused by name", () => {
 
   it.each([
     ["Linear", { bias: "false" }, /Linear: expected bias true or false, got "false"/],
+    ["Linear", { "bias?": false }, /expected options \{ bias, .* got one named bias\?/],
     ["BatchNorm2d", { affine: 0 }, /BatchNorm2d: expected affine true or false, got 0/],
     ["MaxPool2d", { returnIndices: "no" }, /MaxPool2d: expected returnIndices true or false, got "no"/],
     ["MultiheadAttention", { addZeroAttention: null }, /expected addZeroAttention true or false, got null/],

@@ -86,7 +86,7 @@ export function assertOptions<Options extends object, const Names extends readon
       `${operation}: expected options ${listed(names)}, got ${describe(options)}; name what you pass`,
     );
   for (const name in options) {
-    if (names.includes(name)) continue;
+    if (names.includes(name) && !name.endsWith("?")) continue;
     if (!names.includes(`${name}?`))
       throw new InputError(
         `${operation}: expected options ${listed(names)}, got one named ${name}; check the spelling`,

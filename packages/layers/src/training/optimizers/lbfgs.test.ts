@@ -159,6 +159,22 @@ describe("LBFGS", () => {
     });
   });
 
+  it("leaves frozen weights where they are, and refuses a loss that depends on no other", async () => {
+    const [frozen, free] = [parameterOf("bias"), parameterOf("bias")];
+    frozen.requiresGrad = false;
+    const before = await valuesOf([frozen]);
+    await expectNoLeak(async () => {
+      const optimizer = new LBFGS([frozen, free], { lineSearch: "strongWolfe" });
+      const distance = (): Tensor => sum(square(sub(add(frozen.value, free.value), 1)));
+      await optimizer.step(distance);
+      expect(await optimizer.step(distance)).toBeLessThan(1e-6);
+      expect(await valuesOf([frozen])).toEqual(before);
+      const useless = optimizer.step(() => sum(square(frozen.value)));
+      await expect(useless).rejects.toThrow(/ignores them all, or they are frozen/);
+    });
+    for (const each of [frozen, free]) each.dispose();
+  });
+
   it("puts the weights back when a step is aborted or fails, and steps on afterwards", async () => {
     await expectNoLeak(async () => {
       const problem = valley();

@@ -17,6 +17,7 @@ import { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import { assertOptionNames } from "../option-names.js";
 import { CurvatureMemory, type CurvaturePair, dot, largest } from "./curvature-memory.js";
+import { givenOptions } from "./given-options.js";
 import { assertNotNegative } from "./optimizer.js";
 import { type LinePoint, searchStrongWolfe } from "./strong-wolfe.js";
 
@@ -122,11 +123,12 @@ export class LBFGS {
       throw new InputError(
         "LBFGS: expected an array of different parameters, without groups, got something else; pass model.parameters()",
       );
-    const { maxIterations = DEFAULTS.maxIterations } = options;
+    const given = givenOptions(options);
+    const { maxIterations = DEFAULTS.maxIterations } = given;
     const all: LbfgsOptions = {
       ...DEFAULTS,
       maxEvaluations: Math.max(1, Math.floor((maxIterations * 5) / 4)),
-      ...options,
+      ...given,
     };
     const { learningRate, maxEvaluations, gradientTolerance, changeTolerance, historySize } = all;
     assertNotNegative("LBFGS", { learningRate, gradientTolerance, changeTolerance });
@@ -141,14 +143,16 @@ export class LBFGS {
   }
 
   /**
-   * Several iterations on one loss.
+   * Several iterations on one loss. Parameters that are frozen or that it does not depend on stay as they are.
    * @param compute The loss `[]` of the weights as they are; called several times.
    * @returns The loss before the step.
-   * @throws InputError where a loss or gradient is not finite (a trial of a line search may be), or another step is
-   * running; what `compute` throws, and the signal's reason. The weights are those of before the step then.
+   * @throws InputError for a loss that depends on no weight that is trained, where a loss or gradient is not finite (a
+   * trial of a line search may be), or another step is running; what `compute` throws, and the signal's reason. The weights
+   * are those of before the step then.
    */
-  async step(compute: () => Tensor, { signal, ...others }: LbfgsStepOptions = {}): Promise<number> {
-    assertOptionNames("LBFGS.step", others, []);
+  async step(compute: () => Tensor, options: LbfgsStepOptions = {}): Promise<number> {
+    assertOptionNames("LBFGS.step", options, ["signal"]);
+    const { signal } = options;
     if (typeof compute !== "function")
       throw new InputError(
         `LBFGS.step: expected a function that computes the loss, got ${typeof compute}; gradients are computed inside`,
@@ -238,16 +242,26 @@ export class LBFGS {
   /** Loss and gradient at the weights as they are. */
   async #evaluate(compute: () => Tensor, signal: AbortSignal | undefined): Promise<Point> {
     signal?.throwIfAborted();
-    const values = this.parameters.map(({ value }) => value);
+    const trained = this.parameters.filter(({ requiresGrad }) => requiresGrad);
+    const values = trained.map((parameter) => parameter.value);
     const { value, grads } = valueAndGrad(compute, values, { allowUnused: true });
+    if (grads.every((gradient) => gradient === null)) {
+      value.dispose();
+      throw new InputError(
+        "LBFGS.step: expected a loss that depends on the parameters, got one that ignores them all, or they are frozen; make the optimizer with the parameters of this model",
+      );
+    }
+    const byParameter = new Map(trained.map((parameter, index) => [parameter, grads[index]]));
     const flat = noGrad(() =>
       tidy(() =>
         concat(
-          grads.map((gradient, index) => {
-            const { mask } = this.parameters[index];
-            const size = sizeOf(this.parameters[index]);
+          this.parameters.map((parameter) => {
+            const size = sizeOf(parameter);
+            const gradient = byParameter.get(parameter) ?? null;
             if (gradient === null) return zeros([size]);
-            return reshape(mask === undefined ? gradient : mul(gradient, mask.value), [size]);
+            return reshape(parameter.mask === undefined ? gradient : mul(gradient, parameter.mask.value), [
+              size,
+            ]);
           }),
         ),
       ),
@@ -277,7 +291,8 @@ export class LBFGS {
     let begin = 0;
     for (const parameter of this.parameters) {
       const end = begin + sizeOf(parameter);
-      parameter.setValue(fromValues(weights.slice(begin, end), parameter.shape, "float32"));
+      if (parameter.requiresGrad)
+        parameter.setValue(fromValues(weights.slice(begin, end), parameter.shape, "float32"));
       begin = end;
     }
   }

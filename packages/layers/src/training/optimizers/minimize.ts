@@ -49,7 +49,7 @@ export function minimize<Options extends OptimizerOptions>(
   try {
     if (grads.every((gradient) => gradient === null))
       throw new InputError(
-        "minimize: expected a loss that depends on the optimizer's parameters, got one that ignores them all; make the optimizer with the parameters of this model",
+        "minimize: expected a loss that depends on the optimizer's parameters, got one that ignores them all, or they are frozen; make the optimizer with the parameters of this model",
       );
     let gradients = grads;
     if (options.maxGradientNorm !== undefined) {

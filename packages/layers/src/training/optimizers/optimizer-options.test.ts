@@ -5,9 +5,11 @@ import {
   Adadelta,
   Adafactor,
   Adagrad,
+  Adam,
   Adamax,
   ASGD,
   LAMB,
+  LBFGS,
   Lion,
   Muon,
   NAdam,
@@ -39,6 +41,18 @@ describe("optimizers", () => {
     expect(() => new Rprop(some, { etas: [1.2, 0.5] })).toThrow(/one factor in \(0, 1\) and one above 1/);
     expect(() => new Rprop(some, { stepSizes: [1, 0] })).toThrow(/smallest step .* got 1,0/);
     expect(() => new ASGD(some, { averageFrom: -1 })).toThrow(/averageFrom of at least 0, got -1/);
+    const group = (options: object) => [{ parameters: pair, options }];
+    expect(() => new Adam(group({ amsgrad: "false" }))).toThrow(/Adam: expected amsgrad true or false/);
+    expect(() => new Adam(group({ lr: 1 }))).toThrow(/Adam: expected options .*, got one named lr/);
     for (const parameter of pair) parameter.dispose();
+  });
+
+  it("take what is undefined for the default", () => {
+    const parameter = new Parameter([2], { initializer: (size) => zeros(size) });
+    const unset = { learningRate: undefined, amsgrad: undefined };
+    const { options } = new Adam([{ parameters: [parameter], options: unset }], unset).groups[0];
+    expect(options).toEqual(new Adam([parameter]).groups[0].options);
+    const { options: all } = new LBFGS([parameter], { maxIterations: 8, maxEvaluations: undefined });
+    expect(all).toMatchObject({ maxEvaluations: 10, lineSearch: "none" });
   });
 });

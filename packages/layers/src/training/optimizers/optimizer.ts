@@ -14,6 +14,7 @@ import {
 import { Parameter } from "../../parameter.js";
 import type { StateEntry } from "../../state-dict.js";
 import { assertOptionNames } from "../option-names.js";
+import { givenOptions } from "./given-options.js";
 import { describe, isListOf, sameShape } from "./saved-values.js";
 
 /** Options that every optimizer has. */
@@ -111,12 +112,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     const isGroup = (input: object): input is OptimizerGroupInput<Options> => "parameters" in input;
     const groups = inputs.every(isGroup) ? inputs : [{ parameters: inputs as Parameter[] }];
     this.groups = groups.map(({ parameters: members, options: own }) => {
-      const merged = { ...defaults, ...options, ...own };
-      const unknown = Object.keys(merged).filter((key) => !(key in defaults));
-      if (unknown.length > 0)
-        throw new InputError(
-          `${name}: expected options ${Object.keys(defaults).join(", ")}, got ${unknown.join(", ")}`,
-        );
+      if (own !== undefined) assertOptionNames(name, own, names);
+      const merged = { ...defaults, ...givenOptions(options), ...givenOptions(own) };
       // a default that is not a number has to be given
       if (Number.isNaN(merged.learningRate) && (own ?? options)?.learningRate === undefined)
         throw new InputError(`${name}: expected a learningRate, got none; pass { learningRate: 0.01 }`);

@@ -22,7 +22,7 @@ export function perGroup(
   if (typeof value === "number") return groups.map(() => value);
   if (!Array.isArray(value) || value.length !== groups.length)
     throw new InputError(
-      `${schedule}: expected one ${name} or ${groups.length}, got ${Array.isArray(value) ? value.length : String(value)}`,
+      `${schedule}: expected ${name} as a number or ${groups.length} of them, got ${Array.isArray(value) ? `a list of ${value.length}` : typeof value}`,
     );
   return [...value];
 }

@@ -67,8 +67,8 @@ describe("CyclicLR", () => {
     const some = { baseLearningRate: 0.1, maxLearningRate: 1 };
     for (const [options, message] of [
       [{}, /momentum or betas, got one without; set cycleMomentum to false/],
-      [{ baseLearningRate: [1] }, /one baseLearningRate or 2, got 1/],
-      [{ maxLearningRate: undefined }, /one maxLearningRate or 2, got undefined/],
+      [{ baseLearningRate: [1] }, /baseLearningRate as a number or 2 of them, got a list of 1/],
+      [{ maxLearningRate: undefined }, /maxLearningRate as a number or 2 of them, got undefined/],
       [{ maxLearningRate: -1 }, /maxLearningRate of at least 0, got -1/],
       [{ stepsUp: 0 }, /stepsUp of at least 1/],
       [{ stepsDown: 1.5 }, /integer stepsDown/],
@@ -87,6 +87,10 @@ describe("CyclicLR", () => {
     }
     const scale = (): number => Number.NaN;
     expect(() => new CyclicLR(optimizer(), { ...some, cycleMomentum: false, scale })).toThrow(/finite scale/);
+    const below = { ...some, cycleMomentum: false, stepsUp: 1, scale: () => -5 };
+    expect(() => new CyclicLR(optimizer(), below).step()).toThrow(
+      /keeps the learning rate at least 0, got -5/,
+    );
     const alone = optimizer();
     const cyclic = new CyclicLR(alone, { ...some, cycleMomentum: false });
     expect(() => new ChainedScheduler(alone, { schedules: [cyclic] })).toThrow(/got CyclicLR.*use it alone/);

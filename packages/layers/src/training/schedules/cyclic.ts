@@ -97,6 +97,10 @@ export class CyclicLR extends LearningRateSchedule {
     const scale = this.#scale(cycle, step);
     const between = (from: number, to: number): number => from + (to - from) * height * scale;
     const learningRate = between(this.#base[group], this.#max[group]);
+    if (!(learningRate >= 0))
+      throw new InputError(
+        `CyclicLR: expected a scale that keeps the learning rate at least 0, got ${scale} at step ${step}`,
+      );
     const momenta = this.#momenta?.[group];
     return momenta === undefined
       ? { learningRate }
