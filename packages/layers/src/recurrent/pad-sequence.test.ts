@@ -76,7 +76,11 @@ describeEachDevice("padSequence and unpadSequence", () => {
       expect(() => padSequence([arrays[0], Float32Array.of(1)])).toThrow(
         /one kind, got Int32Array and others/,
       );
-      expect(() => padSequence(arrays, { paddingValue: 0.5 })).toThrow(/integer paddingValue/);
+      for (const paddingValue of [0.5, 2 ** 40])
+        expect(() => padSequence(arrays, { paddingValue })).toThrow(/integer paddingValue of 32 bits/);
+      const bytes = [Uint8Array.of(0, 1), Uint8Array.of(2)];
+      expect(() => padSequence(bytes)).toThrow(/Uint8Array of 0 and 1, which is bool, got larger numbers/);
+      expect(() => padSequence(bytes, { paddingValue: -1 })).toThrow(/paddingValue of 0 or 1 for Uint8Array/);
       expect(() => padSequence(arrays, { totalLength: 1 })).toThrow(/totalLength of at least 2/);
     });
   });

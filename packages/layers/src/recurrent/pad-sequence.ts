@@ -31,9 +31,10 @@ export interface PaddedSequences {
 
 /**
  * Puts sequences of different lengths into one tensor (`torch.nn.utils.rnn.pad_sequence`), in any order, empty ones too.
- * @param sequences at least one, `[length_i, ...]`, alike but for their lengths; or typed arrays of one kind, `[length_i]`
+ * @param sequences at least one, `[length_i, ...]`, alike but for their lengths; or typed arrays of one kind, `[length_i]`,
+ *   where a `Uint8Array` of 0 and 1 gives bool
  * @returns `padded` `[batch, length, ...]` and `lengths`
- * @throws InputError for no sequences, arrays of several kinds or a total length that is too short. @throws ShapeError when
+ * @throws InputError for no sequences, arrays of several kinds, numbers that they do not hold or a total length that is too short. @throws ShapeError when
  * other axes differ.
  * @example
  * const { padded, lengths } = padSequence([first, second]); // [5, 16] and [3, 16] give [2, 5, 16] and [5, 3]
@@ -88,8 +89,17 @@ function padArrays(
     throw new InputError(
       `padSequence: expected arrays of one kind, got ${kind.name} and others; convert one of them`,
     );
-  if (kind !== Float32Array && !Number.isInteger(value))
-    throw new InputError(`padSequence: expected an integer paddingValue for ${kind.name}, got ${value}`);
+  const holds = (number: number): boolean =>
+    kind === Float32Array || (kind === Int32Array ? (number | 0) === number : number === 0 || number === 1);
+  if (!holds(value))
+    throw new InputError(
+      `padSequence: expected an integer paddingValue ${kind === Int32Array ? "of 32 bits" : "of 0 or 1"} for ${kind.name}, got ${value}`,
+    );
+  const byte = kind === Uint8Array && arrays.find((array) => array.some((number) => number > 1));
+  if (byte)
+    throw new InputError(
+      "padSequence: expected a Uint8Array of 0 and 1, which is bool, got larger numbers; make an Int32Array or Float32Array of it",
+    );
   const lengths = arrays.map(({ length }) => length);
   const totalLength = totalOf(lengths, wanted);
   const values = new kind(arrays.length * totalLength).fill(value);

@@ -6,6 +6,7 @@ import {
   CrossEntropyLoss,
   checkpoints,
   DataLoader,
+  LBFGS,
   listCheckpoints,
   memoryStorage,
   OneCycleLR,
@@ -135,6 +136,8 @@ describe("training refuses", () => {
     );
     expect(() => new Trainer({ loss: new CrossEntropyLoss() } as never)).toThrow(/a model and an optimizer/);
     expect(() => new Trainer({ model, optimizer, loss: "mse" as never })).toThrow(/a function or has call/);
+    const asking = { optimizer: new LBFGS(model.parameters()) as never, loss: new CrossEntropyLoss() };
+    expect(() => new Trainer({ model, ...asking })).toThrow(/LBFGS is stepped in a loop of your own/);
     for (const wrong of [model, [model], [model.parameters()[0], { parameters: [] }]])
       expect(() => new AdamW(wrong as never)).toThrow(/AdamW: expected an array of parameters/);
     const misplaced = [{ parameters: model.parameters(), learningRate: 1 }] as never;

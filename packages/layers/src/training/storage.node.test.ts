@@ -88,6 +88,17 @@ describe("node storage", () => {
     expect(text(await storage.read(join(folder, "step-5", "m")))).toBe("old");
   });
 
+  it("writes each of several versions at once, of which the last one stays", async () => {
+    const folder = join(root, "at-once");
+    await Promise.all(
+      ["1", "2", "3"].map((version) =>
+        storage.writeFolder(join(folder, "best"), new Map([["m", bytes(version)]])),
+      ),
+    );
+    expect(await readdir(folder)).toEqual(["best"]);
+    expect(text(await storage.read(join(folder, "best", "m")))).toMatch(/^[123]$/);
+  });
+
   it("leaves the old file or folder when writing fails, and no draft", async () => {
     const path = join(root, "kept.txt");
     await storage.write(path, bytes("old"));

@@ -41,6 +41,8 @@ const TEMPORARY = ".tmp-";
 const REPLACED = /^\.tmp-(\d+)-\d+\.old-(.+)$/;
 /** A writer puts the new version in the place of the moved one at once; what lies longer was left. */
 const MOVE_MILLISECONDS = 500;
+/** How often a writer moves what is in its place away: each time another process was faster. */
+const MOST_MOVES = 10;
 /** Drafts that nobody touched for so long were left, whoever has their process's number by now. */
 const DRAFT_MILLISECONDS = 24 * 3600 * 1000;
 /** Numbers of drafts begin anywhere: threads share a process number, containers have the same ones. */
@@ -164,28 +166,36 @@ export async function nodeStorage(): Promise<TrainingStorage> {
       for (const name of await namesIn(parent))
         if (await isLeftover(parent, name)) await rm(join(parent, name), { recursive: true, force: true });
       const draft = temporary(folder);
-      const old = temporary(folder, ".old");
-      let replaced = false;
+      const replaced: string[] = [];
       await removing(draft, async () => {
         await mkdir(draft);
         for (const [name, bytes] of files) await writeFlushed(join(draft, name), bytes);
         await flushFolder(draft);
-        replaced = await rename(folder, old).then(
-          () => true,
-          (error: NodeJS.ErrnoException) => {
-            if (error.code === "ENOENT") return false;
+        for (let move = 1; ; move++) {
+          const old = temporary(folder, ".old");
+          await rename(folder, old).then(
+            () => replaced.push(old),
+            (error: NodeJS.ErrnoException) => {
+              if (error.code !== "ENOENT") throw error;
+            },
+          );
+          try {
+            return await rename(draft, folder);
+          } catch (error) {
+            // another writer was faster, or a reader took this one for killed and put the old version back
+            if (
+              move < MOST_MOVES &&
+              PUT_BACK_BY_ANOTHER.includes((error as NodeJS.ErrnoException).code ?? "")
+            )
+              continue;
+            const last = replaced.at(-1);
+            if (last !== undefined) await rename(last, folder).catch(() => undefined); // the first error is the one to report
             throw error;
-          },
-        );
-        try {
-          await rename(draft, folder);
-        } catch (error) {
-          if (replaced) await rename(old, folder);
-          throw error;
+          }
         }
       });
       await flushFolder(parent);
-      if (replaced) await rm(old, { recursive: true, force: true });
+      for (const old of replaced) await rm(old, { recursive: true, force: true });
     },
     async append(path, bytes) {
       await mkdir(dirname(path), { recursive: true });

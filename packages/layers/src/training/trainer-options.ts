@@ -120,6 +120,10 @@ export function assertTrainerOptions<Batch, Model extends TrainableModel>(
     TRAINER_OPTIONS,
   );
   const { model, optimizer } = options;
+  if (typeof optimizer?.step === "function" && !Array.isArray(optimizer.groups))
+    throw new InputError(
+      "Trainer: expected an Optimizer, which takes gradients, got another one; LBFGS is stepped in a loop of your own",
+    );
   if (typeof model?.stateDict !== "function" || typeof optimizer?.step !== "function")
     throw new InputError(
       `Trainer: expected a model and an optimizer, got ${typeof model} and ${typeof optimizer}`,

@@ -77,8 +77,11 @@ describeEachDevice("datasets", () => {
       await expect(inOrder.x).toBeCloseToTensor({ shape: [2, 1], dtype: "float32", values: [2, 10] });
       const other = new ConcatDataset([part(0), new TensorDataset([inOrder.x])]);
       await expect(other.getBatch!(Int32Array.of(0, 3))).rejects.toThrow(/one structure.*pass collate/s);
+      const whole = tensor([[1]], undefined, "int32");
+      const kinds = new ConcatDataset([new TensorDataset([inOrder.x]), new TensorDataset([whole])]);
+      await expect(kinds.getBatch!(Int32Array.of(0, 2))).rejects.toThrow(/float32 and int32 in one place/);
       expect(new ConcatDataset([part(0), counting(2)]).getBatch).toBeUndefined();
-      dispose([mixed, inOrder]);
+      dispose([mixed, inOrder, whole]);
     });
   });
 

@@ -18,13 +18,15 @@ export function joinBatches(operation: string, parts: readonly BatchPart[], orde
   const isInOrder = order.every((place, index) => place === index);
   const refuse = (got: string): never => {
     throw new InputError(
-      `${operation}: expected batches of one structure, with tensors [items, ...] or lists of strings, got ${got}; pass collate to the DataLoader, which reads item by item`,
+      `${operation}: expected batches of one structure, with tensors [items, ...] of one dtype or lists of strings, got ${got}; pass collate to the DataLoader, which reads item by item`,
     );
   };
   const join = (values: readonly unknown[]): unknown => {
     if (values.every(isTensor)) {
       const wrong = values.findIndex(({ shape }, part) => shape[0] !== parts[part].items);
       if (wrong >= 0) refuse(`a tensor [${values[wrong].shape.join(", ")}] for ${parts[wrong].items} items`);
+      const other = values.find(({ dtype }) => dtype !== values[0].dtype);
+      if (other !== undefined) refuse(`${values[0].dtype} and ${other.dtype} in one place`);
       const whole = concat(values as Tensor[], { axis: 0 }); // [items, ...]
       return isInOrder ? whole : gather(whole, tensor(order.slice(), [order.length], "int32"));
     }
