@@ -296,12 +296,10 @@ export function randomNormal(
  */
 export function randomInteger(
   shape: Shape,
-  {
-    min = 0,
-    max,
-    generator = defaultGenerator(),
-  }: RandomOptions & { readonly min?: number; readonly max: number },
+  options: RandomOptions & { readonly min?: number; readonly max: number },
 ): Tensor {
+  assertOptions("randomInteger", options, ["min", "max", "generator"]);
+  const { min = 0, max, generator = defaultGenerator() } = options;
   assertSizes("randomInteger", shape);
   assertRange("randomInteger", min, max);
   if (min < -(2 ** 31) || max > 2 ** 31)
@@ -316,12 +314,10 @@ export function randomInteger(
  */
 export function bernoulli(
   shape: Shape,
-  {
-    probability,
-    dtype = "float32",
-    generator = defaultGenerator(),
-  }: RandomOptions & { readonly probability: number; readonly dtype?: "float32" | "bool" },
+  options: RandomOptions & { readonly probability: number; readonly dtype?: "float32" | "bool" },
 ): Tensor {
+  assertOptions("bernoulli", options, ["probability", "dtype", "generator"]);
+  const { probability, dtype = "float32", generator = defaultGenerator() } = options;
   assertSizes("bernoulli", shape);
   assertProbability("bernoulli", probability);
   if (dtype !== "float32" && dtype !== "bool")
@@ -335,7 +331,9 @@ export function bernoulli(
  * @returns `[length]` int32
  * @throws InputError for a length that is not an integer in [0, 2^31).
  */
-export function permutation(length: number, { generator = defaultGenerator() }: RandomOptions = {}): Tensor {
+export function permutation(length: number, options: RandomOptions = {}): Tensor {
+  assertOptions("permutation", options, ["generator"]);
+  const { generator = defaultGenerator() } = options;
   assertReady("permutation");
   return fromValues(generator.permutation(length), [length], "int32");
 }

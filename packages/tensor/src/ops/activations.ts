@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { activationWasm } from "../backends/wasm/ops/activations.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
 import { InputError } from "../errors.js";
@@ -150,7 +151,9 @@ export function relu6(x: Tensor): Tensor {
  * @param x `[...]` @returns `[...]`, float32.
  * @see Clevert, Unterthiner, Hochreiter 2015, https://arxiv.org/abs/1511.07289
  */
-export function elu(x: Tensor, { alpha = 1 }: { readonly alpha?: number } = {}): Tensor {
+export function elu(x: Tensor, options: { readonly alpha?: number } = {}): Tensor {
+  assertOptions("elu", options, ["alpha"]);
+  const { alpha = 1 } = options;
   assertTensor("elu", x);
   return tidy(() => eluKernel({ x: toDType(x, "float32") }, { alpha, scale: 1 }));
 }
@@ -159,10 +162,9 @@ export function elu(x: Tensor, { alpha = 1 }: { readonly alpha?: number } = {}):
  * `x` above 0, `negativeSlope·x` below (and the gradient at 0).
  * @param x `[...]` @returns `[...]`, float32.
  */
-export function leakyRelu(
-  x: Tensor,
-  { negativeSlope = 0.01 }: { readonly negativeSlope?: number } = {},
-): Tensor {
+export function leakyRelu(x: Tensor, options: { readonly negativeSlope?: number } = {}): Tensor {
+  assertOptions("leakyRelu", options, ["negativeSlope"]);
+  const { negativeSlope = 0.01 } = options;
   assertTensor("leakyRelu", x);
   return tidy(() => leakyReluKernel({ x: toDType(x, "float32") }, { negativeSlope }));
 }
@@ -190,7 +192,9 @@ export interface SoftplusOptions {
  * @param x `[...]` @returns `[...]`, float32.
  * @throws InputError when `beta` is 0 or not finite.
  */
-export function softplus(x: Tensor, { beta = 1, threshold = 20 }: SoftplusOptions = {}): Tensor {
+export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+  assertOptions("softplus", options, ["beta", "threshold"]);
+  const { beta = 1, threshold = 20 } = options;
   assertTensor("softplus", x);
   if (beta === 0 || !Number.isFinite(beta))
     throw new InputError(`softplus: expected a finite beta other than 0, got ${beta}`);

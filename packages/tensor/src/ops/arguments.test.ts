@@ -64,6 +64,46 @@ const WRONG: Record<string, (x: Tensor) => unknown> = {
   "no function": () => ai.tidy(3 as never),
 };
 
+/** Functions that take options, with one that none of them knows. */
+const WITH_OPTIONS: Record<string, (x: Tensor, options: never) => unknown> = {
+  squeeze: (x, options) => ai.squeeze(x, options),
+  flatten: (x, options) => ai.flatten(x, options),
+  flip: (x, options) => ai.flip(x, options),
+  roll: (x, options) => ai.roll(x, options),
+  clip: (x, options) => ai.clip(x, options),
+  elu: (x, options) => ai.elu(x, options),
+  leakyRelu: (x, options) => ai.leakyRelu(x, options),
+  softplus: (x, options) => ai.softplus(x, options),
+  gelu: (x, options) => ai.gelu(x, options),
+  interpolate: (x, options) => ai.interpolate(x4(x), options),
+  batchNorm: (x, options) => ai.batchNorm(x, options),
+  batchNormTraining: (x, options) => ai.batchNormTraining(x, options),
+  groupNorm: (x, options) => ai.groupNorm(x4(x), options),
+  layerNorm: (x, options) => ai.layerNorm(x, options),
+  rmsNorm: (x, options) => ai.rmsNorm(x, options),
+  narrow: (x, options) => ai.narrow(x, options),
+  stridedSlice: (x, options) => ai.stridedSlice(x, options),
+  gather: (x, options) => ai.gather(x, whole(x), options),
+  indexAdd: (x, options) => ai.indexAdd(x, whole(x), x, options),
+  takeAlongAxis: (x, options) => ai.takeAlongAxis(x, whole(x), options),
+  scatterAdd: (x, options) => ai.scatterAdd(x, whole(x), x, options),
+  scatter: (x, options) => ai.scatter(x, whole(x), x, options),
+  oneHot: (x, options) => ai.oneHot(whole(x), 5, options),
+  sort: (x, options) => ai.sort(x, options),
+  rotaryTables: (_, options) => ai.rotaryTables(options),
+  rotaryEmbedding: (x, options) => ai.rotaryEmbedding(x, options),
+  scaledDotProductAttention: (x, options) => ai.scaledDotProductAttention(x4(x), x4(x), x4(x), options),
+  crossEntropy: (x, options) => ai.crossEntropy(x, x, options),
+  permutation: (_, options) => ai.permutation(3, options),
+  randomInteger: (_, options) => ai.randomInteger([2], options),
+  bernoulli: (_, options) => ai.bernoulli([2], options),
+};
+
+/** `[2, 2]` as indices. */
+function whole(x: Tensor): Tensor {
+  return ai.zerosLike(ai.cast(x, "int32"));
+}
+
 /** `[2, 2]` as an image of one channel. */
 function x4(x: Tensor): Tensor {
   return ai.reshape(x, [1, 2, 2, 1]);
@@ -91,6 +131,18 @@ describeEachDevice("wrong arguments", () => {
     }
     expect(isAiError(problem), String(problem)).toBe(true);
     expect(String(problem)).toMatch(/\w+: expected .+, got /);
+    expect(memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
+  it("are named: an option that the function does not have", () => {
+    const x = zeros([2, 2]);
+    const before = memory().numTensors;
+    for (const [name, call] of Object.entries(WITH_OPTIONS))
+      expect(() => ai.tidy(() => void call(x, { bogus: 1 } as never)), name).toThrow(
+        new RegExp(`^${name}: expected options \\{ .* \\}, got one named bogus; check the spelling`),
+      );
+    expect(() => ai.sort(x, { descending: "false" as never })).toThrow(/sort: expected descending true or/);
     expect(memory().numTensors).toBe(before);
     x.dispose();
   });

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { DTypeError, InputError, ShapeError } from "../errors.js";
 import { tidy } from "../memory.js";
 import { formatShape } from "../shape.js";
@@ -165,10 +166,9 @@ function axisResizes(
  * @example
  * const large = interpolate(images, { size: [224, 224], mode: "bicubic", antialias: true });
  */
-export function interpolate(
-  x: Tensor,
-  { size, scaleFactor, mode = "nearest", alignCorners = false, antialias = false }: InterpolateOptions,
-): Tensor {
+export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  assertOptions("interpolate", options, ["size", "scaleFactor", "mode", "alignCorners?", "antialias?"]);
+  const { size, scaleFactor, mode = "nearest", alignCorners = false, antialias = false } = options;
   const modes = MODES[x?.shape?.length ?? 0];
   if (modes === undefined || x.shape.slice(1, -1).includes(0))
     throw new ShapeError(

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertList } from "../arguments.js";
+import { assertList, assertOptions } from "../arguments.js";
 import { hostValues } from "../backends/host/values.js";
 import { asDType, type DType } from "../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../errors.js";
@@ -62,7 +62,9 @@ export interface GatherOptions {
  * @example
  * const vectors = gather(embedding, tokens); // [vocab, dim], [batch, length] → [batch, length, dim]
  */
-export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions = {}): Tensor {
+export function gather(x: Tensor, indices: Tensor, options: GatherOptions = {}): Tensor {
+  assertOptions("gather", options, ["axis"]);
+  const { axis = 0 } = options;
   assertTensor("gather", x);
   assertIndices("gather", indices);
   const dimension = normalizeAxis("gather", axis, x.shape.length);
@@ -84,12 +86,9 @@ export function gather(x: Tensor, indices: Tensor, { axis = 0 }: GatherOptions =
  * @returns the shape of `x`.
  * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when `updates` does not fit. @throws DTypeError for other dtypes.
  */
-export function indexAdd(
-  x: Tensor,
-  indices: Tensor,
-  updates: Tensor,
-  { axis = 0 }: GatherOptions = {},
-): Tensor {
+export function indexAdd(x: Tensor, indices: Tensor, updates: Tensor, options: GatherOptions = {}): Tensor {
+  assertOptions("indexAdd", options, ["axis"]);
+  const { axis = 0 } = options;
   assertIndices("indexAdd", indices);
   assertSummable("indexAdd", x, updates);
   const dimension = normalizeAxis("indexAdd", axis, x.shape.length);
@@ -141,7 +140,9 @@ function cropOutside(operation: string, x: Tensor, shape: Shape, axis: number, w
  * @returns the shape of `indices`.
  * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when the shapes do not fit. @throws DTypeError when the indices are not int32.
  */
-export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOptions): Tensor {
+export function takeAlongAxis(x: Tensor, indices: Tensor, options: AlongAxisOptions): Tensor {
+  assertOptions("takeAlongAxis", options, ["axis"]);
+  const { axis } = options;
   assertTensor("takeAlongAxis", x);
   assertIndices("takeAlongAxis", indices);
   const dimension = normalizeAxis("takeAlongAxis", axis, x.shape.length);
@@ -166,7 +167,9 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, { axis }: AlongAxisOpt
  * @returns the shape of `x`.
  * @throws KernelError for an index out of range (see {@link gather}). @throws ShapeError when the shapes do not fit. @throws DTypeError for other dtypes.
  */
-export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }: AlongAxisOptions): Tensor {
+export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, options: AlongAxisOptions): Tensor {
+  assertOptions("scatterAdd", options, ["axis"]);
+  const { axis } = options;
   assertIndices("scatterAdd", indices);
   assertSummable("scatterAdd", x, updates);
   const dimension = normalizeAxis("scatterAdd", axis, x.shape.length);
@@ -201,7 +204,9 @@ export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, { axis }
  * @example
  * const kept = scatter(zerosLike(scores), topK(scores, 2).indices, 1, { axis: -1 }); // 1 for the best two
  */
-export function scatter(x: Tensor, indices: Tensor, updates: TensorLike, { axis }: AlongAxisOptions): Tensor {
+export function scatter(x: Tensor, indices: Tensor, updates: TensorLike, options: AlongAxisOptions): Tensor {
+  assertOptions("scatter", options, ["axis"]);
+  const { axis } = options;
   assertIndices("scatter", indices);
   assertTensor("scatter", x);
   return tidy(() => {
@@ -300,7 +305,9 @@ export interface OneHotOptions {
  * @returns `[..., depth]`
  * @throws KernelError for an index out of range (see {@link gather}). @throws InputError for a depth that is not a size.
  */
-export function oneHot(indices: Tensor, depth: number, { dtype = "float32" }: OneHotOptions = {}): Tensor {
+export function oneHot(indices: Tensor, depth: number, options: OneHotOptions = {}): Tensor {
+  assertOptions("oneHot", options, ["dtype"]);
+  const { dtype = "float32" } = options;
   assertIndices("oneHot", indices);
   asDType("oneHot", dtype);
   if (!Number.isInteger(depth) || depth < 0)

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { stopGradient } from "../autograd.js";
 import { batchNormBackpropOnHost, batchNormTrainingOnHost } from "../backends/host/batch-norm.js";
 import { batchNormBackpropWasm, batchNormTrainingWasm } from "../backends/wasm/ops/batch-norm.js";
@@ -129,10 +130,9 @@ export interface BatchNormOptions {
  * @throws ShapeError when a statistic is not `[channels]`. @throws InputError for a negative epsilon.
  * @see Ioffe and Szegedy 2015, "Batch Normalization", https://arxiv.org/abs/1502.03167
  */
-export function batchNorm(
-  x: Tensor,
-  { mean, variance, weight, bias, epsilon = 1e-5 }: BatchNormOptions,
-): Tensor {
+export function batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
+  assertOptions("batchNorm", options, ["mean", "variance", "weight", "bias", "epsilon"]);
+  const { mean, variance, weight, bias, epsilon = 1e-5 } = options;
   checkChannels("batchNorm", x, { mean, variance, weight, bias });
   checkEpsilon("batchNorm", epsilon);
   return tidy(() => {
@@ -172,8 +172,10 @@ export interface BatchNormTrainingResult {
  */
 export function batchNormTraining(
   x: Tensor,
-  { weight, bias, epsilon = 1e-5 }: BatchNormTrainingOptions = {},
+  options: BatchNormTrainingOptions = {},
 ): BatchNormTrainingResult {
+  assertOptions("batchNormTraining", options, ["weight", "bias", "epsilon"]);
+  const { weight, bias, epsilon = 1e-5 } = options;
   const channels = checkChannels("batchNormTraining", x, { weight, bias });
   checkEpsilon("batchNormTraining", epsilon);
   const rows = sizeOf(x.shape.slice(0, -1));
@@ -209,7 +211,9 @@ export interface GroupNormOptions {
  * @throws ShapeError when the groups do not divide the channels, or a single sample has one value a group (as PyTorch refuses). @throws InputError for a number of groups below 1 or a negative epsilon.
  * @see Wu and He 2018, "Group Normalization", https://arxiv.org/abs/1803.08494
  */
-export function groupNorm(x: Tensor, { numGroups, weight, bias, epsilon = 1e-5 }: GroupNormOptions): Tensor {
+export function groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
+  assertOptions("groupNorm", options, ["numGroups", "weight", "bias", "epsilon"]);
+  const { numGroups, weight, bias, epsilon = 1e-5 } = options;
   const channels = checkChannels("groupNorm", x, { weight, bias });
   checkEpsilon("groupNorm", epsilon);
   if (!Number.isInteger(numGroups) || numGroups < 1)

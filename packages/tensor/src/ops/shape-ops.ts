@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertList } from "../arguments.js";
+import { assertList, assertOptions } from "../arguments.js";
 import { reverseWebgpu, tileWebgpu, transposeWebgpu } from "../backends/webgpu/kernels/strided.js";
 import { InputError, ShapeError } from "../errors.js";
 import { reshapeGradient, reverseGradient, tileGradient, transposeGradient } from "../gradients/shape-ops.js";
@@ -116,7 +116,9 @@ function movesNothing(shape: Shape, order: readonly number[]): boolean {
  * @param x `[...]` @returns `[...]` without those axes, on the same memory.
  * @throws ShapeError when a named axis has another size. @throws InputError for an axis out of range.
  */
-export function squeeze(x: Tensor, { axes }: { readonly axes?: number | readonly number[] } = {}): Tensor {
+export function squeeze(x: Tensor, options: { readonly axes?: number | readonly number[] } = {}): Tensor {
+  assertOptions("squeeze", options, ["axes"]);
+  const { axes } = options;
   assertTensor("squeeze", x);
   const dropped =
     axes === undefined
@@ -177,7 +179,9 @@ export interface FlattenOptions {
  * @param x `[...]` @returns `[..., merged, ...]`, on the same memory.
  * @throws InputError when `startAxis` comes after `endAxis`, or one is out of range.
  */
-export function flatten(x: Tensor, { startAxis = 0, endAxis = -1 }: FlattenOptions = {}): Tensor {
+export function flatten(x: Tensor, options: FlattenOptions = {}): Tensor {
+  assertOptions("flatten", options, ["startAxis", "endAxis"]);
+  const { startAxis = 0, endAxis = -1 } = options;
   assertTensor("flatten", x);
   if (x.shape.length === 0) return reshape(x, [1]);
   const start = normalizeAxis("flatten", startAxis, x.shape.length);
@@ -196,7 +200,9 @@ export function flatten(x: Tensor, { startAxis = 0, endAxis = -1 }: FlattenOptio
  * @param x `[...]` @returns `[...]`
  * @throws InputError for an axis out of range or named twice.
  */
-export function flip(x: Tensor, { axes }: { readonly axes?: number | readonly number[] } = {}): Tensor {
+export function flip(x: Tensor, options: { readonly axes?: number | readonly number[] } = {}): Tensor {
+  assertOptions("flip", options, ["axes"]);
+  const { axes } = options;
   assertTensor("flip", x);
   const reversed = normalizeAxes("flip", axes, x.shape.length).filter((axis) => x.shape[axis] > 1);
   return reversed.length === 0 || x.size === 0 ? alias(x) : reverseKernel({ x }, { axes: reversed });
@@ -239,7 +245,9 @@ export interface RollOptions {
  * @example
  * const y = roll(tensor([1, 2, 3]), { shifts: 1 }); // [3, 1, 2]
  */
-export function roll(x: Tensor, { shifts, axes }: RollOptions): Tensor {
+export function roll(x: Tensor, options: RollOptions): Tensor {
+  assertOptions("roll", options, ["shifts", "axes"]);
+  const { shifts, axes } = options;
   assertTensor("roll", x);
   const list = [shifts].flat();
   const along =

@@ -101,7 +101,9 @@ export interface NarrowOptions {
  * @returns the shape of `x` with `length` at `axis`.
  * @throws InputError when the block leaves the axis.
  */
-export function narrow(x: Tensor, { axis, start, length }: NarrowOptions): Tensor {
+export function narrow(x: Tensor, options: NarrowOptions): Tensor {
+  assertOptions("narrow", options, ["axis", "start", "length"]);
+  const { axis, start, length } = options;
   assertTensor("narrow", x);
   const { shape } = x;
   const dimension = normalizeAxis("narrow", axis, shape.length);
@@ -140,7 +142,9 @@ export interface StridedSliceOptions {
  * @example
  * stridedSlice(x, { begin: [null], end: [null], strides: [-1] }); // x[::-1]
  */
-export function stridedSlice(x: Tensor, { begin = [], end = [], strides = [] }: StridedSliceOptions): Tensor {
+export function stridedSlice(x: Tensor, options: StridedSliceOptions): Tensor {
+  assertOptions("stridedSlice", options, ["begin", "end", "strides"]);
+  const { begin = [], end = [], strides = [] } = options;
   assertTensor("stridedSlice", x);
   for (const list of [begin, end, strides]) assertList("stridedSlice", "begin, end and strides", list);
   const { shape } = x;

@@ -79,7 +79,9 @@ function ordered(
  * @example
  * const { values, indices } = sort(x, { descending: true });
  */
-export function sort(x: Tensor, { axis = -1, descending = false }: SortOptions = {}): SortResult {
+export function sort(x: Tensor, options: SortOptions = {}): SortResult {
+  assertOptions("sort", options, ["axis", "descending?"]);
+  const { axis = -1, descending = false } = options;
   return ordered("sort", x, axis, descending);
 }
 

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../arguments.js";
 import { unaryOnHost } from "../backends/host/elementwise.js";
 import { erfFloat } from "../backends/host/functions.js";
 import { elementwiseWebgpu } from "../backends/webgpu/kernels/elementwise.js";
@@ -370,10 +371,9 @@ export interface ClipOptions {
  * @param x `[...]` @returns `[...]`; int32 stays int32 when both bounds are whole numbers, else float32.
  * @throws InputError when neither bound is given, or one is NaN.
  */
-export function clip(
-  x: Tensor,
-  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: ClipOptions,
-): Tensor {
+export function clip(x: Tensor, options: ClipOptions): Tensor {
+  assertOptions("clip", options, ["min", "max"]);
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = options;
   assertTensor("clip", x);
   if (
     Number.isNaN(min) ||

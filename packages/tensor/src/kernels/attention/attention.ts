@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { deviceOfBackend } from "../../device.js";
 import { asDType } from "../../dtype.js";
 import { engine } from "../../engine.js";
@@ -79,6 +80,14 @@ export function scaledDotProductAttention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
+  assertOptions("scaledDotProductAttention", options, [
+    "mask",
+    "isCausal?",
+    "scale",
+    "dropoutProbability",
+    "generator",
+    "groupedQueries?",
+  ]);
   const { mask, isCausal = false, dropoutProbability = 0, generator, groupedQueries = false } = options;
   const scores = assertAttention({ query, key, value, mask }, groupedQueries);
   const [, heads, , headDim]: readonly number[] = query.shape;

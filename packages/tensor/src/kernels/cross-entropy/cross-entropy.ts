@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { hostValues } from "../../backends/host/values.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, KernelError, ShapeError } from "../../errors.js";
@@ -41,6 +42,7 @@ export interface CrossEntropyOptions {
  * @see Szegedy et al. (2016), "Rethinking the inception architecture", https://arxiv.org/abs/1512.00567, section 7 (label smoothing)
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  assertOptions("crossEntropy", options, ["weight", "ignoreIndex", "labelSmoothing", "reduction"]);
   const { weight, ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" } = options;
   const soft = assertCrossEntropy(logits, targets, weight);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))

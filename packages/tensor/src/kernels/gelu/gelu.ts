@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError } from "../../errors.js";
 import { defineKernel } from "../define-kernel.js";
@@ -31,7 +32,9 @@ export const geluKernel = /* @__PURE__ */ defineKernel<GeluInputs, GeluAttribute
  * @throws InputError for another `approximate`.
  * @see Hendrycks, Gimpel (2016), "Gaussian error linear units", https://arxiv.org/abs/1606.08415
  */
-export function gelu(x: Tensor, { approximate = "none" }: GeluOptions = {}): Tensor {
+export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
+  assertOptions("gelu", options, ["approximate"]);
+  const { approximate = "none" } = options;
   if (asDType("gelu", x?.dtype) !== "float32")
     throw new DTypeError(`gelu: expected float32, got ${x.dtype}; cast it first`);
   if (approximate !== "none" && approximate !== "tanh")

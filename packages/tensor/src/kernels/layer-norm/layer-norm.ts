@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, ShapeError } from "../../errors.js";
 import { tidy } from "../../memory.js";
@@ -46,10 +47,9 @@ export const layerNormKernel = /* @__PURE__ */ defineKernel<LayerNormInputs, Lay
  * @example
  * const y = layerNorm(x, { weight, bias }); // x [batch, length, dim]
  */
-export function layerNorm(
-  x: Tensor,
-  { weight, bias, epsilon = 1e-5, numAxes = 1 }: LayerNormOptions = {},
-): Tensor {
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+  assertOptions("layerNorm", options, ["weight", "bias", "epsilon", "numAxes"]);
+  const { weight, bias, epsilon = 1e-5, numAxes = 1 } = options;
   asDType("layerNorm", x?.dtype);
   if (!Number.isInteger(numAxes) || numAxes < 1 || numAxes > x.shape.length)
     throw new InputError(`layerNorm: expected numAxes in [1, ${x.shape.length}], got ${numAxes}`);

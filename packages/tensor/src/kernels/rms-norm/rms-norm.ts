@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { InputError } from "../../errors.js";
 import { tidy } from "../../memory.js";
@@ -40,7 +41,9 @@ export const rmsNormKernel = /* @__PURE__ */ defineKernel<RmsNormInputs, RmsNorm
  * @throws InputError for a scalar `x`, or an `epsilon` out of range.
  * @see Zhang, Sennrich (2019), "Root mean square layer normalization", https://arxiv.org/abs/1910.07467
  */
-export function rmsNorm(x: Tensor, { weight, epsilon = 2 ** -23 }: RmsNormOptions = {}): Tensor {
+export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
+  assertOptions("rmsNorm", options, ["weight", "epsilon"]);
+  const { weight, epsilon = 2 ** -23 } = options;
   asDType("rmsNorm", x?.dtype);
   if (x.shape.length === 0) throw new InputError("rmsNorm: expected at least one axis, got a scalar");
   const dim = x.shape[x.shape.length - 1];

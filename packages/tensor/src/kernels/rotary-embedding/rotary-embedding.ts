@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, InputError, ShapeError } from "../../errors.js";
 import { broadcastShapes, formatShape, sameShape } from "../../shape.js";
@@ -49,10 +50,12 @@ export interface RotaryTableOptions {
  * @returns `cosine` and `sine`, each `[length, dim / 2]`
  * @throws InputError for an odd `dim`, or a base or a position that is not a finite number.
  */
-export function rotaryTables({ dim, positions, base = 10000 }: RotaryTableOptions): {
+export function rotaryTables(options: RotaryTableOptions): {
   cosine: Tensor;
   sine: Tensor;
 } {
+  assertOptions("rotaryTables", options, ["dim", "positions", "base"]);
+  const { dim, positions, base = 10000 } = options;
   if (!Number.isInteger(dim) || dim < 0 || dim % 2 !== 0)
     throw new InputError(`rotaryTables: expected an even dim, got ${dim}`);
   if (!(base > 0 && Number.isFinite(base)))
@@ -87,10 +90,9 @@ export function rotaryTables({ dim, positions, base = 10000 }: RotaryTableOption
  * const tables = rotaryTables({ dim: 64, positions: 128 });
  * const rotated = rotaryEmbedding(query, { ...tables }); // query [batch, heads, 128, 64]
  */
-export function rotaryEmbedding(
-  x: Tensor,
-  { cosine, sine, interleaved = false }: RotaryEmbeddingOptions,
-): Tensor {
+export function rotaryEmbedding(x: Tensor, options: RotaryEmbeddingOptions): Tensor {
+  assertOptions("rotaryEmbedding", options, ["cosine", "sine", "interleaved?"]);
+  const { cosine, sine, interleaved = false } = options;
   for (const [name, value] of Object.entries({ x, cosine, sine }))
     if (asDType("rotaryEmbedding", value?.dtype) !== "float32")
       throw new DTypeError(
