@@ -162,7 +162,8 @@ function drawn(count: number): Float32Array {
 
 function ratiosOf(layer: string, value: number | readonly number[], axes: number): number[] {
   const ratios = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
-  if (!Array.isArray(ratios) || ratios.length !== axes || !ratios.every((ratio) => ratio > 0 && ratio < 1))
+  const isRatio = (ratio: number): boolean => typeof ratio === "number" && ratio > 0 && ratio < 1;
+  if (!Array.isArray(ratios) || ratios.length !== axes || !ratios.every(isRatio))
     throw new InputError(
       `${layer}: expected outputRatio as a number in (0, 1) or ${axes} of them, got ${JSON.stringify(value)}`,
     );
@@ -170,7 +171,9 @@ function ratiosOf(layer: string, value: number | readonly number[], axes: number
 }
 
 function samplesOf(layer: string, values: ArrayLike<number>): Float32Array {
-  const samples = typeof values === "object" && values !== null ? Float32Array.from(values) : undefined;
+  const samples = Number.isInteger((values as ArrayLike<number> | null)?.length)
+    ? Float32Array.from(values)
+    : undefined;
   const wrong = samples?.find((sample) => !(typeof sample === "number" && sample >= 0 && sample < 1));
   if (samples === undefined || wrong !== undefined)
     throw new InputError(

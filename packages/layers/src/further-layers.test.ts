@@ -170,6 +170,12 @@ describe("on one device", () => {
     expect(() => new FractionalMaxPool2d(2, { outputRatio: 1 })).toThrow(
       /outputRatio as a number in \(0, 1\)/,
     );
+    expect(() => new FractionalMaxPool2d(2, { outputRatio: ["0.5", 0.5] as never })).toThrow(
+      /got \["0.5",0.5\]/,
+    );
+    expect(() => new FractionalMaxPool2d(2, { outputSize: 2, randomSamples: {} as never })).toThrow(
+      /randomSamples as an array of numbers in \[0, 1\), got object/,
+    );
     expect(() => new FractionalMaxPool2d(2, { outputSize: 2, randomSamples: [0.5, 1] })).toThrow(
       /in \[0, 1\), got 1/,
     );

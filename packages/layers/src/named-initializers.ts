@@ -23,7 +23,8 @@ export function truncatedNormal(options: TruncatedNormalOptions = {}): Initializ
   assertOptionNames("truncatedNormal", options, ["mean", "standardDeviation", "min", "max"]);
   const { mean = 0, standardDeviation = 1, min = -2, max = 2 } = options;
   const outside = Math.max(min - mean, mean - max, 0);
-  if (!(min < max && standardDeviation > 0 && outside <= 2 * standardDeviation))
+  const areNumbers = [mean, standardDeviation, min, max].every((value) => typeof value === "number");
+  if (!(areNumbers && min < max && standardDeviation > 0 && outside <= 2 * standardDeviation))
     throw new InputError(
       `truncatedNormal: expected min < max, a deviation above 0 and a mean within two deviations of [${min}, ${max}], got mean ${mean} and deviation ${standardDeviation}`,
     );

@@ -70,7 +70,11 @@ export class Adafactor extends Optimizer<AdafactorOptions> {
   protected override assertOptions(options: AdafactorOptions): void {
     const { learningRate, beta2Decay, epsilons, clipThreshold, weightDecay } = options;
     assertNotNegative("Adafactor", { learningRate, weightDecay });
-    if (!Array.isArray(epsilons) || epsilons.length !== 2 || !epsilons.every((each) => each >= 0))
+    if (
+      !Array.isArray(epsilons) ||
+      epsilons.length !== 2 ||
+      !epsilons.every((each) => typeof each === "number" && each >= 0)
+    )
       throw new InputError(`Adafactor: expected two epsilons of at least 0, got ${String(epsilons)}`);
     if (!(typeof beta2Decay === "number" && beta2Decay <= 0))
       throw new InputError(`Adafactor: expected beta2Decay of at most 0, got ${beta2Decay}`);

@@ -376,7 +376,7 @@ export function assertNotNegative(operation: string, values: Readonly<Record<str
 
 /** @throws InputError unless there are two decay rates in [0, 1). */
 export function assertBetas(operation: string, betas: readonly [number, number]): void {
-  if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
+  if (!isListOf(betas, 2, (beta) => typeof beta === "number" && beta >= 0 && beta < 1))
     throw new InputError(`${operation}: expected two betas in [0, 1), got ${String(betas)}`);
 }
 
