@@ -11,7 +11,7 @@ import { oneHot } from "./indexing.js";
 import { argMax } from "./reduce.js";
 import { transpose } from "./shape-ops.js";
 import { softmax } from "./softmax.js";
-import { log, neg } from "./unary.js";
+import { clip, log, neg } from "./unary.js";
 
 /** Options of {@link gumbelSoftmax}. */
 export interface GumbelSoftmaxOptions extends RandomOptions {
@@ -25,6 +25,8 @@ export interface GumbelSoftmaxOptions extends RandomOptions {
 
 /** Half the distance of the numbers that are drawn: no logarithm of 0. */
 const LEAST = 2 ** -25;
+/** −ln of the largest number that is drawn, which a GPU, whose logarithm is good to 2⁻²¹ near 1, may take for 0 or below. */
+const LEAST_EXPONENTIAL = 2 ** -24;
 
 /**
  * A differentiable choice among classes: `softmax((logits + g) / temperature)` with Gumbel noise g, so that the largest entry
@@ -47,7 +49,7 @@ export function gumbelSoftmax(logits: Tensor, options: GumbelSoftmaxOptions = {}
   const along = normalizeAxis(operation, axis, rank);
   return tidy(() => {
     const exponential = neg(log(randomUniform(logits.shape, { min: LEAST, max: 1, generator })));
-    const noise = neg(log(exponential));
+    const noise = neg(log(clip(exponential, { min: LEAST_EXPONENTIAL })));
     const soft = softmax(div(add(logits, noise), temperature), { axis: along });
     if (!hard) return soft;
     const chosen = oneHot(argMax(soft, { axis: along }), logits.shape[along]); // [..., classes]

@@ -10,6 +10,7 @@ import {
   type Tensor,
   tensor,
   unique,
+  useDevice,
   zeros,
 } from "../index.js";
 import { describeEachDevice, expectNoLeak, loadFixture } from "../testing/index.js";
@@ -134,6 +135,7 @@ describeEachDevice("what depends on the values", () => {
 });
 
 it("without replacement each index comes once, the heavier ones first more often", async () => {
+  await useDevice("cpu");
   const trials = 4000;
   const weights = tensor(
     Float32Array.from({ length: 4 * trials }, (_, index) => 1 + (index % 4)),
