@@ -169,27 +169,36 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, options: AlongAxisOpti
  */
 export function scatterAdd(x: Tensor, indices: Tensor, updates: Tensor, options: AlongAxisOptions): Tensor {
   assertOptions("scatterAdd", options, ["axis"]);
-  const { axis } = options;
-  assertIndices("scatterAdd", indices);
-  assertSummable("scatterAdd", x, updates);
-  const dimension = normalizeAxis("scatterAdd", axis, x.shape.length);
+  return added("scatterAdd", x, indices, { updates, axis: options.axis });
+}
+
+/** {@link scatterAdd} of the named operation. */
+function added(
+  operation: string,
+  x: Tensor,
+  indices: Tensor,
+  { updates, axis }: AlongAxisOptions & { readonly updates: Tensor },
+): Tensor {
+  assertIndices(operation, indices);
+  assertSummable(operation, x, updates);
+  const dimension = normalizeAxis(operation, axis, x.shape.length);
   return tidy(() => {
-    const source = cropOutside("scatterAdd", updates, indices.shape, dimension, false);
+    const source = cropOutside(operation, updates, indices.shape, dimension, false);
     const region = x.shape.map((length, index) => (index === dimension ? length : indices.shape[index]));
     if (indices.shape.length !== x.shape.length || region.some((length, index) => length > x.shape[index]))
       throw new ShapeError(
-        `scatterAdd: expected indices of the rank of ${formatShape(x.shape)} and no longer on other axes, got ${formatShape(indices.shape)}`,
+        `${operation}: expected indices of the rank of ${formatShape(x.shape)} and no longer on other axes, got ${formatShape(indices.shape)}`,
       );
-    assertInRange("scatterAdd", indices, x.shape[dimension]);
+    assertInRange(operation, indices, x.shape[dimension]);
     const sums = scatterAlong(
       reshape(source, around(source.shape, dimension)),
       reshape(indices, around(indices.shape, dimension)),
-      { length: x.shape[dimension], operation: "scatterAdd" },
+      { length: x.shape[dimension], operation },
     ); // [outer, length, inner]
-    const added = reshape(sums, region);
-    if (formatShape(region) === formatShape(x.shape)) return add(x, added);
+    const within = reshape(sums, region);
+    if (formatShape(region) === formatShape(x.shape)) return add(x, within);
     const corner = { begin: region.map(() => 0), strides: region.map(() => 1) };
-    return add(x, place(added, { shape: x.shape, ...corner, value: 0 }));
+    return add(x, place(within, { shape: x.shape, ...corner, value: 0 }));
   });
 }
 
@@ -213,8 +222,8 @@ export function scatter(x: Tensor, indices: Tensor, updates: TensorLike, options
     const given = typeof updates === "number" ? full(indices.shape, updates, x.dtype as DType) : updates;
     assertSummable("scatter", x, given);
     const none = zerosLike(x);
-    const sums = scatterAdd(none, indices, given, { axis });
-    const counts = scatterAdd(none, indices, onesLike(given), { axis });
+    const sums = added("scatter", none, indices, { updates: given, axis });
+    const counts = added("scatter", none, indices, { updates: onesLike(given), axis });
     const several = maximum(counts, 1);
     const means = x.dtype === "int32" ? floorDivide(sums, several) : div(sums, several);
     return where(greater(counts, 0), means, x);

@@ -166,7 +166,10 @@ describeEachDevice("triangles, distances and blocks", () => {
     expect(() => diagEmbed(zeros([]))).toThrow(/diagEmbed: expected vectors/);
     expect(() => meshgrid([])).toThrow(/meshgrid: expected at least one vector/);
     expect(() => meshgrid([x])).toThrow(/expected vectors \[length\], got \[1, 3, 4, 2\]/);
-    expect(() => scatter(x, zeros([1], "int32"), 1, { axis: 0 })).toThrow(/indices of the/);
+    expect(() => scatter(x, zeros([1], "int32"), 1, { axis: 0 })).toThrow(
+      /^scatter: expected indices of the/,
+    );
+    expect(() => scatter(x, zeros([1, 1, 1, 1], "int32"), 1, { axis: 4 })).toThrow(/^scatter: .*axis in/);
     expect(() => scatter(x, zeros([1, 1, 1, 1], "int32"), zeros([1, 1, 1, 1], "int32"), { axis: 0 })).toThrow(
       /scatter: expected two float32/,
     );
