@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { assertFunction, assertTensors } from "./arguments.js";
+import { assertFunction, assertOptions, assertTensors } from "./arguments.js";
 import { grad } from "./autograd.js";
 import type { TypedArray } from "./dtype.js";
 import { InputError, KernelError } from "./errors.js";
@@ -40,8 +40,10 @@ function cotangent(size: number): Float32Array {
 export async function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { step = 2 ** -6, relative = 2e-3, absoluteScale = 2e-3, signal }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): Promise<void> {
+  assertOptions("gradcheck", options, ["step", "relative", "absoluteScale", "signal"]);
+  const { step = 2 ** -6, relative = 2e-3, absoluteScale = 2e-3, signal } = options;
   if (!(step > 0)) throw new InputError(`gradcheck: expected a step above 0, got ${step}`);
   assertFunction("gradcheck", fn);
   assertTensors("gradcheck", "inputs", inputs);

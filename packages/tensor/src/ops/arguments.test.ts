@@ -93,6 +93,8 @@ const WITH_OPTIONS: Record<string, (x: Tensor, options: never) => unknown> = {
   rotaryTables: (_, options) => ai.rotaryTables(options),
   rotaryEmbedding: (x, options) => ai.rotaryEmbedding(x, options),
   scaledDotProductAttention: (x, options) => ai.scaledDotProductAttention(x4(x), x4(x), x4(x), options),
+  gruSequence: (x, options) => ai.gruSequence(x, x, options),
+  lstmSequence: (x, options) => ai.lstmSequence(x, x, options),
   crossEntropy: (x, options) => ai.crossEntropy(x, x, options),
   permutation: (_, options) => ai.permutation(3, options),
   randomInteger: (_, options) => ai.randomInteger([2], options),
@@ -153,6 +155,7 @@ describeEachDevice("wrong arguments", () => {
     await expect(ai.readSafetensors(new Uint8Array(), { names: [] } as never)).rejects.toThrow(
       /one named names/,
     );
+    await expect(ai.gradcheck(ai.exp, [], { eps: 1 } as never)).rejects.toThrow(/one named eps/);
     const parameter = { value: undefined, requiresGrad: true } as never;
     expect(() => ai.grad((y) => ai.sum(y), [parameter])).toThrow(
       /^grad: .* a parameter at position 0; pass parameter.value/,

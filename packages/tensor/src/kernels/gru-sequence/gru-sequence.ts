@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, ShapeError } from "../../errors.js";
 import { formatShape, sameShape } from "../../shape.js";
@@ -49,11 +50,9 @@ export interface GruSequenceOptions {
  * @example
  * const states = gruSequence(linear(x, wIh, bIh), wHh, { hidden: h0, hiddenBias: bHh }); // x [length, batch, dim]
  */
-export function gruSequence(
-  inputGates: Tensor,
-  hiddenWeight: Tensor,
-  { hidden, hiddenBias, reverse = false }: GruSequenceOptions,
-): Tensor {
+export function gruSequence(inputGates: Tensor, hiddenWeight: Tensor, options: GruSequenceOptions): Tensor {
+  assertOptions("gruSequence", options, ["hidden", "hiddenBias", "reverse?"]);
+  const { hidden, hiddenBias, reverse = false } = options;
   for (const [name, value] of Object.entries({ inputGates, hiddenWeight, hidden, hiddenBias }))
     if ((name !== "hiddenBias" || value !== undefined) && asDType("gruSequence", value?.dtype) !== "float32")
       throw new DTypeError(`gruSequence: expected float32 for ${name}, got ${value?.dtype}; cast it first`);

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { assertOptions } from "../../arguments.js";
 import { asDType } from "../../dtype.js";
 import { DTypeError, ShapeError } from "../../errors.js";
 import { formatShape, sameShape } from "../../shape.js";
@@ -46,8 +47,10 @@ export interface LstmSequenceOptions {
 export function lstmSequence(
   inputGates: Tensor,
   hiddenWeight: Tensor,
-  { hidden, cell, reverse = false }: LstmSequenceOptions,
+  options: LstmSequenceOptions,
 ): { hidden: Tensor; cell: Tensor } {
+  assertOptions("lstmSequence", options, ["hidden", "cell", "reverse?"]);
+  const { hidden, cell, reverse = false } = options;
   for (const [name, value] of Object.entries({ inputGates, hiddenWeight, hidden, cell }))
     if (asDType("lstmSequence", value?.dtype) !== "float32")
       throw new DTypeError(`lstmSequence: expected float32 for ${name}, got ${value.dtype}; cast it first`);
