@@ -6,7 +6,6 @@ import {
   reshape,
   ShapeError,
   type Tensor,
-  tidy,
   zeros,
 } from "@ai/tensor";
 import { assertIntegers, assertTensor, formatShape } from "../checks.js";
@@ -65,8 +64,10 @@ export class QuantizedLinear extends QuantizedLayer {
     const { inFeatures, outFeatures, bias } = layer;
     const made = new QuantizedLinear(inFeatures, outFeatures, { ...options, bias: bias !== undefined });
     layer.parameters();
-    tidy(() => made.weight.setMatrix(layer.weight.value)); // a computed weight is made anew
-    return made;
+    return Object.assign(made, {
+      weight: QuantizedParameter.from(layer.weight, options),
+      bias: bias && startingAs(bias),
+    });
   }
 
   /**
@@ -106,8 +107,7 @@ export class QuantizedEmbedding extends QuantizedLayer {
   static from(layer: Embedding, options: QuantizeOptions = {}): QuantizedEmbedding {
     const made = new QuantizedEmbedding(layer.numEmbeddings, layer.embeddingDim, options);
     layer.parameters();
-    tidy(() => made.weight.setMatrix(layer.weight.value)); // a computed weight is made anew
-    return made;
+    return Object.assign(made, { weight: QuantizedParameter.from(layer.weight, options) });
   }
 
   /**
@@ -133,6 +133,11 @@ export class QuantizedEmbedding extends QuantizedLayer {
   }
 }
 
+/** A parameter that is initialized as another one; whoever exchanges the layers gives it the values. */
+function startingAs({ shape, initializer }: Parameter): Parameter {
+  return new Parameter(shape, { initializer });
+}
+
 function matrixOf(
   shape: readonly [rows: number, columns: number],
   { initializer, ...options }: QuantizeOptions & { readonly initializer: Initializer },
@@ -152,6 +157,7 @@ export function layerAround(layer: AnyModule, weight: QuantizedParameter): Quant
   if (layer.constructor === Linear) {
     const { inFeatures, outFeatures, bias } = layer as unknown as Linear;
     made = new QuantizedLinear(inFeatures, outFeatures, { ...options, bias: bias !== undefined });
+    Object.assign(made, { bias: bias && startingAs(bias) });
   } else if (layer.constructor === Embedding) {
     const { numEmbeddings, embeddingDim } = layer as unknown as Embedding;
     made = new QuantizedEmbedding(numEmbeddings, embeddingDim, options);

@@ -33,6 +33,7 @@ import {
   MultiheadAttention,
   mergeLora,
   Parameter,
+  QuantizedEmbedding,
   QuantizedLinear,
   QuantizedParameter,
   quantizationReport,
@@ -269,12 +270,17 @@ describeEachDevice("weights of few bits in the place of parameters", (device) =>
   it("is initialized to what the model of float32 would be, rounded", async () => {
     const before = memory().numTensors;
     const build = (): AnyModule =>
-      new Sequential(new Embedding(7, 32) as never, new Linear(32, 8), new Conv1d(8, 8, 3));
+      new Sequential(
+        new Embedding(7, 32, { paddingIdx: 2 }) as never,
+        new Linear(32, 8, { biasInitializer: constant(3) }),
+        new Conv1d(8, 8, 3),
+      );
     const how = { bits: 4, symmetric: false } as const;
     const small = build();
     const rows = quantizeModel(small, how);
     expect(rows.length).toBe(3);
-    const first = await small.stateDict();
+    // a seed of its own: what another file of this process left may be the one below
+    const first = await small.initialize({ seed: 4 }).stateDict();
     small.initialize({ seed: 5 });
     const float = build().initialize({ seed: 5 });
     quantizeModel(float, how);
@@ -287,7 +293,17 @@ describeEachDevice("weights of few bits in the place of parameters", (device) =>
     const [own, expected] = [await alone.stateDict(), await rounding.stateDict()];
     expect(own.get("weight")).toEqual(expected.get("weight"));
     expect(own.get("weight_scale")).toEqual(expected.get("weight_scale"));
-    for (const each of [small, float, alone, plain, rounding]) each.dispose();
+    const padded = new Embedding(7, 32, { paddingIdx: 2 });
+    const table = QuantizedEmbedding.from(padded, how).initialize({ seed: 1 });
+    const padding = await table.stateDict();
+    table.initialize({ seed: 2 });
+    const [numbers, others] = [
+      padding.get("weight")!.values,
+      (await table.stateDict()).get("weight")!.values,
+    ];
+    expect([...numbers.slice(8, 12)]).toEqual([...others.slice(8, 12)]); // 32 numbers of 4 bits a row: zeros
+    expect(numbers).not.toEqual(others);
+    for (const each of [small, float, alone, plain, rounding, padded, table]) each.dispose();
     expect(memory().numTensors).toBe(before);
   });
 
