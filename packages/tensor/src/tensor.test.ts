@@ -104,6 +104,7 @@ describeEachDevice("making and reading tensors", (device) => {
       for (const value of ["1", undefined, null, {}])
         expect(() => tensor([0, value] as number[])).toThrow(/tensor: expected numbers or booleans, got/);
       expect(() => tensor(new Float64Array(1) as never)).toThrow(/Float64Array/);
+      expect(() => tensor(Uint8Array.of(0, 1, 255))).toThrow(/bytes of 0 and 1, which give bool, got 255/);
       const two = zeros([2]);
       await expect(item(two)).rejects.toThrow(/expected one element/);
       two.dispose();

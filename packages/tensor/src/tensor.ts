@@ -26,9 +26,10 @@ export function fromValues(values: TypedArray, shape: Shape, dtype: DType): Tens
 /**
  * Makes a tensor from numbers.
  * @param values A number, nested arrays, or a typed array (which is copied). A `Float32Array` gives float32, an
- * `Int32Array` int32, a `Uint8Array` bool, booleans bool and other numbers float32, unless `dtype` says otherwise.
+ * `Int32Array` int32, a `Uint8Array` of 0 and 1 bool, booleans bool and other numbers float32, unless `dtype` says otherwise.
  * @param shape The shape; inferred from the nesting when left out.
- * @throws ShapeError when the rows are ragged or the number of values does not fit the shape.
+ * @throws ShapeError when the rows are ragged or the number of values does not fit the shape. @throws InputError for what is
+ * no number, or larger bytes without a `dtype`.
  * @example
  * const x = tensor([[1, 2], [3, 4]]); // [2, 2] float32
  */
@@ -40,6 +41,7 @@ export function tensor(
   assertReady("tensor");
   if (ArrayBuffer.isView(values)) {
     const type = dtype ?? dtypeOf(values);
+    if (dtype === undefined && type === "bool") assertTruthValues(values);
     return filled(values, shape ?? [values.length], type);
   }
   const inferred: number[] = [];
@@ -71,6 +73,15 @@ export function tensor(
 
 /** What an element may be; a bigint, as int64 values of a file are, is rounded. */
 const NUMBERS: ReadonlySet<string> = new Set(["number", "boolean", "bigint"]);
+
+/** Bytes are truth values unless a dtype is given: those of a picture would all become true. */
+function assertTruthValues(bytes: ArrayLike<number>): void {
+  for (let i = 0; i < bytes.length; i++)
+    if (bytes[i] > 1)
+      throw new InputError(
+        `tensor: expected bytes of 0 and 1, which give bool, got ${bytes[i]}; pass the dtype, "float32" or "int32" for numbers`,
+      );
+}
 
 function dtypeOf(values: ArrayBufferView): DType {
   if (values instanceof Float32Array) return "float32";

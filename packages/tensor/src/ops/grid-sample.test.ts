@@ -49,6 +49,14 @@ describeEachDevice("sampling at points", () => {
     dispose([image, theta, grid, astray, same, none]);
   });
 
+  it("takes nothing from a cell that only stands in for one outside", async () => {
+    const image = tensor([Number.NaN, 2, 3, 4], [1, 2, 2, 1]);
+    const grid = tensor([1, 1, 5, 5], [1, 1, 2, 2]); // half a cell beyond the last one's centre, and far away
+    const picked = gridSample(image, grid);
+    expect([...(await read(picked))]).toEqual([1, 0]);
+    dispose([image, grid, picked]);
+  });
+
   it("refuses what does not fit", () => {
     const [image, grid] = [zeros([1, 2, 3, 4]), zeros([1, 2, 3, 2])];
     expect(() => gridSample(image, zeros([2, 2, 3, 2]))).toThrow(

@@ -41,9 +41,10 @@ interface Axis {
   readonly alignCorners: boolean;
 }
 
-/** The cells that count for each point: their indices along an axis, int32, and their weights. `[taps, points]` each. */
+/** The cells that count for each point: their indices along an axis, int32, whether there are such, and their weights. `[taps, points]` each. */
 interface Taps {
   readonly indices: Tensor;
+  readonly inside: Tensor;
   readonly weights: Tensor;
 }
 
@@ -102,20 +103,26 @@ function pickCells(x: Tensor, sizes: readonly number[], taps: readonly Taps[]): 
   const channels = x.shape[x.shape.length - 1] as number;
   const points = taps[0].indices.shape[1] as number;
   const samples = broadcastTo(expandDims(arange(0, batch), 1), [batch, batch === 0 ? 0 : points / batch]);
-  const start: Taps = { indices: reshape(samples, [1, points]), weights: ones([1, points]) };
-  const { indices, weights } = taps.reduce((before, along, axis) => {
+  const start: Taps = {
+    indices: reshape(samples, [1, points]),
+    inside: ones([1, points], "bool"),
+    weights: ones([1, points]),
+  };
+  const { indices, inside, weights } = taps.reduce((before, along, axis) => {
     const outer = (rows: Tensor): Tensor => expandDims(rows, 1); // [combinations, 1, points]
     const inner = (rows: Tensor): Tensor => expandDims(rows, 0); // [1, taps, points]
     const all = (each: Tensor): Tensor => reshape(each, [-1, points]); // [combinations · taps, points]
     return {
       indices: all(add(outer(mul(before.indices, sizes[axis])), inner(along.indices))),
+      inside: all(logicalAnd(outer(before.inside), inner(along.inside))),
       weights: all(mul(outer(before.weights), inner(along.weights))),
     };
   }, start);
   const cells = reshape(x, [1, batch * sizeOf(sizes), channels]);
   const picked = gatherRows(cells, reshape(indices, [indices.size]), "gridSample"); // [1, combinations · points, channels]
   const rows = reshape(picked, [...indices.shape, channels]);
-  return sum(mul(rows, expandDims(weights, 2)), { axes: 0 });
+  // a cell that stands in for one outside may be NaN, which 0 times is NaN too
+  return sum(mul(where(expandDims(inside, 2), rows, 0), expandDims(weights, 2)), { axes: 0 });
 }
 
 /** The cells along an axis that count for each point. @param coordinate `[points]` */
@@ -149,7 +156,7 @@ function column(values: readonly number[]): Tensor {
 /** Cells with their weights; any cell with weight 0 for one that lies outside or is no number. */
 function visible(cells: Tensor, weights: Tensor, size: number): Taps {
   const inside = logicalAnd(greaterEqual(cells, 0), lessEqual(cells, size - 1));
-  return { indices: cast(where(inside, cells, 0), "int32"), weights: where(inside, weights, 0) };
+  return { indices: cast(where(inside, cells, 0), "int32"), inside, weights: where(inside, weights, 0) };
 }
 
 /** The cubic convolution filter at distances in [0, 1]. @see Keys (1981), https://doi.org/10.1109/TASSP.1981.1163711 */

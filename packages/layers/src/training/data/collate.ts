@@ -9,7 +9,14 @@ import {
   tidy,
 } from "@ai/tensor";
 import { assertOptionNames } from "../option-names.js";
-import { dtypeOfArray, type HostTensor, hostArray, isHostTensor, isTensor } from "./host-tensor.js";
+import {
+  assertTruthValues,
+  dtypeOfArray,
+  type HostTensor,
+  hostArray,
+  isHostTensor,
+  isTensor,
+} from "./host-tensor.js";
 
 /** The batch that items of a type become: every number, array and tensor a tensor `[batch, ...]`. */
 export type Collated<Item> = Item extends string
@@ -148,6 +155,7 @@ function stackHost(items: readonly HostTensor[], path: string): Tensor {
       throw new ShapeError(
         `collate: expected shape [${shape.join(", ")}] at ${path} of every item, got [${item.shape.join(", ")}]; pad or crop them first, or pass a collate with padSequence`,
       );
+    assertTruthValues(`collate: ${path}`, item);
     values.set(item.values, index * size);
   });
   return fromValues(values, [items.length, ...shape], dtype); // [batch, ...]

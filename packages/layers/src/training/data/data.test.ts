@@ -108,6 +108,17 @@ describeEachDevice("datasets", () => {
       dispose([batch, items.map(({ pair }) => pair[1])]);
     });
   });
+
+  it("takes no picture's bytes for truth values", async () => {
+    await expectNoLeak(() => {
+      const bytes = Uint8Array.of(1, 200);
+      const picture = { values: bytes, shape: [1, 2], dtype: "bool" as const };
+      const words = /expected 0 and 1 for dtype bool, got 200; give \{ values, shape, dtype: "float32" \}/;
+      expect(() => createCollate()([bytes])).toThrow(words);
+      expect(() => createCollate()([picture])).toThrow(words);
+      expect(() => new TensorDataset([picture])).toThrow(words);
+    });
+  });
 });
 
 describe("DataLoader", () => {

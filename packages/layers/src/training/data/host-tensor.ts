@@ -10,7 +10,7 @@ import {
 
 /** Values on the host with their shape: what a dataset holds when it should not fill the device. */
 export interface HostTensor {
-  /** Row-major values. A `Uint8Array` beside `dtype: "float32"` is widened when a batch is made. */
+  /** Row-major values, 0 and 1 for bool. A `Uint8Array` beside `dtype: "float32"` is widened when a batch is made. */
   readonly values: TypedArray;
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -59,12 +59,23 @@ export function dtypeOfArray(operation: string, values: ArrayBufferView): DType 
   );
 }
 
-/** Checks that the values fill the shape. @throws ShapeError when they do not. */
+/** Checks that the values fill the shape and are of the dtype. @throws ShapeError, InputError when they do not. */
 export function assertHostTensor(operation: string, value: HostTensor): void {
   const size = value.shape.reduce((product, length) => product * length, 1);
   if (size !== value.values.length)
     throw new ShapeError(
       `${operation}: expected ${size} values for shape [${value.shape.join(", ")}], got ${value.values.length}`,
+    );
+  assertTruthValues(operation, value);
+}
+
+/** Checks that values of dtype bool are 0 or 1: a picture's bytes are numbers. @throws InputError for others. */
+export function assertTruthValues(operation: string, { values, dtype }: HostTensor): void {
+  if (dtype !== "bool") return;
+  const other = values.find((value) => value !== 0 && value !== 1);
+  if (other !== undefined)
+    throw new InputError(
+      `${operation}: expected 0 and 1 for dtype bool, got ${other}; give { values, shape, dtype: "float32" } or "int32" for numbers`,
     );
 }
 

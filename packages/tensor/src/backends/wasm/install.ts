@@ -1,8 +1,10 @@
 import {
+  getKernel,
   getKernelsForBackend,
   type KernelConfig,
   registerBackend,
   registerKernel,
+  unregisterKernel,
 } from "@tensorflow/tfjs-core";
 import { WasmBackend } from "./backend.js";
 import { WASM_KERNELS } from "./kernels/index.js";
@@ -26,8 +28,13 @@ export async function installWasm(
   const backend = new WasmBackend(await createRuntime(options));
   registerBackend(BACKEND_NAME, () => backend, PRIORITY);
   // kernels of ours that ran on the host before are not tfjs's: defineKernel registers the engine's own
-  for (const fallback of getKernelsForBackend("cpu"))
-    if (!fallback.kernelName.startsWith("ai/")) registerKernel(withFallback(backend, fallback, kernels));
+  for (const fallback of getKernelsForBackend("cpu")) {
+    const { kernelName } = fallback;
+    if (kernelName.startsWith("ai/")) continue;
+    // an engine that was removed leaves its kernels
+    if (getKernel(kernelName, BACKEND_NAME) != null) unregisterKernel(kernelName, BACKEND_NAME);
+    registerKernel(withFallback(backend, fallback, kernels));
+  }
   return backend;
 }
 

@@ -1,4 +1,4 @@
-import { findBackendFactory } from "@tensorflow/tfjs-core";
+import { findBackendFactory, removeBackend } from "@tensorflow/tfjs-core";
 import type { DeviceOptions, StartedDevice } from "../../device.js";
 import { DeviceError } from "../../errors.js";
 import type { WasmBackend } from "./backend.js";
@@ -64,8 +64,14 @@ export async function startWasm(
 
 /** The engine once its threads are there: whoever waits for it finds all of them. */
 async function installWithThreads(options: RuntimeOptions, threads?: number): Promise<WasmBackend> {
-  const { installWasm } = await import("./install.js");
+  const { BACKEND_NAME, installWasm } = await import("./install.js");
   const backend = await installWasm(options);
-  await backend.runtime.pool.resize(threads ?? (await defaultThreads()));
-  return backend;
+  try {
+    await backend.runtime.pool.resize(threads ?? (await defaultThreads()));
+    return backend;
+  } catch (error) {
+    // the next start must find no engine whose memory its kernels do not know
+    removeBackend(BACKEND_NAME);
+    throw error;
+  }
 }
