@@ -28,6 +28,11 @@ export class Dropout extends Module<[x: Tensor], Tensor> {
   }
 }
 
+/** Shape of a mask of whole channels. @param x `[batch, ..., channels]` @returns `[batch, 1, ..., channels]` */
+function channelMask(x: Tensor): number[] {
+  return x.shape.map((length, axis) => (axis === 0 || axis === x.shape.length - 1 ? length : 1));
+}
+
 /** Drops whole channels of a sample. */
 abstract class ChannelDropout extends Module<[x: Tensor], Tensor> {
   readonly probability: number;
@@ -48,8 +53,7 @@ abstract class ChannelDropout extends Module<[x: Tensor], Tensor> {
   protected forward(x: Tensor): Tensor {
     assertShape(x, axesOf(this.axes));
     if (!this.training) return x;
-    const mask = x.shape.map((length, axis) => (axis === 0 || axis === x.shape.length - 1 ? length : 1));
-    return mul(x, dropout(ones(mask), this.probability));
+    return mul(x, dropout(ones(channelMask(x)), this.probability));
   }
 }
 
@@ -125,8 +129,7 @@ export class FeatureAlphaDropout extends Module<[x: Tensor], Tensor> {
     assertTensor(x);
     if (x.shape.length < 2)
       throw new ShapeError(`expected an input [batch, ..., channels], got ${formatShape(x.shape)}`);
-    const mask = x.shape.map((length, axis) => (axis === 0 || axis === x.shape.length - 1 ? length : 1));
-    return this.training ? alphaDropout(x, this.probability, mask) : x;
+    return this.training ? alphaDropout(x, this.probability, channelMask(x)) : x;
   }
 }
 
